@@ -1,0 +1,3 @@
+namespace LookaheadKV.FSharp
+module Figures =
+    let placeholder = 0

@@ -1,0 +1,7 @@
+namespace LookaheadKV.Tests;
+
+public class Smoke
+{
+    [Xunit.Fact]
+    public void Ok() { }
+}
