@@ -1,0 +1,58 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Attention;
+
+/// <summary>
+/// The attention weights of a few query rows, materialised in float32: <c>softmax(q·kᵀ/√D)</c> over every key the row may see.
+/// Importance scores are sums and means of these rows; the forward pass itself stays on the fused kernel.
+/// </summary>
+public static class AttentionRows
+{
+    /// <summary>Rows that are materialised at once where a caller needs only their sum.</summary>
+    public const int DefaultChunk = 64;
+
+    /// <summary>Attention weights [B,H,R,N] (float32) of queries that stand at positions <paramref name="firstPosition"/>, +1, …</summary>
+    /// <param name="queries">Post-RoPE queries [B,H,R,D].</param>
+    /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
+    /// <param name="firstPosition">Position of the first query row; row i sees columns ≤ firstPosition + i.</param>
+    public static Tensor Softmax(Tensor queries, Tensor keys, long firstPosition)
+    {
+        using var scope = NewDisposeScope();
+        var (b, h, r, d) = (queries.size(0), queries.size(1), queries.size(2), queries.size(3));
+        var (g, n) = (keys.size(1), keys.size(2));
+        if (h % g != 0)
+            throw new ArgumentException($"{h} query heads cannot share {g} key/value heads.");
+        var precision = ScorePrecision(keys.dtype);
+        var grouped = queries.to(precision).reshape(b, g, h / g * r, d); // [B,H,R,D] → [B,G,(H/G)·R,D]
+        var logits = grouped.matmul(keys.to(precision).transpose(2, 3)).mul(1.0 / Math.Sqrt(d)).reshape(b, h, r, n);
+        if (firstPosition < n - 1)
+        {
+            var visible = FusedAttention.SuffixMask(firstPosition, r, n, keys.device);
+            logits = logits.masked_fill(visible.logical_not(), double.NegativeInfinity);
+        }
+        return logits.softmax(-1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Sum over rows of the attention weights, [B,H,N] (float32), holding at most <paramref name="chunk"/> rows at once.</summary>
+    /// <param name="queries">Post-RoPE queries [B,H,R,D].</param>
+    /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
+    /// <param name="firstPosition">Position of the first query row.</param>
+    /// <param name="chunk">Rows materialised at once, ≥ 1.</param>
+    public static Tensor ColumnSums(Tensor queries, Tensor keys, long firstPosition, int chunk = DefaultChunk)
+    {
+        using var scope = NewDisposeScope();
+        var rows = queries.size(2);
+        var sums = zeros(queries.size(0), queries.size(1), keys.size(2), dtype: ScorePrecision(keys.dtype), device: keys.device);
+        for (var start = 0L; start < rows; start += chunk)
+        {
+            using var inner = NewDisposeScope();
+            var some = queries.narrow(2, start, Math.Min(chunk, rows - start));
+            sums.add_(Softmax(some, keys, firstPosition + start).sum(2));
+        }
+        return sums.MoveToOuterDisposeScope();
+    }
+
+    // bfloat16 scores tie in masses, so scores are float32 whatever the model's dtype; float64 stays for numerical checks.
+    private static ScalarType ScorePrecision(ScalarType dtype) => dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+}

@@ -1,0 +1,69 @@
+namespace LookaheadKV.Cache;
+
+/// <summary>
+/// The key/value cache of a model. <see cref="LogicalLength"/> (tokens seen; the next token's position) and a layer's
+/// <see cref="LayerCache.StoredLength"/> (entries held) are different things as soon as something was evicted.
+/// </summary>
+public sealed class KeyValueCache : IDisposable
+{
+    private readonly List<LayerCache> _layers = [];
+
+    /// <summary>An empty cache for rows of the given logical lengths; layers are added as they are prefilled.</summary>
+    public KeyValueCache(params IEnumerable<long> logicalLengths)
+    {
+        LogicalLengths = [.. logicalLengths];
+    }
+
+    /// <summary>The layers, first to last.</summary>
+    public IReadOnlyList<LayerCache> Layers => _layers;
+
+    /// <summary>Tokens seen, a row each.</summary>
+    public long[] LogicalLengths { get; private set; }
+
+    /// <summary>Tokens seen, where all rows agree (a single prompt, or prompts of one length).</summary>
+    public long LogicalLength =>
+        LogicalLengths.Distinct().Count() == 1
+            ? LogicalLengths[0]
+            : throw new InvalidOperationException("the rows of this batch have different logical lengths; read LogicalLengths.");
+
+    /// <summary>Bytes of all entries in use: <c>2·Σ B·G·n·D·sizeof</c>.</summary>
+    public long Bytes => _layers.Sum(l => l.Bytes);
+
+    /// <summary>Bytes that keys and values hold, counted from their storage.</summary>
+    public long StorageBytes => _layers.Sum(l => l.StorageBytes);
+
+    /// <summary>Bytes that the entries' positions hold.</summary>
+    public long PositionBytes => _layers.Sum(l => l.PositionBytes);
+
+    /// <summary>Entries held a kv head, averaged over the layers.</summary>
+    public double MeanStoredLength => _layers.Average(l => (double)l.StoredLength);
+
+    /// <summary>Takes the next layer; the cache disposes it.</summary>
+    public void Add(LayerCache layer) => _layers.Add(layer);
+
+    /// <summary>Counts tokens that were appended to every layer.</summary>
+    public void Advance(long tokens) => LogicalLengths = [.. LogicalLengths.Select(n => n + tokens)];
+
+    /// <summary>Remembers the present state, to <see cref="RollBack"/> to.</summary>
+    public CacheMark Mark() => new([.. LogicalLengths], [.. _layers.Select(l => l.StoredLength)]);
+
+    /// <summary>Forgets every token since the mark was made.</summary>
+    public void RollBack(CacheMark mark)
+    {
+        foreach (var (layer, stored) in _layers.Zip(mark.StoredLengths))
+            layer.Truncate(stored);
+        LogicalLengths = [.. mark.LogicalLengths];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var layer in _layers)
+            layer.Dispose();
+    }
+}
+
+/// <summary>A state of a cache that can be rolled back to.</summary>
+/// <param name="LogicalLengths">Tokens seen, a row each.</param>
+/// <param name="StoredLengths">Entries held, a layer each.</param>
+public sealed record CacheMark(IReadOnlyList<long> LogicalLengths, IReadOnlyList<long> StoredLengths);

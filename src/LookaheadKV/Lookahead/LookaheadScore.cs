@@ -1,0 +1,36 @@
+using LookaheadKV.Attention;
+using LookaheadKV.Models;
+using LookaheadKV.Scoring;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Lookahead;
+
+/// <summary>
+/// LookaheadKV (Ahn et al., ICLR 2026, arXiv 2603.10899): trained lookahead tokens after the prompt attend where the answer will.
+/// <c>s[h,j] = (1/n) Σ_i A_h[p_i, x_j]</c>: softmax over prompt and lookahead keys, prompt columns taken afterwards.
+/// </summary>
+/// <param name="Module">Trained lookahead tokens and their selective LoRA.</param>
+public sealed record LookaheadScore(LookaheadModule Module) : IObserverScorer
+{
+    /// <inheritdoc/>
+    public string Name => "lookahead";
+
+    /// <inheritdoc/>
+    public IObserver Observe(PromptContext context) => Module;
+
+    /// <inheritdoc/>
+    public Tensor Score(int layer, LayerRows prompt, LayerRows observer) => Score(prompt.Keys, observer);
+
+    /// <summary>Predicted importance [B,H,N] (float32); differentiable with respect to the rows.</summary>
+    /// <param name="promptKeys">Post-RoPE keys [B,G,N,D] of the prompt.</param>
+    /// <param name="lookahead">Rows of the n lookahead tokens at positions N..N+n-1.</param>
+    public static Tensor Score(Tensor promptKeys, LayerRows lookahead)
+    {
+        using var scope = NewDisposeScope();
+        var length = promptKeys.size(2);
+        // n rows are few: materialised at once, out of place, so that gradients flow.
+        var rows = AttentionRows.Softmax(lookahead.Queries, cat([promptKeys, lookahead.Keys], 2), length);
+        return rows.narrow(-1, 0, length).mean([2L]).MoveToOuterDisposeScope(); // [B,H,n,N] → [B,H,N]
+    }
+}

@@ -1,0 +1,62 @@
+using System.Text.Json;
+
+namespace LookaheadKV.Models;
+
+/// <summary>Typed access to one JSON object of a configuration file; every error names the file and the key.</summary>
+internal sealed class ConfigReader(string path, JsonElement root)
+{
+    public string Path => path;
+
+    public int Int(string key, int? fallback = null) =>
+        Find(key) is not { } value ? fallback ?? throw Missing(key)
+        : value.TryGetInt32(out var number) && number > 0 ? number
+        : throw Wrong(key, value, "a positive whole number");
+
+    public double? Double(string key, double? fallback) =>
+        Find(key) is not { } value ? fallback
+        : value.ValueKind == JsonValueKind.Number ? value.GetDouble()
+        : throw Wrong(key, value, "a number");
+
+    public bool Bool(string key, bool fallback) =>
+        Find(key) is not { } value ? fallback
+        : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
+        : throw Wrong(key, value, "true or false");
+
+    public string String(string key) => String(key, null) ?? throw Missing(key);
+
+    public string? String(string key, string? fallback) =>
+        Find(key) is not { } value ? fallback
+        : value.ValueKind == JsonValueKind.String ? value.GetString()
+        : throw Wrong(key, value, "a string");
+
+    public IReadOnlyList<string> Strings(string key) =>
+        Find(key) is not { } value ? []
+        : value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(e => e.ToString())]
+        : throw Wrong(key, value, "a list of strings");
+
+    /// <summary>One number or a list of numbers.</summary>
+    public IReadOnlyList<int> Ints(string key) =>
+        Find(key) is not { } value ? []
+        : value.ValueKind == JsonValueKind.Number ? [value.GetInt32()]
+        : value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(e => e.GetInt32())]
+        : throw Wrong(key, value, "a number or a list of numbers");
+
+    public ConfigReader? Object(string key) =>
+        Find(key) is not { } value ? null
+        : value.ValueKind == JsonValueKind.Object ? new ConfigReader(path, value)
+        : throw Wrong(key, value, "an object");
+
+    /// <summary>Refuses, by name, a value that is not one of those implemented.</summary>
+    public void Refuse<T>(string key, T value, params T[] implemented)
+    {
+        if (!implemented.Contains(value))
+            throw new InputException($"{path}: {key} \"{value}\" is not implemented; allowed: {string.Join(", ", implemented)}.");
+    }
+
+    private JsonElement? Find(string key) =>
+        root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    private InputException Missing(string key) => new($"{path}: key \"{key}\" is missing; is this the config.json of a language model?");
+
+    private InputException Wrong(string key, JsonElement value, string wanted) => new($"{path}: \"{key}\" is {value}, expected {wanted}.");
+}

@@ -1,0 +1,136 @@
+using LookaheadKV.Lookahead;
+using LookaheadKV.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Models;
+
+/// <summary>Post-RoPE queries [B,H,T,D] and keys, values [B,G,T,D] of some rows in one layer.</summary>
+public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Values);
+
+/// <summary>
+/// A decoder-only transformer of the Llama layout (Touvron et al., arXiv 2302.13971): RMSNorm, rotary positions, grouped-query attention, SwiGLU.
+/// It offers the pieces of a layer, <see cref="Project"/> and <see cref="Finish"/>; what the rows in between attend to is the caller's:
+/// a prompt attends causally to itself, an answer to a cache, lookahead rows to the prompt and to each other.
+/// </summary>
+public sealed class Decoder : IDisposable
+{
+    private readonly RotaryEmbedding _rotary;
+
+    /// <summary>Puts weights and rotary tables together; the decoder owns both from here on.</summary>
+    public Decoder(DecoderConfig config, DecoderWeights weights)
+    {
+        (Config, Weights) = (config, weights);
+        (Device, DType) = (weights.Embedding.device, weights.Embedding.dtype);
+        _rotary = new RotaryEmbedding(config, Device, DType);
+    }
+
+    /// <summary>The model's shape.</summary>
+    public DecoderConfig Config { get; }
+
+    /// <summary>The weights; frozen.</summary>
+    public DecoderWeights Weights { get; }
+
+    /// <summary>Where weights and activations are.</summary>
+    public Device Device { get; }
+
+    /// <summary>Dtype of weights, activations and cache.</summary>
+    public ScalarType DType { get; }
+
+    /// <summary>Loads a Hugging Face folder (<c>config.json</c>, <c>model.safetensors</c>).</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="device">Target device; default the CPU.</param>
+    /// <param name="dtype">float32 or bfloat16; weights are converted while they are read.</param>
+    /// <exception cref="InputException">Something in the folder is missing, damaged or not implemented.</exception>
+    public static Decoder Load(string folder, Device? device = null, ScalarType dtype = ScalarType.Float32)
+    {
+        if (!Directory.Exists(folder))
+            throw new InputException($"{folder}: no such folder; --model takes `nano` or a Hugging Face folder.");
+        if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float64))
+            throw new InputException($"dtype {dtype} is not supported; use float32 or bfloat16.");
+        var config = DecoderConfig.Load(Path.Combine(folder, "config.json"));
+        return new Decoder(config, DecoderWeights.Load(folder, config, device ?? CPU, dtype));
+    }
+
+    /// <summary>Ids as a tensor [1, N] (int64) on the model's device.</summary>
+    /// <exception cref="InputException">No ids, an id outside the vocabulary, or more ids than the model's context.</exception>
+    public Tensor Ids(IReadOnlyList<int> ids)
+    {
+        if (ids.Count == 0)
+            throw new InputException("the prompt is empty; give at least one token.");
+        if (ids.Count > Config.MaxPositions)
+            throw new InputException($"the prompt has {ids.Count} tokens, the model's context is {Config.MaxPositions}; shorten the prompt.");
+        var wrong = ids.FirstOrDefault(id => id < 0 || id >= Config.VocabularySize, -1);
+        if (ids.Any(id => id < 0 || id >= Config.VocabularySize))
+            throw new InputException($"token id {wrong} is outside the vocabulary 0..{Config.VocabularySize - 1}; were the ids made by another tokenizer?");
+        return tensor(ids.Select(id => (long)id).ToArray(), device: Device).unsqueeze(0);
+    }
+
+    /// <summary>Embeds ids [B, T] to hidden rows [B, T, E].</summary>
+    public Tensor Embed(Tensor ids) => nn.functional.embedding(ids, Weights.Embedding);
+
+    /// <summary>Rotary angles of <paramref name="count"/> successive rows from position <paramref name="first"/>.</summary>
+    public RotaryAngles Angles(long first, long count) => _rotary.Rows(first, count);
+
+    /// <summary>Rotary angles at given positions [B, T] (int64).</summary>
+    public RotaryAngles AnglesAt(Tensor positions) => _rotary.At(positions);
+
+    /// <summary>First half of a layer: norm, q/k/v maps, rotary positions.</summary>
+    /// <param name="layer">0..L-1.</param>
+    /// <param name="hidden">Rows [B, T, E].</param>
+    /// <param name="angles">Their positions.</param>
+    /// <param name="lora">Low-rank deltas for these rows; null for the base model.</param>
+    public LayerRows Project(int layer, Tensor hidden, RotaryAngles angles, LayerLora? lora = null)
+    {
+        var weights = Weights.Layers[layer];
+        using var scope = NewDisposeScope();
+        var x = Norm(hidden, weights.AttentionNorm);
+        var q = angles.Apply(Heads(Linear(x, weights, LinearName.Query, lora), Config.QueryHeads)); // [B,H,T,D]
+        var k = angles.Apply(Heads(Linear(x, weights, LinearName.Key, lora), Config.KeyValueHeads)); // [B,G,T,D]
+        var v = Heads(Linear(x, weights, LinearName.Value, lora), Config.KeyValueHeads); // [B,G,T,D]
+        return new LayerRows(q.MoveToOuterDisposeScope(), k.MoveToOuterDisposeScope(), v.MoveToOuterDisposeScope());
+    }
+
+    /// <summary>Second half of a layer: output map, residual, norm, SwiGLU, residual.</summary>
+    /// <param name="layer">0..L-1.</param>
+    /// <param name="hidden">The rows that entered the layer, [B, T, E].</param>
+    /// <param name="attended">What attention gave them, [B, H, T, D].</param>
+    /// <param name="lora">Low-rank deltas for these rows; null for the base model.</param>
+    /// <returns>The rows that leave the layer, [B, T, E].</returns>
+    public Tensor Finish(int layer, Tensor hidden, Tensor attended, LayerLora? lora = null)
+    {
+        var weights = Weights.Layers[layer];
+        using var scope = NewDisposeScope();
+        var joined = attended.transpose(1, 2).flatten(2); // [B,H,T,D] → [B,T,H·D]
+        var middle = hidden + Linear(joined, weights, LinearName.Output, lora);
+        var x = Norm(middle, weights.FeedForwardNorm);
+        var gated = lora is null
+            ? Operators.SwiGlu(x, weights[LinearName.Gate], weights[LinearName.Up])
+            : nn.functional.silu(Linear(x, weights, LinearName.Gate, lora)) * Linear(x, weights, LinearName.Up, lora);
+        return (middle + Linear(gated, weights, LinearName.Down, lora)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Final norm and output head: rows [B, T, E] to logits [B, T, vocabulary] in float32.</summary>
+    public Tensor Logits(Tensor hidden)
+    {
+        using var scope = NewDisposeScope();
+        return nn.functional.linear(Norm(hidden, Weights.FinalNorm), Weights.Head).to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Weights.Dispose();
+        _rotary.Dispose();
+    }
+
+    private Tensor Norm(Tensor x, Tensor weight) => Operators.RmsNorm(x, weight, Config.RmsNormEpsilon);
+
+    private Tensor Heads(Tensor x, int heads) => x.unflatten(-1, heads, Config.HeadSize).transpose(1, 2); // [B,T,heads·D] → [B,heads,T,D]
+
+    private static Tensor Linear(Tensor x, LayerWeights weights, LinearName name, LayerLora? lora)
+    {
+        var y = nn.functional.linear(x, weights[name]);
+        return lora?[name] is { } pair ? y + pair.Delta(x) : y;
+    }
+}
