@@ -1,0 +1,40 @@
+using TorchSharp;
+
+namespace LookaheadKV.Runtime;
+
+/// <summary>The device that tensors live on, by name.</summary>
+public static class Devices
+{
+    /// <summary>The device of a name: "cpu", "cuda" (the first GPU), "cuda:1"; null is CUDA where there is a GPU, else the CPU.</summary>
+    /// <exception cref="InputException">The name is none of these, or the GPU it names is not there.</exception>
+    public static torch.Device Parse(string? name)
+    {
+        if (name is null)
+            return torch.cuda.is_available() ? torch.CUDA : torch.CPU;
+        if (name == "cpu")
+            return torch.CPU;
+        var index = 0;
+        if (
+            name != "cuda"
+            && !(name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out index) && index >= 0)
+        )
+            throw new InputException($"Device '{name}' is unknown; use cpu, cuda or cuda:N.");
+        var count = torch.cuda.is_available() ? torch.cuda.device_count() : 0;
+        if (count == 0)
+        {
+            throw new InputException(
+                $"Device '{name}' was asked for, but libtorch sees no GPU; use cpu, or a CUDA build of libtorch ({NativeLibraries.FolderVariable} "
+                    + "names its folder) on a machine with an NVIDIA GPU and driver."
+            );
+        }
+        if (index >= count)
+            throw new InputException($"Device '{name}' was asked for, but there are {count} GPUs; use cuda:0 to cuda:{count - 1}.");
+        return torch.device(DeviceType.CUDA, index);
+    }
+
+    /// <summary>A device in words, for the head of a report: "cpu (2 threads)" or "cuda:0 (of 1)".</summary>
+    public static string Describe(torch.Device device) =>
+        device.type == DeviceType.CUDA
+            ? $"cuda:{Math.Max(device.index, 0)} (of {torch.cuda.device_count()})"
+            : $"{device} ({torch.get_num_threads()} threads)";
+}
