@@ -22,7 +22,8 @@ internal static class AtomicFile
         }
         finally
         {
-            File.Delete(beside);
+            if (File.Exists(beside))
+                File.Delete(beside);
         }
     }
 }

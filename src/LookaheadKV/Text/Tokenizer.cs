@@ -52,8 +52,7 @@ public sealed class Tokenizer
     public int VocabularySize { get; }
 
     /// <summary>The control tokens, in order of their ids.</summary>
-    public IReadOnlyList<AddedToken> SpecialTokens =>
-        [.. Definition.AddedTokens.Where(token => token.Special).OrderBy(token => token.Id)];
+    public IReadOnlyList<AddedToken> SpecialTokens => [.. Definition.AddedTokens.Where(token => token.Special).OrderBy(token => token.Id)];
 
     /// <summary>Reads a tokenizer.json, or the one in a folder.</summary>
     /// <exception cref="InputException">The file is missing, damaged, or asks for something other than byte-level BPE.</exception>

@@ -19,6 +19,10 @@ internal static class TokenizerJsonReader
         {
             throw new InputException($"{path}: not valid JSON ({Quoting.OneLine(error.Message)}); fetch or write the file again.", error);
         }
+        catch (InvalidOperationException error) // the kinds are checked before: what is left is text that cannot be unescaped
+        {
+            throw new InputException($"{path}: holds half of a surrogate pair, which is no text; fetch or write the file again.", error);
+        }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new InputException($"{path}: cannot be read ({Quoting.OneLine(error.Message)}); check its permissions.", error);
@@ -168,7 +172,7 @@ internal static class TokenizerJsonReader
             }
         }
 
-        public string Text() => Element.ValueKind == JsonValueKind.String ? Decoded() : throw Unsupported("a string");
+        public string Text() => Element.ValueKind == JsonValueKind.String ? Element.GetString()! : throw Unsupported("a string");
 
         public double Number() => Element.ValueKind == JsonValueKind.Number ? Element.GetDouble() : throw Unsupported("a number");
 
@@ -203,18 +207,6 @@ internal static class TokenizerJsonReader
 
         public InputException Unsupported(string allowed) =>
             new($"{Path}: {(Name.Length == 0 ? "the file" : Name)} is {Shown()}; this reader of byte-level BPE takes {allowed}.");
-
-        private string Decoded()
-        {
-            try
-            {
-                return Element.GetString()!;
-            }
-            catch (InvalidOperationException) // half of a surrogate pair
-            {
-                throw Unsupported("valid Unicode");
-            }
-        }
 
         private string Shown()
         {
