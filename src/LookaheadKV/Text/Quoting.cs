@@ -1,0 +1,16 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace LookaheadKV.Text;
+
+/// <summary>Puts pieces of a file into a one-line message.</summary>
+internal static class Quoting
+{
+    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The text in quotes, its control characters escaped.</summary>
+    public static string Quote(string? text) => JsonSerializer.Serialize(text, Relaxed);
+
+    /// <summary>The text without line breaks.</summary>
+    public static string OneLine(string text) => text.ReplaceLineEndings(" ");
+}

@@ -1,0 +1,210 @@
+using System.Text.Json.Nodes;
+using LookaheadKV.Text;
+using Xunit;
+
+namespace LookaheadKV.Tests.Text;
+
+public sealed class TokenizerJsonTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("lookahead-text-").FullName;
+
+    private static string FirstMerge => $"{Samples.Definition.Merges[0].Left} {Samples.Definition.Merges[0].Right}";
+
+    private string File => Path.Combine(folder, "tokenizer.json");
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public void WrittenAndReadItEncodesTheSame()
+    {
+        Samples.Definition.Write(File);
+        var before = new Tokenizer(Samples.Definition);
+        foreach (var after in (Tokenizer[])[Tokenizer.Load(folder), Tokenizer.Load(File)])
+        {
+            Assert.Equal(before.VocabularySize, after.VocabularySize);
+            Assert.Equal(before.SpecialTokens, after.SpecialTokens);
+            foreach (var text in Samples.Hard(500))
+                Assert.Equal(before.Encode(text), after.Encode(text));
+        }
+
+        Assert.Equal([File], Directory.GetFiles(folder)); // nothing is left beside it
+    }
+
+    [Fact]
+    public void WritingAgainGivesTheSameBytes()
+    {
+        var definition = new TokenizerJson(
+            Samples.Definition.Vocabulary,
+            Samples.Definition.Merges,
+            [new AddedToken(900, "\"é\\\n", false, true), .. Samples.Definition.AddedTokens],
+            Samples.Definition.Pattern,
+            normalizeNfc: true,
+            ignoreMerges: true
+        );
+        definition.Write(File);
+        var first = System.IO.File.ReadAllBytes(File);
+        TokenizerJson.Read(File).Write(File);
+        Assert.Equal(first, System.IO.File.ReadAllBytes(File));
+    }
+
+    [Fact]
+    public void ReadsMergesAsPairsAndGpt2sOwnPattern()
+    {
+        Edit(json =>
+        {
+            var model = json["model"]!.AsObject();
+            model.Remove("type"); // as in files from before it existed
+            var pairs = model["merges"]!
+                .AsArray()
+                .Select(merge => new JsonArray([.. merge!.GetValue<string>().Split(' ').Select(part => (JsonNode)part)]));
+            model["merges"] = new JsonArray([.. pairs]);
+            json["pre_tokenizer"] = new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false };
+        });
+        var read = TokenizerJson.Read(File);
+        Assert.Equal(Samples.Definition.Merges, read.Merges);
+        Assert.Equal(SplitPatterns.Gpt2, read.Pattern);
+    }
+
+    public static TheoryData<string, string, string> Damages =>
+        new()
+        {
+            // the place, what is put there, what the message must name
+            { "model.type", "\"Unigram\"", "Unigram" },
+            { "model.type", "7", "model.type" },
+            { "model", "null", "model.type" },
+            { "model.vocab", "null", "model.vocab is missing" },
+            { "model.vocab", "[]", "model.vocab" },
+            { "model.vocab.a", "\"7\"", "model.vocab[\"a\"]" },
+            { "model.vocab.a", "1.5", "model.vocab[\"a\"]" },
+            { "model.vocab.a", "-3", "-3" },
+            { "model.vocab.a", "9", "id 9" },
+            { "model.vocab.a", null!, "byte 97" },
+            { "model.merges", "null", "model.merges" },
+            { "model.merges", "[\"a b c\"]", "a b c" },
+            { "model.merges", "[[\"a\"]]", "model.merges[0]" },
+            { "model.merges", "[\"a nowhere\"]", "\"nowhere\"" },
+            { "model.merges", "[\"~ ~\"]", "\"~~\"" },
+            { "model.merges", $"[\"{FirstMerge}\", \"{FirstMerge}\"]", "twice" },
+            { "model.dropout", "0.1", "model.dropout" },
+            { "model.byte_fallback", "true", "model.byte_fallback" },
+            { "model.end_of_word_suffix", "\"_\"", "end_of_word_suffix" },
+            { "pre_tokenizer", "null", "pre_tokenizer is missing" },
+            { "pre_tokenizer.type", "\"Metaspace\"", "Metaspace" },
+            { "pre_tokenizer", "{\"type\":\"ByteLevel\",\"add_prefix_space\":true}", "add_prefix_space" },
+            { "pre_tokenizer", "{\"type\":\"ByteLevel\"}", "add_prefix_space" },
+            { "pre_tokenizer", "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}", "use_regex" },
+            { "pre_tokenizer.pretokenizers", "[{\"type\":\"Digits\"}]", "Digits" },
+            { "pre_tokenizer.pretokenizers.0.behavior", "\"Removed\"", "Removed" },
+            { "pre_tokenizer.pretokenizers.0.invert", "true", "invert" },
+            { "pre_tokenizer.pretokenizers.0.pattern", "{\"String\":\" \"}", "pattern.Regex" },
+            { "pre_tokenizer.pretokenizers.1.use_regex", "true", "use_regex" },
+            { "normalizer", "{\"type\":\"NFKC\"}", "NFKC" },
+            { "decoder", "{\"type\":\"Metaspace\"}", "Metaspace" },
+            { "added_tokens.0.lstrip", "true", "added_tokens[0].lstrip" },
+            { "added_tokens.0.id", "5", "has id 5" },
+            { "added_tokens.0.content", "\"\"", "must not be empty" },
+            { "added_tokens.1.content", "\"<|end|>\"", "twice" },
+            { "added_tokens.0", "{\"id\":40,\"content\":\"new\",\"special\":true}", "id 40" },
+        };
+
+    [Theory]
+    [MemberData(nameof(Damages))]
+    public void RefusesWhatItCannotReadByName(string place, string? value, string named)
+    {
+        Edit(json =>
+        {
+            JsonNode parent = json;
+            var keys = place.Split('.');
+            foreach (var key in keys[..^1])
+                parent = int.TryParse(key, out var index) ? parent[index]! : parent[key]!;
+            if (value is null)
+                parent.AsObject().Remove(keys[^1]);
+            else if (int.TryParse(keys[^1], out var last))
+                parent[last] = JsonNode.Parse(value);
+            else
+                parent[keys[^1]] = JsonNode.Parse(value);
+        });
+        AssertRefused(named);
+    }
+
+    [Fact]
+    public void RefusesFilesThatAreNotThere()
+    {
+        AssertRefused("no such file");
+        Assert.Contains("tokenizer.json", Assert.Throws<InputException>(() => Tokenizer.Load(folder)).Message);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("not json")]
+    [InlineData("{\"model\": {")]
+    public void RefusesWhatIsNotJson(string text)
+    {
+        System.IO.File.WriteAllText(File, text);
+        AssertRefused("not valid JSON");
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("{\"model\":{\"merges\":[],\"vocab\":{\"\\ud800\":1}}}")]
+    [InlineData("{\"model\":{\"type\":\"\\ud800\"}}")]
+    public void RefusesJsonOfAnotherKind(string text)
+    {
+        System.IO.File.WriteAllText(File, text);
+        AssertRefused("tokenizer.json");
+    }
+
+    [Fact]
+    public void RefusesATruncatedFile()
+    {
+        Samples.Definition.Write(File);
+        var bytes = System.IO.File.ReadAllBytes(File);
+        System.IO.File.WriteAllBytes(File, bytes[..(bytes.Length / 2)]);
+        AssertRefused("not valid JSON");
+    }
+
+    [Fact]
+    public void RefusesAPatternThatDotNetCannotRun()
+    {
+        Edit(json => json["pre_tokenizer"]!["pretokenizers"]![0]!["pattern"]!["Regex"] = @"\p{Han}+");
+        Assert.Contains("Han", Assert.Throws<InputException>(() => Tokenizer.Load(File)).Message);
+    }
+
+    [Fact]
+    public void RefusesAPlaceThatCannotBeWritten()
+    {
+        var nowhere = Path.Combine(folder, "missing", "tokenizer.json");
+        Assert.Contains(nowhere, Assert.Throws<InputException>(() => Samples.Definition.Write(nowhere)).Message);
+        Assert.Throws<InputException>(() => Samples.Definition.Write(folder));
+        Assert.Empty(Directory.GetFileSystemEntries(folder));
+    }
+
+    [Fact]
+    public void WritesTheConfigThatTransformersReads()
+    {
+        var path = Path.Combine(folder, "tokenizer_config.json");
+        TokenizerConfig.Write(path, null, Samples.End, 2048);
+        var config = JsonNode.Parse(System.IO.File.ReadAllText(path))!;
+        Assert.Equal("PreTrainedTokenizerFast", (string?)config["tokenizer_class"]);
+        Assert.Equal(Samples.End, (string?)config["eos_token"]);
+        Assert.Null(config["bos_token"]);
+        Assert.Equal(2048, (int?)config["model_max_length"]);
+        Assert.Contains("0", Assert.Throws<InputException>(() => TokenizerConfig.Write(path, null, null, 0)).Message);
+    }
+
+    private void Edit(Action<JsonObject> edit)
+    {
+        Samples.Definition.Write(File);
+        var json = JsonNode.Parse(System.IO.File.ReadAllText(File))!.AsObject();
+        edit(json);
+        System.IO.File.WriteAllText(File, json.ToJsonString());
+    }
+
+    private void AssertRefused(string named)
+    {
+        var message = Assert.Throws<InputException>(() => TokenizerJson.Read(File)).Message;
+        Assert.Contains(named, message);
+        Assert.Contains(File, message);
+        Assert.DoesNotContain('\n', message);
+    }
+}
