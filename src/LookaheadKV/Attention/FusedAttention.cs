@@ -1,5 +1,4 @@
 using LookaheadKV.Runtime;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Attention;

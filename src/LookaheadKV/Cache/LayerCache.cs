@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Cache;
@@ -44,10 +43,10 @@ public sealed class LayerCache : IDisposable
     public long Bytes => StorageBytes / Math.Max(1, Capacity) * StoredLength;
 
     /// <summary>Bytes that keys and values hold, counted from their storage (room for tokens to come included).</summary>
-    public long StorageBytes => StorageOf(_keys) + StorageOf(_values);
+    public long StorageBytes => StorageBytesOf.Tensor(_keys) + StorageBytesOf.Tensor(_values);
 
     /// <summary>Bytes that the positions hold, counted from their storage.</summary>
-    public long PositionBytes => StorageOf(_positions);
+    public long PositionBytes => StorageBytesOf.Tensor(_positions);
 
     /// <summary>Writes entries behind those in use.</summary>
     /// <param name="keys">Post-RoPE keys [B, G, T, D].</param>
@@ -84,12 +83,5 @@ public sealed class LayerCache : IDisposable
         _keys.Dispose();
         _values.Dispose();
         _positions.Dispose();
-    }
-
-    /// <summary>Bytes of the storage behind a tensor: a view of a larger tensor counts the larger tensor.</summary>
-    public static long StorageOf(Tensor tensor)
-    {
-        using var bytes = tensor.view(ScalarType.Byte);
-        return bytes.storage<byte>().Count;
     }
 }

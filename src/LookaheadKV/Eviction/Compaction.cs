@@ -1,5 +1,4 @@
 using LookaheadKV.Cache;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Eviction;

@@ -1,7 +1,6 @@
 using LookaheadKV.Attention;
 using LookaheadKV.Cache;
 using LookaheadKV.Models;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Generation;
@@ -30,7 +29,7 @@ public static class Decoding
             stored.Append(rows.Keys, rows.Values, entries);
             var visible = count == 1 && !stored.HasGaps ? null : Visible(stored.Positions, positions);
             var attended = FusedAttention.Visible(rows.Queries, stored.Keys, stored.Values, visible);
-            hidden = scope.Attach(decoder.Finish(layer, hidden, attended));
+            hidden = decoder.Finish(layer, hidden, attended).MoveToOuterDisposeScope();
         }
         cache.Advance(count);
         return decoder.Logits(hidden).MoveToOuterDisposeScope();

@@ -1,6 +1,5 @@
 using LookaheadKV.Attention;
 using LookaheadKV.Models;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Generation;
@@ -25,11 +24,11 @@ public static class PromptPass
             using var inner = NewDisposeScope();
             var rows = decoder.Project(layer, hidden, angles);
             var attended = FusedAttention.Causal(rows.Queries, rows.Keys, rows.Values);
-            var next = decoder.Finish(layer, hidden, attended).DetachFromDisposeScope();
+            var next = decoder.Finish(layer, hidden, attended);
             attended.Dispose();
             hidden.Dispose();
             onLayer(layer, rows);
-            hidden = scope.Attach(next);
+            hidden = next.MoveToOuterDisposeScope();
         }
         return hidden.MoveToOuterDisposeScope();
     }

@@ -3,7 +3,6 @@ using LookaheadKV.Cache;
 using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Generation;
@@ -100,7 +99,7 @@ public sealed class Session : IDisposable
                 cache.Add(LayerEviction.Evict(rows, scores, kept, policy.Protection, reserve));
             }
             eviction.Stop();
-            peak = Math.Max(peak, cache.StorageBytes + LayerCache.StorageOf(rows.Keys) + LayerCache.StorageOf(rows.Values));
+            peak = Math.Max(peak, cache.StorageBytes + StorageBytesOf.Tensor(rows.Keys) + StorageBytesOf.Tensor(rows.Values));
         }
     }
 

@@ -1,6 +1,5 @@
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Lookahead;

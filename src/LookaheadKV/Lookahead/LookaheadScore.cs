@@ -1,7 +1,6 @@
 using LookaheadKV.Attention;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Lookahead;

@@ -1,6 +1,5 @@
 using LookaheadKV.Lookahead;
 using LookaheadKV.Runtime;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Models;
@@ -67,7 +66,7 @@ public sealed class Decoder : IDisposable
     }
 
     /// <summary>Embeds ids [B, T] to hidden rows [B, T, E].</summary>
-    public Tensor Embed(Tensor ids) => nn.functional.embedding(ids, Weights.Embedding);
+    public Tensor Embed(Tensor ids) => Operators.Embedding(Weights.Embedding, ids);
 
     /// <summary>Rotary angles of <paramref name="count"/> successive rows from position <paramref name="first"/>.</summary>
     public RotaryAngles Angles(long first, long count) => _rotary.Rows(first, count);

@@ -1,5 +1,4 @@
 using LookaheadKV.Checkpoints;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Models;

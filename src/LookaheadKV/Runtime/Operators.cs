@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Runtime;
@@ -12,6 +11,12 @@ internal static class Operators
         def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             return torch.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=None, enable_gqa=True)
 
+        def embedding(table: Tensor, ids: Tensor) -> Tensor:
+            return torch.embedding(table, ids)
+
+        def bits16(x: Tensor) -> Tensor:
+            return x.view(torch.int16)
+
         def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
             return torch.rms_norm(x, [x.size(-1)], weight, eps)
 
@@ -21,12 +26,19 @@ internal static class Operators
         def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
             a, b = x.chunk(2, -1)
             return x * cos + torch.cat([-b, a], -1) * sin
+
         """;
 
     private static readonly Lazy<jit.CompilationUnit> Unit = new(() => jit.compile(Source));
 
     /// <summary>Fused causal attention of equally many queries and keys; key/value heads may be fewer than query heads.</summary>
     public static Tensor CausalAttention(Tensor q, Tensor k, Tensor v) => Call("causal_attention", q, k, v);
+
+    /// <summary>Rows of a table [V,E] by ids [B,T] (int64): [B,T,E].</summary>
+    public static Tensor Embedding(Tensor table, Tensor ids) => Call("embedding", table, ids);
+
+    /// <summary>A two-byte tensor seen as int16, on the same storage.</summary>
+    public static Tensor Bits16(Tensor x) => Call("bits16", x);
 
     /// <summary>Root-mean-square normalisation over the last dimension.</summary>
     public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon) => Call("rms_norm", x, weight, epsilon);

@@ -1,6 +1,5 @@
 using LookaheadKV.Attention;
 using LookaheadKV.Models;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Scoring;

@@ -1,5 +1,4 @@
 using LookaheadKV.Models;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Scoring;
