@@ -43,7 +43,10 @@ public sealed class TokenizerJsonTests : IDisposable
         );
         definition.Write(File);
         var first = System.IO.File.ReadAllBytes(File);
-        TokenizerJson.Read(File).Write(File);
+        var read = TokenizerJson.Read(File);
+        Assert.True(read.NormalizeNfc && read.IgnoreMerges);
+        Assert.Equal(definition.AddedTokens.OrderBy(token => token.Id), read.AddedTokens);
+        read.Write(File);
         Assert.Equal(first, System.IO.File.ReadAllBytes(File));
     }
 

@@ -143,6 +143,15 @@ public class TokenizerTests
     }
 
     [Fact]
+    public void SeveralThreadsGetWhatOneGets()
+    {
+        string[] texts = [.. Samples.Hard(500), .. Samples.Templates(100)];
+        int[][] alone = [.. texts.Select(Small.Encode)];
+        var shared = new Tokenizer(Samples.Definition);
+        Assert.Equal(alone, texts.AsParallel().AsOrdered().WithDegreeOfParallelism(4).Select(shared.Encode));
+    }
+
+    [Fact]
     public void LongRunsStayCheap()
     {
         foreach (
