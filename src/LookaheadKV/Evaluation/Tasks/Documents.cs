@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace LookaheadKV.Evaluation.Tasks;
 
 /// <summary>Makes documents: groups of facts, their order, the filler between them.</summary>
@@ -13,7 +15,7 @@ internal static class Documents
     /// </summary>
     public static List<Fact[]> Groups(TaskShape shape, int size, int wanted, int cap, Cast cast, PieceEncoder encoder, RandomStream random)
     {
-        List<Fact[]> groups = [.. Enumerable.Range(0, shape.Asked(size)).Select(_ => AskedGroup(shape.Kind, size, cast, random))];
+        List<Fact[]> groups = [.. Enumerable.Range(0, shape.Asked(size)).Select(_ => Group(shape.Kind, size, cast, random))];
         AddOthers(groups, shape.Kind, shape.Least(size), wanted, cap, cast, encoder, random);
         return groups;
     }
@@ -31,7 +33,7 @@ internal static class Documents
     )
     {
         var tokens = groups.Sum(group => Count(group, encoder));
-        while (groups.Count < Math.Max(least, wanted) && OtherGroup(kind, cast, random) is { } group)
+        while (groups.Count < Math.Max(least, wanted) && OtherGroup(kind, groups.Count < least, cast, random) is { } group)
         {
             tokens += Count(group, encoder);
             if (tokens > cap && groups.Count >= least)
@@ -40,8 +42,43 @@ internal static class Documents
         }
     }
 
-    /// <summary>One group that the question asks for; <paramref name="size"/> counts visits or links, where the kind has several.</summary>
-    private static Fact[] AskedGroup(GroupKind kind, int size, Cast cast, RandomStream random)
+    /// <summary>What kind of group it is.</summary>
+    public static GroupKind KindOf(Fact[] group) =>
+        group[0] switch
+        {
+            CodeFact => GroupKind.Code,
+            VisitFact => GroupKind.Visits,
+            LetFact => GroupKind.Chain,
+            _ => GroupKind.Carry,
+        };
+
+    /// <summary>All facts in a random order that keeps the order inside each group (a variable is defined before it is used).</summary>
+    public static List<Fact> Order(IReadOnlyList<Fact[]> groups, RandomStream random)
+    {
+        var turns = groups.SelectMany(static (group, index) => Enumerable.Repeat(index, group.Length)).ToArray();
+        random.Shuffle<int>(turns);
+        var next = new int[groups.Count];
+        return [.. turns.Select(group => groups[group][next[group]++])];
+    }
+
+    /// <summary>
+    /// A text that states the facts in this order at uniformly random places among filler sentences, as many as fit into
+    /// <paramref name="room"/> tokens beside the facts.
+    /// </summary>
+    public static string Text(IReadOnlyList<Fact> facts, int room, PieceEncoder encoder, RandomStream random)
+    {
+        var filler = Fill(room, encoder, random);
+        var text = new StringBuilder();
+        for (int told = 0, filled = 0; told < facts.Count || filled < filler.Count; )
+        {
+            var factNext = random.Below(facts.Count - told + filler.Count - filled) < facts.Count - told;
+            text.Append(factNext ? Templates.Sentence(facts[told++]) : filler[filled++]).Append('.');
+        }
+        return text.ToString(1, text.Length - 1);
+    }
+
+    // One group; size counts visits or links, where the kind has several.
+    private static Fact[] Group(GroupKind kind, int size, Cast cast, RandomStream random)
     {
         switch (kind)
         {
@@ -70,42 +107,16 @@ internal static class Documents
         }
     }
 
-    /// <summary>One group more, of a random size, or null where the world has no more names.</summary>
-    private static Fact[]? OtherGroup(GroupKind kind, Cast cast, RandomStream random)
+    // One group more, null where the world has no more names. One that must be there is as short as they come, so that it fits where any does.
+    private static Fact[]? OtherGroup(GroupKind kind, bool shortest, Cast cast, RandomStream random)
     {
         var (low, high) = kind is GroupKind.Visits ? OtherVisits : OtherLinks;
-        var size = random.Between(low, high);
-        return kind is GroupKind.Chain && cast.VariablesLeft < size ? null : AskedGroup(kind, size, cast, random);
+        var size = shortest ? low : random.Between(low, high);
+        return kind is GroupKind.Chain && cast.VariablesLeft < size ? null : Group(kind, size, cast, random);
     }
 
-    /// <summary>All facts in a random order that keeps the order inside each group (a variable is defined before it is used).</summary>
-    public static List<Fact> Order(IReadOnlyList<Fact[]> groups, RandomStream random)
-    {
-        var turns = groups.SelectMany(static (group, index) => Enumerable.Repeat(index, group.Length)).ToArray();
-        random.Shuffle<int>(turns);
-        var next = new int[groups.Count];
-        return [.. turns.Select(group => groups[group][next[group]++])];
-    }
-
-    /// <summary>The tokens of facts as sentences.</summary>
     private static int Count(IEnumerable<Fact> facts, PieceEncoder encoder) =>
         facts.Sum(fact => encoder.Count(Templates.Sentence(fact)) + encoder.Count("."));
-
-    /// <summary>
-    /// A text that states the facts in this order at uniformly random places among filler sentences, as many as fit into
-    /// <paramref name="room"/> tokens beside the facts.
-    /// </summary>
-    public static string Text(IReadOnlyList<Fact> facts, int room, PieceEncoder encoder, RandomStream random)
-    {
-        var filler = Fill(room, encoder, random);
-        var text = new System.Text.StringBuilder();
-        for (int told = 0, filled = 0; told < facts.Count || filled < filler.Count; )
-        {
-            var factNext = random.Below(facts.Count - told + filler.Count - filled) < facts.Count - told;
-            text.Append(factNext ? Templates.Sentence(facts[told++]) : filler[filled++]).Append('.');
-        }
-        return text.ToString(1, text.Length - 1);
-    }
 
     private static List<string> Fill(int room, PieceEncoder encoder, RandomStream random)
     {

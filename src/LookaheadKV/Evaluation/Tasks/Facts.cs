@@ -31,4 +31,8 @@ internal sealed record RoomFact(Thing Item, string Room) : Fact;
 internal sealed record LetFact(string Name, string Value) : Fact;
 
 /// <summary>A question about a document's facts, with its right answer (which starts with a space).</summary>
-internal sealed record Question(string Task, string Text, string Answer);
+internal sealed record Question(string Task, string Text, string Answer)
+{
+    /// <summary>The answer with the end token.</summary>
+    public string Ending => Answer + Templates.End;
+}

@@ -16,32 +16,47 @@ public static class TaskGenerators
     /// <param name="encoder">The tokenizer.</param>
     /// <param name="split">The half of the world to draw from.</param>
     /// <exception cref="InputException">The task is unknown, or its facts and question alone do not fit into the length.</exception>
-    public static TaskSample Generate(string task, int length, long seed, long index, PieceEncoder encoder, Split split = Split.Evaluation)
+    public static TaskSample Generate(
+        string task,
+        int length,
+        long seed,
+        long index,
+        PieceEncoder encoder,
+        Split split = Split.Evaluation
+    ) => Generate(task, length, withAnswer: false, seed, index, encoder, split);
+
+    /// <summary>
+    /// Makes one sample whose prompt and answer together have at most <paramref name="length"/> tokens, <c>&lt;|end|&gt;</c> included: what a
+    /// model in training can be measured on when it has seen no longer sequences yet.
+    /// </summary>
+    /// <param name="task">One of <see cref="TaskNames.All"/>.</param>
+    /// <param name="length">The most tokens that prompt and answer may have; filler brings them within about 16 of that.</param>
+    /// <param name="seed">Names a set of samples.</param>
+    /// <param name="index">The sample in that set.</param>
+    /// <param name="encoder">The tokenizer.</param>
+    /// <param name="split">The half of the world to draw from.</param>
+    /// <exception cref="InputException">The task is unknown, or its facts, question and answer alone do not fit into the length.</exception>
+    public static TaskSample GenerateWithAnswer(
+        string task,
+        int length,
+        long seed,
+        long index,
+        PieceEncoder encoder,
+        Split split = Split.Evaluation
+    ) => Generate(task, length, withAnswer: true, seed, index, encoder, split);
+
+    private static TaskSample Generate(string task, int length, bool withAnswer, long seed, long index, PieceEncoder encoder, Split split)
     {
         var shape = TaskShape.Of(task);
-        var random = RandomStream.For(split, $"task {task}", length, seed, index);
+        var random = RandomStream.For(split, withAnswer ? $"task {task} with answer" : $"task {task}", length, seed, index);
         var size = random.Between(shape.Size.Low, shape.Size.High);
-        while (true)
-        {
-            var attempt = random.Copy();
-            var wanted = attempt.Between(shape.Groups.Low, shape.Groups.High);
-            var groups = Documents.Groups(shape, size, wanted, (int)(FactShare * length), new Cast(attempt, twins: true), encoder, attempt);
-            var facts = Documents.Order(groups, attempt);
-            var question = Questions.Ask(task, groups[..shape.Asked(size)], facts);
-            var needed = encoder.Count(Templates.Prompt(question, Documents.Text(facts, 0, encoder, attempt)));
-            if (needed <= length)
-            {
-                var prompt = Templates.Prompt(question, Documents.Text(facts, length - needed, encoder, attempt));
-                return new TaskSample(
-                    task,
-                    prompt,
-                    question.Answer,
-                    encoder.Encode(prompt),
-                    encoder.Encode(question.Answer + Templates.End)
-                );
-            }
-            if (size-- == shape.LeastSize)
-                throw new InputException($"length {length} cannot hold the task '{task}': use at least {needed} tokens");
-        }
+        var wanted = random.Between(shape.Groups.Low, shape.Groups.High);
+        var draft = Draft.Fitting(shape, size, length, withAnswer, Groups, encoder, random);
+        var question = draft.Question;
+        var prompt = Templates.Prompt(question, draft.Text(length - draft.Tokens, encoder));
+        return new TaskSample(task, prompt, question.Answer, encoder.Encode(prompt), encoder.Encode(question.Ending));
+
+        List<Fact[]> Groups(int size, RandomStream attempt) =>
+            Documents.Groups(shape, size, wanted, (int)(FactShare * length), new Cast(attempt, twins: true), encoder, attempt);
     }
 }

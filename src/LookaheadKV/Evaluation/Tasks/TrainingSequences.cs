@@ -7,7 +7,7 @@ namespace LookaheadKV.Evaluation.Tasks;
 public static class TrainingSequences
 {
     private const double FactShare = 0.6;
-    private const double MixedShare = 0.6;
+    private const double MixedShare = 0.7;
     private const int ListedCodes = 8;
 
     /// <summary>Makes one sequence of the training split: a pure function of its arguments.</summary>
@@ -24,25 +24,15 @@ public static class TrainingSequences
         var shape = TaskShape.Of(mixture.Draw(random, static _ => true)!);
         var size = random.Between(shape.LeastSize, shape.Size.High);
         var questionRoom = (int)(length * QuestionShare(length, random));
-        while (true)
-        {
-            var attempt = random.Copy();
-            var groups = Groups(shape, size, (int)(FactShare * (length - questionRoom)), encoder, attempt);
-            var facts = Documents.Order(groups, attempt);
-            var first = Questions.Ask(shape.Task, groups[..shape.Asked(size)], facts);
-            var needed = encoder.Count(Templates.Prompt(first, Documents.Text(facts, 0, encoder, attempt)) + Answer(first));
-            if (needed <= length)
-            {
-                var room = Math.Min(length - needed, questionRoom - encoder.Count(Templates.Ask(first.Text) + Answer(first)));
-                var (others, used) = FollowUps(first, groups, facts, room, mixture, encoder, attempt);
-                var text = Documents.Text(facts, length - needed - used, encoder, attempt);
-                return Assemble(length, Templates.Prompt(first, text), first, others, encoder);
-            }
-            if (size-- == shape.LeastSize)
-                throw new InputException(
-                    $"length {length} cannot hold a training sequence of the task '{shape.Task}': use at least {needed} tokens"
-                );
-        }
+        var draft = Draft.Fitting(shape, size, length, withAnswer: true, Drawn, encoder, random);
+        var first = draft.Question;
+        var room = Math.Min(length - draft.Tokens, questionRoom - encoder.Count(Templates.Ask(first.Text) + first.Ending));
+        var (others, used) = FollowUps(draft, room, mixture, encoder);
+        var text = draft.Text(length - draft.Tokens - used, encoder);
+        return Assemble(length, Templates.Prompt(first, text), first, others, encoder);
+
+        List<Fact[]> Drawn(int size, RandomStream attempt) =>
+            Groups(shape, size, (int)(FactShare * (length - questionRoom)), encoder, attempt);
     }
 
     // About half of a short sequence is questions; a long one has many of them at a smaller share.
@@ -54,7 +44,7 @@ public static class TrainingSequences
     {
         var cast = new Cast(random, twins: false);
         var mixed = random.Chance(MixedShare);
-        var wanted = random.Between(shape.Least(size), Math.Max(shape.Least(size), shape.Groups.High));
+        var wanted = Many(shape.Least(size), shape.Groups.High, random);
         var own = mixed ? (0.3 + 0.5 * random.Unit()) * cap : cap;
         var groups = Documents.Groups(shape, size, wanted, (int)own, cast, encoder, random);
         if (!mixed)
@@ -62,30 +52,22 @@ public static class TrainingSequences
         GroupKind[] kinds = [.. Enum.GetValues<GroupKind>().Where(kind => kind != shape.Kind)];
         random.Shuffle<GroupKind>(kinds);
         foreach (var kind in kinds[..random.Between(1, kinds.Length)])
-            Documents.AddOthers(groups, kind, 0, groups.Count + random.Between(1, MostOf(kind)), cap, cast, encoder, random);
+            Documents.AddOthers(groups, kind, 0, groups.Count + Many(1, MostOf(kind), random), cap, cast, encoder, random);
         return groups;
     }
 
-    private static (List<Question> Questions, int Tokens) FollowUps(
-        Question first,
-        List<Fact[]> groups,
-        List<Fact> facts,
-        int room,
-        TaskMixture mixture,
-        PieceEncoder encoder,
-        RandomStream random
-    )
+    private static (List<Question> Questions, int Tokens) FollowUps(Draft draft, int room, TaskMixture mixture, PieceEncoder encoder)
     {
         const int Tries = 8;
-        var questions = new List<Question>();
-        var asked = new HashSet<string> { first.Text };
-        var used = 0;
+        var (questions, used) = (new List<Question>(), 0);
+        var asked = new HashSet<string> { draft.Question.Text };
+        var groups = draft.Groups.ToLookup(Documents.KindOf);
         for (var missed = 0; missed < Tries; )
         {
-            if (mixture.Draw(random, task => CanFollow(task, groups)) is not { } drawn)
+            if (mixture.Draw(draft.Random, task => CanFollow(task, groups)) is not { } drawn)
                 break;
-            var question = FollowUp(TaskShape.Of(drawn), groups, facts, random);
-            var cost = encoder.Count(Templates.Ask(question.Text) + Answer(question));
+            var question = FollowUp(TaskShape.Of(drawn), groups, draft);
+            var cost = encoder.Count(Templates.Ask(question.Text) + question.Ending);
             if (used + cost > room || !asked.Add(question.Text))
             {
                 missed++;
@@ -97,10 +79,10 @@ public static class TrainingSequences
         return (questions, used);
     }
 
-    private static bool CanFollow(string task, List<Fact[]> groups)
+    private static bool CanFollow(string task, ILookup<GroupKind, Fact[]> groups)
     {
         var shape = TaskShape.Of(task);
-        var there = groups.Count(group => KindOf(group) == shape.Kind);
+        var there = groups[shape.Kind].Count();
         return task switch
         {
             TaskNames.QuestionFirst => false,
@@ -109,30 +91,24 @@ public static class TrainingSequences
         };
     }
 
-    private static Question FollowUp(TaskShape shape, List<Fact[]> groups, List<Fact> facts, RandomStream random)
+    private static Question FollowUp(TaskShape shape, ILookup<GroupKind, Fact[]> groups, Draft draft)
     {
-        Fact[][] there = [.. groups.Where(group => KindOf(group) == shape.Kind)];
+        var random = draft.Random;
+        var there = groups[shape.Kind].ToArray();
         random.Shuffle<Fact[]>(there);
         var asked = there[..Math.Min(there.Length, shape.Asked(random.Between(shape.LeastSize, shape.Size.High)))];
         // A chain may be traced from any of its links.
         if (shape.Kind is GroupKind.Chain)
             asked[0] = asked[0][..random.Between(1, asked[0].Length)];
-        return Questions.Ask(shape.Task, asked, facts);
+        return Questions.Ask(shape.Task, asked, draft.Facts);
     }
+
+    // The more facts, the more there is to ask.
+    private static int Many(int low, int high, RandomStream random) =>
+        high <= low ? low : Math.Max(random.Between(low, high), random.Between(low, high));
 
     private static int MostOf(GroupKind kind) =>
         TaskNames.All.Select(TaskShape.Of).Where(shape => shape.Kind == kind).Max(static shape => shape.Groups.High);
-
-    private static GroupKind KindOf(Fact[] group) =>
-        group[0] switch
-        {
-            CodeFact => GroupKind.Code,
-            VisitFact => GroupKind.Visits,
-            LetFact => GroupKind.Chain,
-            _ => GroupKind.Carry,
-        };
-
-    private static string Answer(Question question) => question.Answer + Templates.End;
 
     private static TrainingSequence Assemble(int length, string prompt, Question first, List<Question> others, PieceEncoder encoder)
     {
@@ -149,7 +125,7 @@ public static class TrainingSequences
         {
             encoder.Append(context, ids);
             var start = ids.Count;
-            encoder.Append(Answer(question), ids);
+            encoder.Append(question.Ending, ids);
             Array.Fill(loss, true, start, ids.Count - start);
         }
     }
