@@ -1,0 +1,84 @@
+using System.Globalization;
+using System.Text.Json;
+using LookaheadKV.Checkpoints;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Pretraining;
+
+/// <summary>
+/// A training run on disk: <c>state.json</c> names the tensor file it belongs to and replaces its predecessor in one rename, so that a
+/// reader always finds a state and tensors of the same step.
+/// </summary>
+internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDecoderConfig Model, ulong Seed, string Tensors)
+{
+    private const string StateFile = "state.json";
+    private const string Weights = "weights";
+    private const string FirstMoment = "first_moment";
+    private const string SecondMoment = "second_moment";
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true };
+
+    /// <summary>Whether a folder holds a checkpoint.</summary>
+    public static bool Exists(string folder) => File.Exists(Path.Combine(folder, StateFile));
+
+    /// <summary>Writes a checkpoint, then removes the tensors of the one before.</summary>
+    public static void Save(string folder, PretrainingPlan plan, PretrainingState state, OptimizerState tensors)
+    {
+        Directory.CreateDirectory(folder);
+        var name = string.Create(CultureInfo.InvariantCulture, $"step-{state.Step:D8}.safetensors");
+        using (NewDisposeScope())
+            Safetensors.Write(
+                Path.Combine(folder, name),
+                [
+                    (Weights, tensors.Weights.cpu()),
+                    (FirstMoment, tensors.FirstMoment.cpu()),
+                    (SecondMoment, tensors.SecondMoment.cpu()),
+                ]
+            );
+        var beside = Path.Combine(folder, StateFile + ".new");
+        File.WriteAllText(beside, JsonSerializer.Serialize(new PretrainingCheckpoint(state, plan.Model, plan.Seed, name), Json));
+        File.Move(beside, Path.Combine(folder, StateFile), overwrite: true);
+        foreach (var old in Directory.EnumerateFiles(folder, "step-*.safetensors"))
+            if (Path.GetFileName(old) != name)
+                File.Delete(old);
+    }
+
+    /// <summary>Reads the description of a folder's checkpoint.</summary>
+    /// <exception cref="InputException">There is none, or it is damaged.</exception>
+    public static PretrainingCheckpoint Load(string folder)
+    {
+        var path = Path.Combine(folder, StateFile);
+        try
+        {
+            var checkpoint = JsonSerializer.Deserialize<PretrainingCheckpoint>(File.ReadAllText(path));
+            if (checkpoint is not { State: not null, Model: not null, Tensors: not null })
+                throw new JsonException("a member is missing");
+            return checkpoint;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new InputException(
+                $"{path} cannot be read as a training checkpoint: {error.Message.ReplaceLineEndings(" ")}; restore it or use another folder",
+                error
+            );
+        }
+    }
+
+    /// <summary>Reads the tensors that belong to this description.</summary>
+    /// <exception cref="InputException">They are missing, damaged, or of another size than the model.</exception>
+    public OptimizerState LoadTensors(string folder, Device device)
+    {
+        var path = Path.Combine(folder, Tensors);
+        using var file = SafetensorsFile.Open(path);
+        using var scope = NewDisposeScope();
+        var count = ParameterLayout.Count(Model.Checked());
+        return new OptimizerState(Read(Weights), Read(FirstMoment), Read(SecondMoment));
+
+        Tensor Read(string name)
+        {
+            var tensor = file.Read(name, device, ScalarType.Float32);
+            if (tensor.numel() != count)
+                throw new InputException($"{path}: {name} holds {tensor.numel()} numbers but the model has {count}; restore the checkpoint");
+            return tensor.DetachFromDisposeScope();
+        }
+    }
+}

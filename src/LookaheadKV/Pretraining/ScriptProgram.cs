@@ -1,0 +1,56 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace LookaheadKV.Pretraining;
+
+/// <summary>
+/// Compiled TorchScript functions, run either by the plain interpreter, operator by operator exactly as written, or by the profiling
+/// executor, which may fuse pointwise operators into generated kernels.
+/// </summary>
+/// <remarks>
+/// The profiling executor rewrites a function after its first calls, so the bits of a result depend on how often it has run: a resumed
+/// training would differ from an unbroken one. The plain interpreter is therefore the default.
+/// </remarks>
+internal sealed class ScriptProgram(string source, bool fuse) : IDisposable
+{
+    private static readonly Lock ProfilingMode = new();
+    private readonly torch.jit.CompilationUnit unit = torch.jit.compile(source);
+    private readonly HashSet<string> started = [];
+
+    /// <summary>Calls a function that returns one tensor; arguments may be tensors, lists of tensors, int, double and bool.</summary>
+    public torch.Tensor Invoke(string function, params object[] arguments)
+    {
+        if (fuse || !started.Add(function))
+            return (torch.Tensor)unit.invoke(function, arguments);
+        // libtorch chooses a function's executor at its first call, from a process-wide flag.
+        lock (ProfilingMode)
+        {
+            var flag = ProfilingFlag();
+            var before = Marshal.ReadByte(flag);
+            Marshal.WriteByte(flag, 0);
+            try
+            {
+                return (torch.Tensor)unit.invoke(function, arguments);
+            }
+            finally
+            {
+                Marshal.WriteByte(flag, before);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => unit.Dispose();
+
+    // std::atomic<bool>& torch::jit::getProfilingMode(), which TorchSharp does not bind.
+    private static unsafe IntPtr ProfilingFlag()
+    {
+        var (library, symbol) =
+            OperatingSystem.IsWindows() ? ("torch_cpu.dll", "?getProfilingMode@jit@torch@@YAAEAU?$atomic@_N@std@@XZ")
+            : OperatingSystem.IsMacOS() ? ("libtorch_cpu.dylib", "_ZN5torch3jit16getProfilingModeEv")
+            : ("libtorch_cpu.so", "_ZN5torch3jit16getProfilingModeEv");
+        if (!NativeLibrary.TryLoad(library, out var handle) || !NativeLibrary.TryGetExport(handle, symbol, out var export))
+            throw new InputException($"{library} does not export the switch of the plain interpreter: set Fuse to train without it");
+        return ((delegate* unmanaged<IntPtr>)export)();
+    }
+}

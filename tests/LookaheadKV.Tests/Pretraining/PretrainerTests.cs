@@ -1,0 +1,194 @@
+using System.Text.Json;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Pretraining;
+using TorchSharp;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Tests.Pretraining;
+
+public class PretrainerTests
+{
+    private static PretrainingOptions Options(TemporaryFolder folder) => new() { Folder = folder["run"], ReportEvery = 3 };
+
+    private static PretrainingResult Run(PretrainingOptions options, PretrainingPlan? plan = null) =>
+        Pretrainer.Run(plan ?? Toy.Plan, options, Toy.First, Toy.Tasks, cancellation: TestContext.Current.CancellationToken);
+
+    private static byte[] Tensors(TemporaryFolder folder) => File.ReadAllBytes(Directory.GetFiles(folder["run"], "*.safetensors").Single());
+
+    private sealed class Collect(Action<CurvePoint> action) : IProgress<CurvePoint>
+    {
+        public void Report(CurvePoint value) => action(value);
+    }
+
+    [Fact]
+    public void A_toy_task_is_learned_and_the_stages_advance()
+    {
+        using var folder = new TemporaryFolder();
+        var plan = Toy.Plan with
+        {
+            Stages = [new(8, 64, 0.7, 0.95), new(24, 32, 1)],
+            TotalTokens = 400 * 64 * 8,
+            EvaluateEvery = 20,
+            EvaluationSequences = 64,
+        };
+        var points = new List<CurvePoint>();
+        var result = Pretrainer.Run(plan, Options(folder), Toy.First, Toy.Tasks, new Collect(points.Add), TestContext.Current.CancellationToken);
+        Assert.True(result.Finished);
+        Assert.InRange(points[0].Loss, 2, 3); // guessing costs ln 15 = 2.7
+        Assert.True(points[^1].Loss < 0.1, $"loss {points[^1].Loss}");
+        Assert.True(result.Accuracies["first"] > 0.95);
+        Assert.Equal(1, result.State.Stage);
+        Assert.True(result.State.StageStart < 0.7, "the first stage should have ended by its threshold");
+        var last = points.Last(point => point.Stage == 0);
+        Assert.True(last.Accuracies!["first"] >= 0.95);
+        Assert.Equal(points.Select(point => point.Step), LossCurve.Read(folder["run"]).Select(point => point.Step));
+        Assert.All(points, point => Assert.True(point.TokensPerSecond > 0 && point.GradientNorm > 0));
+    }
+
+    [Fact]
+    public void Pieces_give_the_bits_of_one_run()
+    {
+        using var whole = new TemporaryFolder();
+        using var pieces = new TemporaryFolder();
+        var one = Run(Options(whole));
+        Assert.True(one.Finished);
+        Assert.Equal(1, one.State.Stage);
+        foreach (var steps in (int[])[5, 8, 1])
+            Assert.False(Run(Options(pieces) with { Steps = steps }).Finished);
+        var last = Run(Options(pieces));
+        Assert.True(last.Finished);
+        Assert.Equal(one.State with { Seconds = 0 }, last.State with { Seconds = 0 });
+        Assert.Equal(Tensors(whole), Tensors(pieces));
+        Assert.True(last.State.Seconds > 0);
+        Assert.Equal(one.State.Step, Run(Options(pieces)).State.Step); // a finished run stays as it is
+    }
+
+    [Fact]
+    public void Another_seed_gives_another_model()
+    {
+        using var first = new TemporaryFolder();
+        using var second = new TemporaryFolder();
+        Run(Options(first) with { Steps = 2 });
+        Run(Options(second) with { Steps = 2 }, Toy.Plan with { Seed = 8 });
+        Assert.NotEqual(Tensors(first), Tensors(second));
+    }
+
+    [Fact]
+    public void Cancelling_leaves_a_checkpoint_to_go_on_from()
+    {
+        using var whole = new TemporaryFolder();
+        using var cut = new TemporaryFolder();
+        using var cancel = new CancellationTokenSource();
+        Run(Options(whole));
+        Assert.Throws<OperationCanceledException>(() =>
+            Pretrainer.Run(Toy.Plan, Options(cut), Toy.First, Toy.Tasks, new Collect(_ => cancel.Cancel()), cancel.Token)
+        );
+        Assert.Equal(3, PretrainingCheckpoint.Load(cut["run"]).State.Step);
+        Run(Options(cut));
+        Assert.Equal(Tensors(whole), Tensors(cut));
+    }
+
+    [Fact]
+    public void Points_of_a_piece_that_was_killed_are_dropped()
+    {
+        using var folder = new TemporaryFolder();
+        Run(Options(folder) with { Steps = 6 });
+        var lines = File.ReadAllLines(folder[$"run/{LossCurve.FileName}"]);
+        File.AppendAllText(folder[$"run/{LossCurve.FileName}"], lines[^1].Replace("\"Step\":6", "\"Step\":99") + "\n{\"Step\":1");
+        Run(Options(folder) with { Steps = 3 });
+        Assert.Equal([3, 6, 9], LossCurve.Read(folder["run"]).Select(point => point.Step).Where(step => step % 3 == 0));
+    }
+
+    [Fact]
+    public void Damaged_checkpoints_are_refused()
+    {
+        using var folder = new TemporaryFolder();
+        Run(Options(folder) with { Steps = 2 });
+        var tensors = Directory.GetFiles(folder["run"], "*.safetensors").Single();
+        var good = File.ReadAllBytes(tensors);
+        File.WriteAllBytes(tensors, good[..(good.Length / 2)]);
+        Assert.Contains(tensors, Refused());
+        File.Delete(tensors);
+        Assert.Contains(tensors, Refused());
+        File.WriteAllBytes(tensors, good);
+        var state = File.ReadAllText(folder["run/state.json"]);
+        File.WriteAllText(folder["run/state.json"], state[..20]);
+        Assert.Contains("state.json", Refused());
+        File.WriteAllText(folder["run/state.json"], "{}");
+        Assert.Contains("state.json", Refused());
+        File.WriteAllText(folder["run/state.json"], state);
+        Assert.Contains("seed", Refused(Toy.Plan with { Seed = 1 }));
+        Assert.Contains("model", Refused(Toy.Plan with { Model = Toy.Model with { Layers = 1 } }));
+        Run(Options(folder) with { Steps = 1 });
+
+        string Refused(PretrainingPlan? plan = null)
+        {
+            var message = Assert.Throws<InputException>(() => Run(Options(folder), plan)).Message;
+            Assert.DoesNotContain('\n', message);
+            return message;
+        }
+    }
+
+    [Fact]
+    public void A_diverged_training_is_refused_and_not_saved()
+    {
+        using var folder = new TemporaryFolder();
+        Run(Options(folder) with { Steps = 2 });
+        var before = Tensors(folder);
+        var wild = Toy.Plan with { LearningRate = 1e30 };
+        Assert.Contains("diverged", Assert.Throws<InputException>(() => Run(Options(folder), wild)).Message);
+        Assert.Equal(before, Tensors(folder));
+    }
+
+    [Fact]
+    public void Export_writes_what_the_decoder_computes_with()
+    {
+        using var folder = new TemporaryFolder();
+        using var scope = NewDisposeScope();
+        Run(Options(folder) with { Steps = 3 });
+        Pretrainer.Export(folder["run"], folder["model"], ScalarType.BFloat16, endToken: 2);
+        var config = JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(folder["model/config.json"]));
+        Assert.Equal("llama", config.GetProperty("model_type").GetString());
+        Assert.Equal(32, config.GetProperty("hidden_size").GetInt32());
+        Assert.Equal(10_000, config.GetProperty("rope_theta").GetDouble());
+        Assert.Equal(10_000, config.GetProperty("rope_parameters").GetProperty("rope_theta").GetDouble());
+        Assert.Equal("bfloat16", config.GetProperty("dtype").GetString());
+        Assert.Equal("bfloat16", config.GetProperty("torch_dtype").GetString());
+        var generation = JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(folder["model/generation_config.json"]));
+        Assert.Equal(2, generation.GetProperty("eos_token_id").GetInt32());
+
+        using var state = PretrainingCheckpoint.Load(folder["run"]).LoadTensors(folder["run"], CPU);
+        using var file = SafetensorsFile.Open(folder["model/model.safetensors"]);
+        var total = 0L;
+        foreach (var (name, weight) in HuggingFaceExport.Weights(Toy.Model, state.Weights))
+        {
+            var stored = file.Read(name, CPU, ScalarType.BFloat16);
+            Assert.Equal(weight.shape, stored.shape);
+            Assert.True(Toy.Same(stored, weight.to(ScalarType.BFloat16)), name);
+            total += stored.numel();
+        }
+        Assert.Equal(ParameterLayout.Count(Toy.Model), total);
+        Assert.Throws<InputException>(() => Pretrainer.Export(folder["run"], folder["other"], ScalarType.BFloat16, endToken: 16));
+        Assert.False(Directory.Exists(folder["other"]));
+    }
+
+    [Fact]
+    public void No_tensor_outlives_a_run()
+    {
+        using var folder = new TemporaryFolder();
+        Run(Options(folder) with { Steps = 2 });
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Run(Options(folder) with { Steps = 2 });
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+    }
+
+    [Fact]
+    public void Speed_is_measured_without_a_folder()
+    {
+        var options = new PretrainingOptions { Folder = "unused-by-speed" };
+        Assert.True(Pretrainer.MeasureSpeed(Toy.Plan, options, Toy.Copy, stage: 1, steps: 3, warmUp: 1) > 0);
+        Assert.False(Directory.Exists(options.Folder));
+        Assert.Throws<InputException>(() => Pretrainer.MeasureSpeed(Toy.Plan, options, Toy.Copy, stage: 2));
+    }
+}
