@@ -1,3 +1,14 @@
-using TorchSharp;
+using System.CommandLine;
+using LookaheadKV;
+using LookaheadKV.Cli.Commands;
 
-Console.WriteLine(torch.ones(2).sum().item<float>());
+var root = new RootCommand("KV-cache eviction research: LookaheadKV and its rivals.") { PretrainCommand.Create() };
+try
+{
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (InputException error)
+{
+    await Console.Error.WriteLineAsync(error.Message);
+    return 1;
+}
