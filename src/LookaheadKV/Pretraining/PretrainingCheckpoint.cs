@@ -71,14 +71,17 @@ internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDe
         using var file = SafetensorsFile.Open(path);
         using var scope = NewDisposeScope();
         var count = ParameterLayout.Count(Model.Checked());
-        return new OptimizerState(Read(Weights), Read(FirstMoment), Read(SecondMoment));
+        var state = new OptimizerState(Read(Weights), Read(FirstMoment), Read(SecondMoment));
+        foreach (var tensor in (Tensor[])[state.Weights, state.FirstMoment, state.SecondMoment])
+            tensor.DetachFromDisposeScope();
+        return state;
 
         Tensor Read(string name)
         {
             var tensor = file.Read(name, device, ScalarType.Float32);
             if (tensor.numel() != count)
                 throw new InputException($"{path}: {name} holds {tensor.numel()} numbers but the model has {count}; restore the checkpoint");
-            return tensor.DetachFromDisposeScope();
+            return tensor;
         }
     }
 }

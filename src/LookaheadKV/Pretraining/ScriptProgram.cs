@@ -14,7 +14,7 @@ namespace LookaheadKV.Pretraining;
 internal sealed class ScriptProgram(string source, bool fuse) : IDisposable
 {
     private static readonly Lock ProfilingMode = new();
-    private readonly torch.jit.CompilationUnit unit = torch.jit.compile(source);
+    private readonly torch.jit.CompilationUnit unit = torch.jit.compile(source + "\n"); // the last line must end
     private readonly HashSet<string> started = [];
 
     /// <summary>Calls a function that returns one tensor; arguments may be tensors, lists of tensors, int, double and bool.</summary>
