@@ -26,10 +26,9 @@ internal static class Operators
         def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
             a, b = x.chunk(2, -1)
             return x * cos + torch.cat([-b, a], -1) * sin
-
         """;
 
-    private static readonly Lazy<jit.CompilationUnit> Unit = new(() => jit.compile(Source));
+    private static readonly Lazy<jit.CompilationUnit> Unit = new(() => jit.compile(Source + "\n"));
 
     /// <summary>Fused causal attention of equally many queries and keys; key/value heads may be fewer than query heads.</summary>
     public static Tensor CausalAttention(Tensor q, Tensor k, Tensor v) => Call("causal_attention", q, k, v);
