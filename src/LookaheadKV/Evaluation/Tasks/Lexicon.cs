@@ -18,7 +18,7 @@ public static class Lexicon
 
     /// <summary>48 adjectives of places and objects.</summary>
     public static IReadOnlyList<string> Adjectives { get; } =
-        Words(
+        Cut(
             """
             amber azure brass bronze copper coral crimson crystal ebony emerald frozen gilded
             golden granite hidden hollow indigo iron ivory jade leather lonely lunar marble
@@ -29,7 +29,7 @@ public static class Lexicon
 
     /// <summary>48 things a person can carry.</summary>
     public static IReadOnlyList<string> Objects { get; } =
-        Words(
+        Cut(
             """
             lantern mirror compass ring crown flute dagger amulet chalice scroll goblet harp
             helmet necklace locket medal whistle drum coin statue vase candle brooch pendant
@@ -40,7 +40,7 @@ public static class Lexicon
 
     /// <summary>48 places a person can visit.</summary>
     public static IReadOnlyList<string> Places { get; } =
-        Words(
+        Cut(
             """
             harbor tower market temple castle library garden bridge mill abbey palace museum
             theater chapel lighthouse village tavern fortress station school bakery forge cellar gallery
@@ -49,7 +49,11 @@ public static class Lexicon
             """
         );
 
-    private static string[] Words(string text) => text.Split([' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
+    /// <summary>All of them: 400 words.</summary>
+    public static IReadOnlyList<string> Words { get; } =
+    [.. GivenNames, .. FamilyNames, .. Adjectives, .. Objects, .. Places, .. Variables];
 
-    private static string[] Combine(string first, string second) => [.. from a in Words(first) from b in Words(second) select a + b];
+    private static string[] Cut(string text) => text.Split([' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries);
+
+    private static string[] Combine(string first, string second) => [.. from a in Cut(first) from b in Cut(second) select a + b];
 }
