@@ -19,6 +19,8 @@ public sealed class TaskMixture
             throw new InputException("the task mixture has no positive weight: give at least one task a weight above 0");
     }
 
+    private TaskMixture(double[] weights) => _weights = weights;
+
     /// <summary>All tasks, the harder ones a little more.</summary>
     public static TaskMixture Default { get; } =
         new(
@@ -38,16 +40,13 @@ public sealed class TaskMixture
     /// <summary>The weight of a task.</summary>
     public double this[string task] => _weights[TaskNames.All.ToList().IndexOf(TaskNames.Check(task))];
 
-    /// <summary>Draws one of the tasks for which <paramref name="allowed"/> holds; null if none of them has a weight.</summary>
-    internal string? Draw(RandomStream random, Func<string, bool> allowed)
+    /// <summary>Draws a task.</summary>
+    internal string Draw(RandomStream random) => TaskNames.All[random.PickWeighted(_weights)];
+
+    /// <summary>The same weights, for the tasks that hold; null if none of them has a weight.</summary>
+    internal TaskMixture? Among(Func<string, bool> holds)
     {
-        Span<double> weights = stackalloc double[_weights.Length];
-        var any = false;
-        for (var i = 0; i < weights.Length; i++)
-        {
-            weights[i] = allowed(TaskNames.All[i]) ? _weights[i] : 0;
-            any |= weights[i] > 0;
-        }
-        return any ? TaskNames.All[random.PickWeighted(weights)] : null;
+        double[] weights = [.. _weights.Select((weight, i) => holds(TaskNames.All[i]) ? weight : 0)];
+        return weights.Sum() > 0 ? new TaskMixture(weights) : null;
     }
 }

@@ -24,8 +24,8 @@ internal enum GroupKind
 /// <param name="Groups">How many groups the text holds in all where there is room; (0, 0): those that are asked for and no other.</param>
 internal sealed record TaskShape(string Task, GroupKind Kind, int LeastSize, (int Low, int High) Size, (int Low, int High) Groups)
 {
-    private static readonly TaskShape[] All =
-    [
+    private static readonly Dictionary<string, TaskShape> All = new TaskShape[]
+    {
         new(TaskNames.Single, GroupKind.Code, 1, (1, 1), (0, 0)),
         new(TaskNames.MultiKey, GroupKind.Code, 1, (1, 1), (8, 24)),
         new(TaskNames.MultiValue, GroupKind.Visits, 2, (2, 4), (4, 10)),
@@ -34,7 +34,7 @@ internal sealed record TaskShape(string Task, GroupKind Kind, int LeastSize, (in
         new(TaskNames.TwoHop, GroupKind.Carry, 1, (1, 1), (3, 8)),
         new(TaskNames.Variables, GroupKind.Chain, 2, (2, 4), (3, 6)),
         new(TaskNames.ListAll, GroupKind.Code, 2, (4, 8), (0, 0)),
-    ];
+    }.ToDictionary(static shape => shape.Task);
 
     /// <summary>How many groups the question asks for.</summary>
     public int Asked(int size) => Kind is GroupKind.Code ? size : 1;
@@ -43,5 +43,5 @@ internal sealed record TaskShape(string Task, GroupKind Kind, int LeastSize, (in
     public int Least(int size) => Asked(size) + (Groups.High == 0 ? 0 : 1);
 
     /// <summary>The shape of a task.</summary>
-    public static TaskShape Of(string task) => Array.Find(All, shape => shape.Task == TaskNames.Check(task))!;
+    public static TaskShape Of(string task) => All[TaskNames.Check(task)];
 }

@@ -21,7 +21,7 @@ public static class TrainingSequences
     {
         mixture ??= TaskMixture.Default;
         var random = RandomStream.For(Split.Training, "sequence", length, seed, index);
-        var shape = TaskShape.Of(mixture.Draw(random, static _ => true)!);
+        var shape = TaskShape.Of(mixture.Draw(random));
         var size = random.Between(shape.LeastSize, shape.Size.High);
         var questionRoom = (int)(length * QuestionShare(length, random));
         var draft = Draft.Fitting(shape, size, length, withAnswer: true, Drawn, encoder, random);
@@ -62,11 +62,11 @@ public static class TrainingSequences
         var (questions, used) = (new List<Question>(), 0);
         var asked = new HashSet<string> { draft.Question.Text };
         var groups = draft.Groups.ToLookup(Documents.KindOf);
+        if (mixture.Among(task => CanFollow(task, groups)) is not { } following)
+            return (questions, used);
         for (var missed = 0; missed < Tries; )
         {
-            if (mixture.Draw(draft.Random, task => CanFollow(task, groups)) is not { } drawn)
-                break;
-            var question = FollowUp(TaskShape.Of(drawn), groups, draft);
+            var question = FollowUp(TaskShape.Of(following.Draw(draft.Random)), groups, draft);
             var cost = encoder.Count(Templates.Ask(question.Text) + question.Ending);
             if (used + cost > room || !asked.Add(question.Text))
             {
