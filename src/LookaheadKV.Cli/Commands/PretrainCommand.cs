@@ -10,15 +10,35 @@ namespace LookaheadKV.Cli.Commands;
 /// <summary><c>lookahead pretrain</c>: trains the small model in resumable pieces and writes it as a Hugging Face folder.</summary>
 internal static class PretrainCommand
 {
-    private static readonly Option<string> Out = new("--out") { Description = "Folder of the run: checkpoint, loss curve, model/.", Required = true };
-    private static readonly Option<string?> Plan = new("--plan") { Description = "JSON file with the plan (model, stages, optimiser, seed)." };
-    private static readonly Option<double?> Minutes = new("--minutes") { Description = "Minutes this piece may take; the next call goes on from there." };
-    private static readonly Option<string?> DeviceName = new("--device") { Description = "cpu or cuda (default: cuda where there is one)." };
+    private static readonly Option<string> Out = new("--out")
+    {
+        Description = "Folder of the run: checkpoint, loss curve, model/.",
+        Required = true,
+    };
+    private static readonly Option<string?> Plan = new("--plan")
+    {
+        Description = "JSON file with the plan (model, stages, optimiser, seed).",
+    };
+    private static readonly Option<double?> Minutes = new("--minutes")
+    {
+        Description = "Minutes this piece may take; the next call goes on from there.",
+    };
+    private static readonly Option<string?> DeviceName = new("--device")
+    {
+        Description = "cpu or cuda (default: cuda where there is one).",
+    };
     private static readonly Option<bool> Fuse = new("--fuse") { Description = "Let TorchScript fuse the forward pass." };
 
     public static Command Create()
     {
-        var command = new Command("pretrain", "Train the small model from nothing, in resumable pieces.") { Out, Plan, Minutes, DeviceName, Fuse };
+        var command = new Command("pretrain", "Train the small model from nothing, in resumable pieces.")
+        {
+            Out,
+            Plan,
+            Minutes,
+            DeviceName,
+            Fuse,
+        };
         command.SetAction((result, cancellation) => Task.Run(() => Run(result, cancellation), cancellation));
         return command;
     }
@@ -40,7 +60,9 @@ internal static class PretrainCommand
             Minutes = arguments.GetValue(Minutes),
             Fuse = arguments.GetValue(Fuse),
         };
-        Console.WriteLine($"{Devices.Describe(device)}, vocabulary {plan.Model.VocabularySize}, stages {string.Join(" → ", plan.Stages.Select(s => $"{s.Length}×{s.Batch}"))}");
+        Console.WriteLine(
+            $"{Devices.Describe(device)}, vocabulary {plan.Model.VocabularySize}, stages {string.Join(" → ", plan.Stages.Select(s => $"{s.Length}×{s.Batch}"))}"
+        );
         var progress = new Inline(Print);
         var result = Pretrainer.Run(plan, options, NanoRecipe.Sequences(encoder), NanoRecipe.Tasks(encoder), progress, cancellation);
         Pretrainer.Export(folder, model, torch.ScalarType.BFloat16, tokenizer.Id(Templates.End)!.Value);

@@ -10,7 +10,9 @@ public static class FusedAttention
     public static Tensor Causal(Tensor queries, Tensor keys, Tensor values)
     {
         if (queries.size(2) != keys.size(2))
-            throw new ArgumentException($"causal attention needs as many queries as keys, got {queries.size(2)} and {keys.size(2)}; use Visible with a mask.");
+            throw new ArgumentException(
+                $"causal attention needs as many queries as keys, got {queries.size(2)} and {keys.size(2)}; use Visible with a mask."
+            );
         return Operators.CausalAttention(queries, keys, values);
     }
 

@@ -42,7 +42,9 @@ public abstract record Budget
 
     /// <summary>A budget in bytes for the whole cache.</summary>
     public static Budget Bytes(long count) =>
-        count > 0 ? new InBytes(count) : throw new InputException($"budget of {count} bytes keeps nothing; give at least the bytes of one token.");
+        count > 0
+            ? new InBytes(count)
+            : throw new InputException($"budget of {count} bytes keeps nothing; give at least the bytes of one token.");
 
     /// <summary>Reads <c>64</c>, <c>5%</c>, <c>2MiB</c>, <c>300KiB</c>, <c>1GiB</c> or <c>4096B</c>.</summary>
     /// <exception cref="InputException">The text is none of these, or the budget keeps nothing.</exception>
@@ -60,7 +62,9 @@ public abstract record Budget
         throw new InputException($"budget \"{text}\" is not understood; write tokens (64), a share (5%) or bytes (2MiB).");
 
         static double? Number(string s) =>
-            double.TryParse(s, NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var x) ? x : null;
+            double.TryParse(s, NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var x)
+                ? x
+                : null;
     }
 
     /// <summary>C, the entries to keep a layer and key/value head of a prompt of <paramref name="promptLength"/> tokens; at most all of them.</summary>
@@ -79,7 +83,9 @@ public abstract record Budget
             _ => throw new NotSupportedException(),
         };
         if (count < 1)
-            throw new InputException($"budget {this} keeps nothing of {promptLength} tokens; one token takes {perToken} bytes: raise the budget.");
+            throw new InputException(
+                $"budget {this} keeps nothing of {promptLength} tokens; one token takes {perToken} bytes: raise the budget."
+            );
         return (int)Math.Min(count, promptLength);
     }
 }

@@ -18,7 +18,8 @@ public static class Decoding
         using var scope = NewDisposeScope();
         var count = ids.size(1);
         var positions = tensor(cache.LogicalLengths, device: decoder.Device).unsqueeze(1) + arange(count, device: decoder.Device); // [B,T]
-        var angles = cache.LogicalLengths.Distinct().Count() == 1 ? decoder.Angles(cache.LogicalLengths[0], count) : decoder.AnglesAt(positions);
+        var angles =
+            cache.LogicalLengths.Distinct().Count() == 1 ? decoder.Angles(cache.LogicalLengths[0], count) : decoder.AnglesAt(positions);
         var entries = positions.unsqueeze(1); // [B,1,T]: the same for every kv head
         var hidden = decoder.Embed(ids);
         for (var layer = 0; layer < decoder.Config.Layers; layer++)

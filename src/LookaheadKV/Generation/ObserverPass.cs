@@ -42,12 +42,21 @@ public sealed class ObserverPass : IDisposable
         var rows = _decoder.Project(layer, _hidden, _decoder.Angles(_promptLength, Rows), lora);
         if (!isLast)
         {
-            var attended = FusedAttention.Visible(rows.Queries, cat([prompt.Keys, rows.Keys], 2), cat([prompt.Values, rows.Values], 2), _visible);
+            var attended = FusedAttention.Visible(
+                rows.Queries,
+                cat([prompt.Keys, rows.Keys], 2),
+                cat([prompt.Values, rows.Values], 2),
+                _visible
+            );
             var next = _decoder.Finish(layer, _hidden, attended, lora).DetachFromDisposeScope();
             _hidden.Dispose();
             _hidden = next;
         }
-        return new LayerRows(rows.Queries.MoveToOuterDisposeScope(), rows.Keys.MoveToOuterDisposeScope(), rows.Values.MoveToOuterDisposeScope());
+        return new LayerRows(
+            rows.Queries.MoveToOuterDisposeScope(),
+            rows.Keys.MoveToOuterDisposeScope(),
+            rows.Values.MoveToOuterDisposeScope()
+        );
     }
 
     /// <inheritdoc/>

@@ -65,7 +65,9 @@ public sealed class Session : IDisposable
         using var scope = NewDisposeScope();
         var ids = decoder.Ids(prompt);
         var length = ids.size(1);
-        var kept = policy is { Scorer: not null, Budget: { } budget } ? budget.TokensFor(length, decoder.Config, ElementSize(decoder)) : length;
+        var kept = policy is { Scorer: not null, Budget: { } budget }
+            ? budget.TokensFor(length, decoder.Config, ElementSize(decoder))
+            : length;
         var (total, eviction) = (Stopwatch.StartNew(), new Stopwatch());
         using var observer =
             kept < length && policy.Scorer is IObserverScorer scorer
@@ -104,7 +106,12 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>The model's greedy answer on its full cache, the end token included where it was reached.</summary>
-    public static int[] GreedyResponse(Decoder decoder, IReadOnlyList<int> prompt, int maxNewTokens = 512, CancellationToken cancellation = default)
+    public static int[] GreedyResponse(
+        Decoder decoder,
+        IReadOnlyList<int> prompt,
+        int maxNewTokens = 512,
+        CancellationToken cancellation = default
+    )
     {
         var room = Math.Min(maxNewTokens, decoder.Config.MaxPositions - prompt.Count);
         using var session = Start(decoder, prompt, Policies.Full, room, cancellation);

@@ -54,7 +54,9 @@ internal sealed class ConfigReader(string path, JsonElement root)
     }
 
     private JsonElement? Find(string key) =>
-        root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null
+            ? value
+            : null;
 
     private InputException Missing(string key) => new($"{path}: key \"{key}\" is missing; is this the config.json of a language model?");
 

@@ -58,10 +58,14 @@ public sealed class Decoder : IDisposable
         if (ids.Count == 0)
             throw new InputException("the prompt is empty; give at least one token.");
         if (ids.Count > Config.MaxPositions)
-            throw new InputException($"the prompt has {ids.Count} tokens, the model's context is {Config.MaxPositions}; shorten the prompt.");
+            throw new InputException(
+                $"the prompt has {ids.Count} tokens, the model's context is {Config.MaxPositions}; shorten the prompt."
+            );
         var wrong = ids.FirstOrDefault(id => id < 0 || id >= Config.VocabularySize, -1);
         if (ids.Any(id => id < 0 || id >= Config.VocabularySize))
-            throw new InputException($"token id {wrong} is outside the vocabulary 0..{Config.VocabularySize - 1}; were the ids made by another tokenizer?");
+            throw new InputException(
+                $"token id {wrong} is outside the vocabulary 0..{Config.VocabularySize - 1}; were the ids made by another tokenizer?"
+            );
         return tensor(ids.Select(id => (long)id).ToArray(), device: Device).unsqueeze(0);
     }
 

@@ -136,7 +136,9 @@ public sealed class DecoderWeights : IDisposable
         {
             var tensor = read(name);
             if (!tensor.shape.SequenceEqual(shape))
-                throw new InputException($"weight {name} has shape [{string.Join(", ", tensor.shape)}], config.json asks for [{string.Join(", ", shape)}].");
+                throw new InputException(
+                    $"weight {name} has shape [{string.Join(", ", tensor.shape)}], config.json asks for [{string.Join(", ", shape)}]."
+                );
             using var finite = tensor.isfinite().all();
             if (!finite.item<bool>())
                 throw new InputException($"weight {name} holds NaN or infinity; the file is damaged or its training diverged.");

@@ -49,7 +49,9 @@ public sealed class RotaryEmbedding : IDisposable
     private static Tensor Slice(Tensor table, long first, long count)
     {
         if (first + count > table.size(0))
-            throw new InputException($"position {first + count - 1} is beyond the model's context of {table.size(0) - RowsBeyondContext} tokens; shorten the prompt.");
+            throw new InputException(
+                $"position {first + count - 1} is beyond the model's context of {table.size(0) - RowsBeyondContext} tokens; shorten the prompt."
+            );
         return table.narrow(0, first, count).unsqueeze(0).unsqueeze(0);
     }
 }

@@ -1,3 +1,4 @@
+using LookaheadKV.Evaluation.Tasks;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Pretraining;

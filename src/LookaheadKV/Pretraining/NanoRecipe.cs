@@ -20,16 +20,17 @@ public static class NanoRecipe
 
     /// <summary>Documents with many questions each, of all tasks.</summary>
     public static SequenceSource Sequences(PieceEncoder encoder, TaskMixture? mixture = null) =>
-        (length, seed) =>
-        {
-            var sequence = TrainingSequences.Generate(length, 0, (long)seed, encoder, mixture);
-            return new TrainingSequence(sequence.Ids, sequence.Loss);
-        };
+        (length, seed) => TrainingSequences.Generate(length, 0, (long)seed, encoder, mixture);
 
-    /// <summary>The same documents, one task each, to measure exact match on.</summary>
+    /// <summary>Held-out prompts of one task each with their answers, to measure exact match on while training.</summary>
     public static IReadOnlyDictionary<string, SequenceSource> Tasks(PieceEncoder encoder) =>
-        TaskNames.All.ToDictionary(
-            task => task,
-            task => Sequences(encoder, new TaskMixture(new Dictionary<string, double> { [task] = 1 }))
-        );
+        TaskNames.All.ToDictionary(task => task, task => (SequenceSource)((length, seed) => HeldOut(task, length, (long)seed, encoder)));
+
+    private static TrainingSequence HeldOut(string task, int length, long seed, PieceEncoder encoder)
+    {
+        // A seed of its own: these prompts are neither trained on nor among those that results are reported on.
+        var sample = TaskGenerators.GenerateWithAnswer(task, length, long.MinValue, seed, encoder);
+        int[] ids = [.. sample.PromptIds, .. sample.AnswerIds];
+        return new TrainingSequence(ids, [.. ids.Select((_, i) => i >= sample.PromptIds.Length)]);
+    }
 }

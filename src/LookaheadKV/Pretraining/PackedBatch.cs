@@ -1,3 +1,5 @@
+using LookaheadKV.Evaluation.Tasks;
+
 namespace LookaheadKV.Pretraining;
 
 /// <summary>Extents of a packed batch.</summary>

@@ -200,7 +200,9 @@ public static class Pretrainer
                 $"the checkpoint in {folder} has another model or seed ({checkpoint.Seed}) than the plan ({plan.Seed}): choose another folder"
             );
         if (checkpoint.State.Stage >= plan.Stages.Count)
-            throw new InputException($"the checkpoint in {folder} is in stage {checkpoint.State.Stage} but the plan has {plan.Stages.Count}");
+            throw new InputException(
+                $"the checkpoint in {folder} is in stage {checkpoint.State.Stage} but the plan has {plan.Stages.Count}"
+            );
         LossCurve.Truncate(folder, checkpoint.State.Step);
         return (checkpoint.State, checkpoint.LoadTensors(folder, options.Device));
     }

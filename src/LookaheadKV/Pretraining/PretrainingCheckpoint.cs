@@ -28,11 +28,7 @@ internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDe
         using (NewDisposeScope())
             Safetensors.Write(
                 Path.Combine(folder, name),
-                [
-                    (Weights, tensors.Weights.cpu()),
-                    (FirstMoment, tensors.FirstMoment.cpu()),
-                    (SecondMoment, tensors.SecondMoment.cpu()),
-                ]
+                [(Weights, tensors.Weights.cpu()), (FirstMoment, tensors.FirstMoment.cpu()), (SecondMoment, tensors.SecondMoment.cpu())]
             );
         var beside = Path.Combine(folder, StateFile + ".new");
         File.WriteAllText(beside, JsonSerializer.Serialize(new PretrainingCheckpoint(state, plan.Model, plan.Seed, name), Json));
@@ -80,7 +76,9 @@ internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDe
         {
             var tensor = file.Read(name, device, ScalarType.Float32);
             if (tensor.numel() != count)
-                throw new InputException($"{path}: {name} holds {tensor.numel()} numbers but the model has {count}; restore the checkpoint");
+                throw new InputException(
+                    $"{path}: {name} holds {tensor.numel()} numbers but the model has {count}; restore the checkpoint"
+                );
             return tensor;
         }
     }

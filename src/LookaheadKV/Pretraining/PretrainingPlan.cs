@@ -92,7 +92,9 @@ public sealed record PretrainingPlan
         foreach (var stage in Stages)
         {
             if (stage.Length < 2 || stage.Length > Model.MaxPositions)
-                throw new InputException($"stage length is {stage.Length}: it must be within 2..{Model.MaxPositions}, the model's MaxPositions");
+                throw new InputException(
+                    $"stage length is {stage.Length}: it must be within 2..{Model.MaxPositions}, the model's MaxPositions"
+                );
             if (stage.Batch < 1)
                 throw new InputException($"stage batch is {stage.Batch}: it must be at least 1");
             if (!(stage.MaxShare > 0 && stage.MaxShare <= 1))

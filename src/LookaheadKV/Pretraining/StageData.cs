@@ -1,3 +1,4 @@
+using LookaheadKV.Evaluation.Tasks;
 using TorchSharp;
 
 namespace LookaheadKV.Pretraining;
@@ -29,10 +30,7 @@ internal sealed class StageData : IDisposable
             firstStep
         );
         heldOut = new(() =>
-            tasks.ToDictionary(
-                task => task.Key,
-                task => Sequences(plan, task.Value, length, Seeds.HeldOut, 0, plan.EvaluationSequences)
-            )
+            tasks.ToDictionary(task => task.Key, task => Sequences(plan, task.Value, length, Seeds.HeldOut, 0, plan.EvaluationSequences))
         );
     }
 
