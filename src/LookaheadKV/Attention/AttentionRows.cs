@@ -38,7 +38,8 @@ public static class AttentionRows
     /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
     /// <param name="firstPosition">Position of the first query row.</param>
     /// <param name="chunk">Rows materialised at once, ≥ 1.</param>
-    public static Tensor ColumnSums(Tensor queries, Tensor keys, long firstPosition, int chunk = DefaultChunk)
+    /// <param name="weights">Weight of each row in the sum, [B,R]; null weighs every row 1.</param>
+    public static Tensor ColumnSums(Tensor queries, Tensor keys, long firstPosition, int chunk = DefaultChunk, Tensor? weights = null)
     {
         using var scope = NewDisposeScope();
         var rows = queries.size(2);
@@ -46,8 +47,11 @@ public static class AttentionRows
         for (var start = 0L; start < rows; start += chunk)
         {
             using var inner = NewDisposeScope();
-            var some = queries.narrow(2, start, Math.Min(chunk, rows - start));
-            sums.add_(Softmax(some, keys, firstPosition + start).sum(2));
+            var count = Math.Min(chunk, rows - start);
+            var attention = Softmax(queries.narrow(2, start, count), keys, firstPosition + start); // [B,H,chunk,N]
+            if (weights is not null)
+                attention = attention * weights.narrow(1, start, count).unsqueeze(1).unsqueeze(-1);
+            sums.add_(attention.sum(2));
         }
         return sums.MoveToOuterDisposeScope();
     }

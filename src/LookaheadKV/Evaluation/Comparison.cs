@@ -1,0 +1,170 @@
+using System.Diagnostics;
+using LookaheadKV.Budgeting;
+using LookaheadKV.Cache;
+using LookaheadKV.Evaluation.Tasks;
+using LookaheadKV.Eviction;
+using LookaheadKV.Generation;
+using LookaheadKV.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Evaluation;
+
+/// <summary>What is compared on what.</summary>
+public sealed record CompareOptions
+{
+    /// <summary>Policies, without budgets. The full cache and the oracle's kept set are always computed; they are reported where listed.</summary>
+    public required IReadOnlyList<EvictionPolicy> Policies { get; init; }
+
+    /// <summary>Budgets at which every policy is run.</summary>
+    public required IReadOnlyList<Budget> Budgets { get; init; }
+
+    /// <summary>Names of the tasks.</summary>
+    public IReadOnlyList<string> Tasks { get; init; } = TaskNames.All;
+
+    /// <summary>Upper bound of a prompt's tokens; prompts come within about 16 of it.</summary>
+    public int Length { get; init; } = 2048;
+
+    /// <summary>Prompts a task.</summary>
+    public int Samples { get; init; } = 12;
+
+    /// <summary>Seed of the prompts.</summary>
+    public long Seed { get; init; }
+}
+
+/// <summary>One prompt under one policy and budget.</summary>
+/// <param name="Task">The prompt's task.</param>
+/// <param name="Sample">The prompt's number within its task.</param>
+/// <param name="Policy">The policy's name.</param>
+/// <param name="Budget">The budget as written; null for the full cache.</param>
+/// <param name="Correct">Whether the greedy answer equals the task's answer exactly.</param>
+/// <param name="OracleOverlap">Share of the oracle's kept set that was kept, mean over layers and heads.</param>
+/// <param name="CacheBytes">Bytes of the prompt's entries that are kept.</param>
+/// <param name="EvictionMs">Milliseconds for observing, scoring, selecting and compacting, all layers.</param>
+public sealed record PromptResult(
+    string Task,
+    int Sample,
+    string Policy,
+    string? Budget,
+    bool Correct,
+    double OracleOverlap,
+    long CacheBytes,
+    double EvictionMs
+);
+
+/// <summary>How far a comparison is.</summary>
+/// <param name="Done">Prompts done.</param>
+/// <param name="Total">Prompts in all.</param>
+/// <param name="Task">Task of the latest prompt.</param>
+/// <param name="Latest">Its results.</param>
+public sealed record CompareProgress(int Done, int Total, string Task, IReadOnlyList<PromptResult> Latest);
+
+/// <summary>Runs tasks under every policy and budget; one prefill of a prompt serves them all.</summary>
+public static class Comparison
+{
+    /// <summary>Runs the comparison, sample by sample over all tasks, so that a cancelled run is balanced.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="encoder">Its tokenizer.</param>
+    /// <param name="options">What is compared on what.</param>
+    /// <param name="progress">Receives every prompt.</param>
+    /// <param name="cancellation">Looked at before every prompt.</param>
+    /// <exception cref="InputException">A prompt with its answer does not fit the model, or a budget cannot hold what a policy protects.</exception>
+    public static IReadOnlyList<PromptResult> Run(
+        Decoder decoder,
+        PieceEncoder encoder,
+        CompareOptions options,
+        IProgress<CompareProgress>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        if (options.Samples < 1)
+            throw new InputException($"{options.Samples} samples is below 1; give at least 1 prompt a task.");
+        var results = new List<PromptResult>();
+        var done = 0;
+        for (var sample = 0; sample < options.Samples; sample++)
+            foreach (var task in options.Tasks)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var prompt = TaskGenerators.Generate(task, options.Length, options.Seed, sample, encoder);
+                IReadOnlyList<PromptResult> latest = [.. One(decoder, prompt, sample, options, cancellation)];
+                results.AddRange(latest);
+                progress?.Report(new CompareProgress(++done, options.Samples * options.Tasks.Count, task, latest));
+            }
+        return results;
+    }
+
+    /// <summary>One prompt under the full cache and under every policy and budget.</summary>
+    public static IEnumerable<PromptResult> One(
+        Decoder decoder,
+        TaskSample sample,
+        int number,
+        CompareOptions options,
+        CancellationToken cancellation = default
+    )
+    {
+        Require(decoder, sample);
+        using var scope = NewDisposeScope();
+        using var trace = new PromptTrace(decoder, sample.PromptIds, sample.AnswerIds, cancellation: cancellation);
+        var oracle = trace.Scores(Policies.Oracle);
+        var fullBytes = trace.Prompt.Count * decoder.Config.CacheBytesPerToken(Session.ElementSize(decoder));
+        var correct = trace.Response.SequenceEqual(sample.AnswerIds);
+        var results = new List<PromptResult> { new(sample.Task, number, Policies.Full.Name, null, correct, 1, fullBytes, 0) };
+
+        foreach (var policy in options.Policies.Where(p => p.Scorer is not null))
+        {
+            using var inner = NewDisposeScope();
+            var (scores, scoring) = Timed(decoder, () => trace.Scores(policy));
+            foreach (var budget in options.Budgets)
+            {
+                var count = budget.TokensFor(trace.Prompt.Count, decoder.Config, Session.ElementSize(decoder));
+                var (cache, evicting) = Timed(decoder, () => trace.Evict(scores, count, policy.Protection, sample.AnswerIds.Length));
+                using (cache)
+                {
+                    var (bytes, overlap) = (cache.Bytes, OracleOverlap(cache, oracle, count));
+                    var answered = trace.Answers(cache, sample.AnswerIds);
+                    results.Add(new(sample.Task, number, policy.Name, budget.ToString(), answered, overlap, bytes, scoring + evicting));
+                }
+            }
+        }
+        return results;
+    }
+
+    private static void Require(Decoder decoder, TaskSample sample)
+    {
+        var (needed, context) = (sample.PromptIds.Length + sample.AnswerIds.Length, decoder.Config.MaxPositions);
+        if (needed > context)
+            throw new InputException(
+                $"a {sample.Task} prompt with its answer takes {needed} tokens, the model's context is {context}; lower --length."
+            );
+    }
+
+    // Mean over layers and heads of |kept ∩ oracle's kept| / C.
+    private static double OracleOverlap(KeyValueCache cache, IReadOnlyList<Tensor> oracle, int count)
+    {
+        using var scope = NewDisposeScope();
+        var shares = cache.Layers.Select(
+            (layer, l) =>
+            {
+                using var best = Selection.Top(oracle[l], Math.Min(count, oracle[l].size(-1)));
+                var member = zeros_like(oracle[l]).scatter_(-1, best.Positions, ones(best.Positions.shape, device: oracle[l].device));
+                return member.gather(-1, layer.Positions).sum(-1).mean() / best.Count;
+            }
+        );
+        return stack([.. shares]).mean().cpu().item<float>();
+    }
+
+    private static (T Value, double Milliseconds) Timed<T>(Decoder decoder, Func<T> run)
+    {
+        Wait(decoder);
+        var clock = Stopwatch.StartNew();
+        var value = run();
+        Wait(decoder);
+        return (value, clock.Elapsed.TotalMilliseconds);
+    }
+
+    private static void Wait(Decoder decoder)
+    {
+        if (decoder.Device.type == DeviceType.CUDA)
+            cuda.synchronize();
+    }
+}

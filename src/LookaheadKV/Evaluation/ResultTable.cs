@@ -1,0 +1,88 @@
+namespace LookaheadKV.Evaluation;
+
+/// <summary>A policy at a budget on a task, or on the mean of the tasks.</summary>
+/// <param name="Policy">The policy's name.</param>
+/// <param name="Budget">The budget as written; null for the full cache.</param>
+/// <param name="Task">The task, or <c>mean</c>.</param>
+/// <param name="Samples">Prompts behind the row.</param>
+/// <param name="Accuracy">Share of exact answers, 0..1.</param>
+/// <param name="Low">Lower end of the 95 % bootstrap interval.</param>
+/// <param name="High">Upper end.</param>
+/// <param name="OracleOverlap">Share of the oracle's kept set that was kept, 0..1.</param>
+/// <param name="CacheBytes">Mean bytes of the kept entries.</param>
+/// <param name="EvictionMs">Median milliseconds of eviction.</param>
+public sealed record ResultRow(
+    string Policy,
+    string? Budget,
+    string Task,
+    int Samples,
+    double Accuracy,
+    double Low,
+    double High,
+    double OracleOverlap,
+    long CacheBytes,
+    double EvictionMs
+);
+
+/// <summary>Prompts' results as a table.</summary>
+public static class ResultTable
+{
+    /// <summary>Name of the row over all tasks.</summary>
+    public const string Mean = "mean";
+
+    /// <summary>One row a policy, budget and task, and one with the mean of the tasks.</summary>
+    /// <param name="results">Results of single prompts.</param>
+    /// <param name="seed">Seed of the bootstrap.</param>
+    /// <param name="excludedFromMean">Tasks that the mean leaves out; default none.</param>
+    public static IReadOnlyList<ResultRow> Summarise(
+        IReadOnlyList<PromptResult> results,
+        long seed = 0,
+        IReadOnlyCollection<string>? excludedFromMean = null
+    )
+    {
+        var rows = new List<ResultRow>();
+        foreach (var cell in results.GroupBy(r => (r.Policy, r.Budget)))
+        {
+            var tasks = cell.GroupBy(r => r.Task).ToList();
+            rows.AddRange(
+                tasks.Select(task =>
+                    Row(
+                        task.Key,
+                        [
+                            [.. task],
+                        ]
+                    )
+                )
+            );
+            var counted = tasks.Where(task => excludedFromMean?.Contains(task.Key) != true).Select(task => task.ToList()).ToList();
+            if (counted.Count > 0)
+                rows.Add(Row(Mean, counted));
+
+            ResultRow Row(string name, IReadOnlyList<List<PromptResult>> groups)
+            {
+                var values = groups.Select(g => (IReadOnlyList<double>)[.. g.Select(r => r.Correct ? 1.0 : 0.0)]).ToList();
+                var (low, high) = Bootstrap.Interval(values, seed);
+                var all = groups.SelectMany(g => g).ToList();
+                return new ResultRow(
+                    cell.Key.Policy,
+                    cell.Key.Budget,
+                    name,
+                    all.Count,
+                    values.Average(v => v.Average()),
+                    low,
+                    high,
+                    groups.Average(g => g.Average(r => r.OracleOverlap)),
+                    (long)all.Average(r => r.CacheBytes),
+                    Median([.. all.Select(r => r.EvictionMs)])
+                );
+            }
+        }
+        return rows;
+    }
+
+    private static double Median(double[] values)
+    {
+        Array.Sort(values);
+        return (values[(values.Length - 1) / 2] + values[values.Length / 2]) / 2;
+    }
+}

@@ -1,0 +1,40 @@
+using LookaheadKV.Eviction;
+
+namespace LookaheadKV.Evaluation;
+
+/// <summary>Reasons not to believe a table: the baseline is broken, chance does as well, or nothing was evicted.</summary>
+public static class SanityGates
+{
+    /// <summary>A task whose full-cache accuracy is below this says nothing about eviction.</summary>
+    public const double LeastBaseline = 0.75;
+
+    /// <summary>Tasks to leave out of averages: the model cannot do them even on the full cache.</summary>
+    public static IReadOnlyList<string> LeftOut(IReadOnlyList<ResultRow> rows) =>
+        [.. rows.Where(r => r.Budget is null && r.Task != ResultTable.Mean && r.Accuracy < LeastBaseline).Select(r => r.Task)];
+
+    /// <summary>Why the whole result must be refused, a line each; empty if it may stand.</summary>
+    public static IReadOnlyList<string> Refusals(IReadOnlyList<ResultRow> rows)
+    {
+        var means = rows.Where(r => r.Task == ResultTable.Mean).ToList();
+        if (means.FirstOrDefault(r => r.Budget is null) is not { } full)
+            return
+            [
+                $"no task reaches {LeastBaseline:0.00} on the full cache: the model cannot do these tasks at this length, so eviction cannot be judged.",
+            ];
+        var random = Policies.Random().Name;
+        var chance = means.Where(r => r.Policy == random).ToDictionary(r => r.Budget!);
+        return
+        [
+            .. means
+                .Where(r => r.Budget is not null && r.CacheBytes >= full.CacheBytes)
+                .Select(r =>
+                    $"{r.Policy} at budget {r.Budget} evicted nothing ({r.CacheBytes} bytes): give a smaller budget or longer prompts."
+                ),
+            .. means
+                .Where(r => r.Budget is not null && r.Policy != random && chance.TryGetValue(r.Budget, out var c) && c.Low > r.High)
+                .Select(r =>
+                    $"random ({chance[r.Budget!].Accuracy:0.000}) beats {r.Policy} ({r.Accuracy:0.000}) at budget {r.Budget}: something is broken."
+                ),
+        ];
+    }
+}

@@ -1,0 +1,27 @@
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Lookahead;
+
+/// <summary>
+/// What the module is trained on: the predicted distribution of importance over the prompt should be the true one.
+/// <c>KL(ŝ_true ‖ ŝ) = Σ_j ŝ_true[j] · (log ŝ_true[j] − log ŝ[j])</c>, both divided by their sum over the prompt, per query head, no pooling;
+/// the loss is the mean over layers and query heads (Ahn et al., ICLR 2026).
+/// </summary>
+public static class LookaheadLoss
+{
+    // Softmax can underflow to 0, whose logarithm would make the loss infinite.
+    private const double Smallest = 1e-30;
+
+    /// <summary>Mean over rows and query heads of the KL divergence in one layer, a scalar in nats.</summary>
+    /// <param name="trueImportance">s_true [B,H,N], ≥ 0, not all 0.</param>
+    /// <param name="predicted">s [B,H,N], ≥ 0, not all 0; gradients flow through it.</param>
+    public static Tensor Layer(Tensor trueImportance, Tensor predicted)
+    {
+        using var scope = NewDisposeScope();
+        var target = Normalised(trueImportance);
+        var divergence = target.mul(target.clamp_min(Smallest).log() - Normalised(predicted).clamp_min(Smallest).log()).sum(-1); // [B,H]
+        return divergence.mean().MoveToOuterDisposeScope();
+    }
+
+    private static Tensor Normalised(Tensor scores) => scores / scores.sum(-1, keepdim: true);
+}

@@ -1,0 +1,205 @@
+using System.Diagnostics;
+using LookaheadKV.Generation;
+using LookaheadKV.Models;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Lookahead;
+
+/// <summary>A prompt and a guess of the model's own answer to it.</summary>
+/// <param name="Prompt">Token ids, N.</param>
+/// <param name="Response">
+/// A likely answer, such as the data set's. It is verified in the training pass; where the model would have said something else, its own
+/// greedy answer is generated and takes the guess's place. Empty: always generate.
+/// </param>
+public sealed record LookaheadExample(int[] Prompt, int[] Response);
+
+/// <summary>Gives the examples of a step: a pure function of the step, so that a resumed run sees what an unbroken one would.</summary>
+public delegate IReadOnlyList<LookaheadExample> ExampleSource(long step);
+
+/// <summary>How a module is trained; the defaults are the paper's where it states them.</summary>
+public sealed record LookaheadTrainerOptions
+{
+    /// <summary>Steps in all (the paper: 7,600).</summary>
+    public int Steps { get; init; } = 7600;
+
+    /// <summary>Peak learning rate (the paper: 1e-3 for Llama, 2e-4 for Qwen).</summary>
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>Steps of linear warm-up; the paper does not state any.</summary>
+    public int WarmUpSteps { get; init; } = 20;
+
+    /// <summary>Share of the peak rate at which the cosine ends; the paper does not state a schedule.</summary>
+    public double FinalShare { get; init; } = 0.02;
+
+    /// <summary>Longest response that is generated (the paper: 512).</summary>
+    public int MaxResponse { get; init; } = 512;
+
+    /// <summary>Minutes this piece may take; null for no limit. The next call goes on from the checkpoint.</summary>
+    public double? Minutes { get; init; }
+
+    /// <summary>Folder of the checkpoint; null trains without one.</summary>
+    public string? Folder { get; init; }
+
+    /// <summary>Steps between two checkpoints; one is always written at the end of a piece.</summary>
+    public int CheckpointEvery { get; init; } = 500;
+
+    /// <summary>Learning rate of a step, 0-based.</summary>
+    public double RateAt(long step)
+    {
+        var warm = Math.Min(1, (step + 1.0) / Math.Max(1, WarmUpSteps));
+        var cosine = 0.5 * (1 + Math.Cos(Math.PI * Math.Min(1, (double)step / Steps)));
+        return LearningRate * warm * (FinalShare + (1 - FinalShare) * cosine);
+    }
+}
+
+/// <summary>One step of a training run.</summary>
+/// <param name="Step">Steps done.</param>
+/// <param name="Steps">Steps planned.</param>
+/// <param name="Loss">KL divergence in nats, mean over the step's examples, layers and query heads.</param>
+/// <param name="LearningRate">Rate of the step.</param>
+/// <param name="Generated">Examples whose response had to be generated because the guess was not the model's own.</param>
+/// <param name="Seconds">Seconds over all pieces.</param>
+public sealed record LookaheadTrainingPoint(long Step, int Steps, double Loss, double LearningRate, int Generated, double Seconds);
+
+/// <summary>
+/// Trains lookahead tokens and LoRA on the true importance of the model's own greedy responses. The base model stays frozen; gradients
+/// exist for the n lookahead rows alone, which run over the prompt's cached keys and values.
+/// </summary>
+public static class LookaheadTrainer
+{
+    /// <summary>Trains <paramref name="module"/> in place, from the folder's checkpoint if there is one.</summary>
+    /// <param name="decoder">The frozen model, on the module's device.</param>
+    /// <param name="module">The module; its parameters change.</param>
+    /// <param name="source">Examples of each step.</param>
+    /// <param name="options">Schedule, limits, checkpoint.</param>
+    /// <param name="progress">Receives every step.</param>
+    /// <param name="cancellation">Stops after the current step; a checkpoint is written first.</param>
+    /// <returns>Whether all steps are done.</returns>
+    /// <exception cref="InputException">The training diverged, or the checkpoint is of another module.</exception>
+    public static bool Run(
+        Decoder decoder,
+        LookaheadModule module,
+        ExampleSource source,
+        LookaheadTrainerOptions options,
+        IProgress<LookaheadTrainingPoint>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        using var state = LookaheadTrainingState.Begin(module, options.Folder);
+        foreach (var parameter in module.Parameters)
+            parameter.requires_grad_(true);
+        var clock = Stopwatch.StartNew();
+        var before = state.Seconds;
+        using var ahead = new ReadAhead(source, state.Step, options.Steps);
+        try
+        {
+            while (state.Step < options.Steps && !(clock.Elapsed.TotalMinutes >= options.Minutes) && !cancellation.IsCancellationRequested)
+            {
+                var rate = options.RateAt(state.Step);
+                var (loss, generated) = Accumulate(decoder, module, ahead.Next(), options.MaxResponse);
+                if (!double.IsFinite(loss))
+                    throw new InputException(
+                        $"the training diverged at step {state.Step} (loss {loss}): lower the learning rate {options.LearningRate} and go on from the checkpoint."
+                    );
+                state.Update(rate);
+                state.Seconds = before + clock.Elapsed.TotalSeconds;
+                progress?.Report(new LookaheadTrainingPoint(state.Step, options.Steps, loss, rate, generated, state.Seconds));
+                if (state.Step % options.CheckpointEvery == 0)
+                    state.Save(options.Folder);
+            }
+            state.Save(options.Folder);
+            cancellation.ThrowIfCancellationRequested();
+            return state.Step >= options.Steps;
+        }
+        finally
+        {
+            foreach (var parameter in module.Parameters)
+                parameter.requires_grad_(false);
+        }
+    }
+
+    /// <summary>The loss of a module on prompts with a known target, a scalar with gradients.</summary>
+    public static Tensor Loss(Decoder decoder, LookaheadModule module, LookaheadTarget target)
+    {
+        using var scope = NewDisposeScope();
+        var (batch, length) = (target.Prompt[0].Keys.size(0), target.Prompt[0].Keys.size(2));
+        using var pass = new ObserverPass(decoder, module, batch, length);
+        var layers = decoder.Config.Layers;
+        var losses = new List<Tensor>();
+        for (var layer = 0; layer < layers; layer++)
+        {
+            var prompt = target.Prompt[layer];
+            var rows = pass.Layer(layer, prompt, layer == layers - 1);
+            losses.Add(LookaheadLoss.Layer(target.Importance[layer], LookaheadScore.Score(prompt.Keys, rows)));
+        }
+        return stack([.. losses]).mean().MoveToOuterDisposeScope();
+    }
+
+    // Prompts of one length share a pass; the gradients of all groups add up to that of the mean over examples.
+    private static (double Loss, int Generated) Accumulate(
+        Decoder decoder,
+        LookaheadModule module,
+        IReadOnlyList<LookaheadExample> examples,
+        int maxResponse
+    )
+    {
+        var (total, generated) = (0.0, 0);
+        foreach (var group in examples.GroupBy(e => (e.Prompt.Length, Guessed: e.Response.Length > 0)))
+        {
+            var waiting = group.ToList();
+            if (group.Key.Guessed)
+            {
+                using var target = LookaheadTarget.Compute(
+                    decoder,
+                    [.. waiting.Select(e => e.Prompt)],
+                    [.. waiting.Select(e => e.Response)]
+                );
+                int[] own = [.. Enumerable.Range(0, waiting.Count).Where(i => target.IsGreedy[i])];
+                if (own.Length == waiting.Count)
+                    total += Backward(target, own.Length);
+                else if (own.Length > 0)
+                {
+                    using var some = target.Select(own);
+                    total += Backward(some, own.Length);
+                }
+                waiting = [.. waiting.Where((_, i) => !target.IsGreedy[i])];
+            }
+            foreach (var example in waiting)
+            {
+                var response = Session.GreedyResponse(decoder, example.Prompt, maxResponse);
+                using var target = LookaheadTarget.Compute(decoder, [example.Prompt], [response]);
+                total += Backward(target, 1);
+                generated++;
+            }
+        }
+        return (total / examples.Count, generated);
+
+        double Backward(LookaheadTarget target, int rows)
+        {
+            using var scope = NewDisposeScope();
+            var loss = Loss(decoder, module, target);
+            (loss * ((double)rows / examples.Count)).backward();
+            return loss.item<float>() * rows;
+        }
+    }
+
+    /// <summary>Makes the next steps' examples on other threads.</summary>
+    private sealed class ReadAhead(ExampleSource source, long first, int steps) : IDisposable
+    {
+        private const int Depth = 16;
+        private readonly Queue<Task<IReadOnlyList<LookaheadExample>>> _queue = [];
+        private long _next = first;
+
+        public IReadOnlyList<LookaheadExample> Next()
+        {
+            for (; _queue.Count < Depth && _next < steps; _next++)
+            {
+                var step = _next;
+                _queue.Enqueue(Task.Run(() => source(step)));
+            }
+            return _queue.Dequeue().GetAwaiter().GetResult();
+        }
+
+        public void Dispose() => Task.WhenAll(_queue).ContinueWith(_ => { }).Wait();
+    }
+}

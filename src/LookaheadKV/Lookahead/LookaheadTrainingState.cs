@@ -1,0 +1,100 @@
+using System.Globalization;
+using LookaheadKV.Checkpoints;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Lookahead;
+
+/// <summary>Adam (Kingma and Ba, 2015) over a module's parameters, and all that a resumed run needs.</summary>
+internal sealed class LookaheadTrainingState : IDisposable
+{
+    private const string FileName = "checkpoint.safetensors";
+    private const double Beta1 = 0.9;
+    private const double Beta2 = 0.999;
+    private const double Epsilon = 1e-8;
+
+    private readonly IReadOnlyList<(string Name, Tensor Tensor)> _parameters;
+    private readonly Tensor[] _first;
+    private readonly Tensor[] _second;
+
+    private LookaheadTrainingState(LookaheadModule module)
+    {
+        _parameters = [.. LookaheadFiles.Named(module)];
+        _first = [.. _parameters.Select(p => zeros_like(p.Tensor).DetachFromDisposeScope())];
+        _second = [.. _parameters.Select(p => zeros_like(p.Tensor).DetachFromDisposeScope())];
+    }
+
+    public long Step { get; private set; }
+
+    public double Seconds { get; set; }
+
+    /// <summary>State at the folder's checkpoint, or at the start.</summary>
+    public static LookaheadTrainingState Begin(LookaheadModule module, string? folder)
+    {
+        var state = new LookaheadTrainingState(module);
+        if (folder is not null && File.Exists(Path.Combine(folder, FileName)))
+            state.Load(Path.Combine(folder, FileName));
+        return state;
+    }
+
+    /// <summary>One Adam step from the accumulated gradients, which are cleared.</summary>
+    public void Update(double rate)
+    {
+        using var noGrad = no_grad();
+        Step++;
+        var (correction1, correction2) = (1 - Math.Pow(Beta1, Step), 1 - Math.Pow(Beta2, Step));
+        foreach (var ((_, parameter), first, second) in _parameters.Zip(_first, _second))
+        {
+            using var scope = NewDisposeScope();
+            if (parameter.grad is not { } gradient)
+                continue; // without LoRA on some path a parameter may not reach the loss
+            first.mul_(Beta1).add_(gradient, alpha: 1 - Beta1);
+            second.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
+            parameter.addcdiv_(first, second.div(correction2).sqrt().add(Epsilon), -rate / correction1);
+            gradient.zero_();
+        }
+    }
+
+    /// <summary>Writes the checkpoint, whole or not at all.</summary>
+    public void Save(string? folder)
+    {
+        if (folder is null)
+            return;
+        Directory.CreateDirectory(folder);
+        var metadata = new Dictionary<string, string>
+        {
+            ["step"] = Step.ToString(CultureInfo.InvariantCulture),
+            ["seconds"] = Seconds.ToString("R", CultureInfo.InvariantCulture),
+        };
+        Safetensors.Write(Path.Combine(folder, FileName), Tensors(), metadata);
+    }
+
+    public void Dispose()
+    {
+        foreach (var tensor in _first.Concat(_second))
+            tensor.Dispose();
+    }
+
+    private IEnumerable<(string Name, Tensor Tensor)> Tensors() =>
+        _parameters
+            .Concat(_parameters.Zip(_first, (p, t) => ("first_moment." + p.Name, t)))
+            .Concat(_parameters.Zip(_second, (p, t) => ("second_moment." + p.Name, t)));
+
+    private void Load(string path)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        using var file = SafetensorsFile.Open(path);
+        foreach (var (name, tensor) in Tensors())
+        {
+            if (!file.Names.Contains(name) || !file.Info(name).Shape.SequenceEqual(tensor.shape))
+                throw new InputException(
+                    $"{path}: {name} is missing or of another shape; the checkpoint belongs to other settings: choose another folder."
+                );
+            tensor.copy_(file.Read(name));
+        }
+        if (!file.Metadata.TryGetValue("step", out var step) || !file.Metadata.TryGetValue("seconds", out var seconds))
+            throw new InputException($"{path}: no step is recorded; this is no checkpoint of a training run.");
+        Step = long.Parse(step, CultureInfo.InvariantCulture);
+        Seconds = double.Parse(seconds, CultureInfo.InvariantCulture);
+    }
+}
