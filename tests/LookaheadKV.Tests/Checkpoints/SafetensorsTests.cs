@@ -233,9 +233,15 @@ public sealed class SafetensorsTests : IDisposable
     public void ChunksCoverATensorOnceInOrder(int limit)
     {
         var tensor = arange(10, ScalarType.Float32).reshape(2, 5);
-        var chunks = TensorBytes.Chunks(tensor, limit).Select(chunk => chunk.bytes.ToArray()).ToList();
-        Assert.Equal(BitsOf(tensor), chunks.SelectMany(chunk => chunk));
-        Assert.All(chunks, chunk => Assert.InRange(chunk.Length, 4, Math.Max(4, limit)));
+        var chunks = TensorBytes.Chunks(tensor, limit).Select(chunk => (chunk.Offset, Bytes: chunk.View.bytes.ToArray())).ToList();
+        Assert.Equal(BitsOf(tensor), chunks.SelectMany(chunk => chunk.Bytes));
+        Assert.All(chunks, chunk => Assert.InRange(chunk.Bytes.Length, 4, Math.Max(4, limit)));
+        var offset = 0;
+        foreach (var chunk in chunks)
+        {
+            Assert.Equal(offset, chunk.Offset);
+            offset += chunk.Bytes.Length;
+        }
         Assert.Empty(TensorBytes.Chunks(empty(0, 3)));
     }
 }
