@@ -97,7 +97,7 @@ public static class Safetensors
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        foreach (var chunk in TensorBytes.Chunks(tensor.cpu().contiguous()))
+        foreach (var (_, chunk) in TensorBytes.Chunks(tensor.cpu().contiguous()))
             stream.Write(chunk.bytes);
     }
 }

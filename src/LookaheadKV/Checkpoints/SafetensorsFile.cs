@@ -78,12 +78,10 @@ public sealed unsafe class SafetensorsFile : IDisposable
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var tensor = empty([.. info.Shape], info.DType, CPU);
-        var at = info.Begin;
-        foreach (var chunk in TensorBytes.Chunks(tensor))
+        foreach (var (offset, chunk) in TensorBytes.Chunks(tensor))
         {
             var target = chunk.bytes;
-            new ReadOnlySpan<byte>(bytes + at, target.Length).CopyTo(target);
-            at += target.Length;
+            new ReadOnlySpan<byte>(bytes + info.Begin + offset, target.Length).CopyTo(target);
         }
         return tensor.to(device ?? CPU).to(dtype ?? info.DType).MoveToOuterDisposeScope();
     }

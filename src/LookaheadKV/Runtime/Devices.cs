@@ -32,9 +32,13 @@ public static class Devices
         return torch.device(DeviceType.CUDA, index);
     }
 
-    /// <summary>A device in words, for the head of a report: "cpu (2 threads)" or "cuda:0 (of 1)".</summary>
-    public static string Describe(torch.Device device) =>
-        device.type == DeviceType.CUDA
-            ? $"cuda:{Math.Max(device.index, 0)} (of {torch.cuda.device_count()})"
-            : $"{device} ({torch.get_num_threads()} threads)";
+    /// <summary>A device in words, for the head of a report: "cpu (2 threads)" or "cuda:0 (NVIDIA H100 80GB HBM3, 79 GiB)".</summary>
+    public static string Describe(torch.Device device)
+    {
+        if (device.type != DeviceType.CUDA)
+            return $"{device} ({torch.get_num_threads()} threads)";
+        var index = Math.Max(device.index, 0);
+        var (name, bytes) = CudaDriver.Describe(index);
+        return $"cuda:{index} ({name}, {bytes >> 30} GiB)";
+    }
 }

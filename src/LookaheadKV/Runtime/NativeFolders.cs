@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.InteropServices;
 
@@ -39,7 +40,7 @@ internal static class NativeFolders
             Path.PathSeparator,
             StringSplitOptions.RemoveEmptyEntries
         );
-        return [.. Normal(host.Append(Path.GetDirectoryName(typeof(TorchSharp.torch).Assembly.Location)))];
+        return [.. Normal(host.Append(FolderOf(typeof(TorchSharp.torch))))];
     }
 
     /// <summary>
@@ -48,15 +49,15 @@ internal static class NativeFolders
     /// </summary>
     internal static IReadOnlyList<string> Candidates(string package, string version)
     {
-        var beside = new[]
-        {
-            AppContext.BaseDirectory,
-            Path.GetDirectoryName(typeof(TorchSharp.torch).Assembly.Location),
-            Path.GetDirectoryName(typeof(NativeFolders).Assembly.Location),
-        }.SelectMany(folder => string.IsNullOrEmpty(folder) ? [] : new[] { folder, NativeAssets(folder) });
+        var beside = new[] { AppContext.BaseDirectory, FolderOf(typeof(TorchSharp.torch)), FolderOf(typeof(NativeFolders)) }.SelectMany(
+            folder => string.IsNullOrEmpty(folder) ? [] : new[] { folder, NativeAssets(folder) }
+        );
         var cache = NativeAssets(Path.Combine(NuGetCache(), package.ToLowerInvariant(), version));
         return [.. Normal(SearchedByTorchSharp().Concat(beside).Append(cache))];
     }
+
+    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "Within a single file it is empty, and dropped.")]
+    private static string? FolderOf(Type type) => Path.GetDirectoryName(type.Assembly.Location);
 
     private static IEnumerable<string> Normal(IEnumerable<string?> folders) =>
         folders.Where(folder => !string.IsNullOrEmpty(folder)).Select(folder => Path.TrimEndingDirectorySeparator(folder!)).Distinct();
@@ -66,5 +67,9 @@ internal static class NativeFolders
     private static string NuGetCache() =>
         Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } folder
             ? folder
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+            : Path.Combine(
+                Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify),
+                ".nuget",
+                "packages"
+            );
 }

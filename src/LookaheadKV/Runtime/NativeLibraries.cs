@@ -50,26 +50,24 @@ public static class NativeLibraries
     }
 
     /// <summary>Whether someone before us has loaded the library: a script that used <c>torch</c> first. Theirs stays.</summary>
-    private static bool IsLoaded(string library)
+    private static bool IsLoaded(string library) => LoadedFrom(NativeFolders.FileName(library)) is not null;
+
+    /// <summary>The folder that a library of this process was loaded from; null if none has that file name.</summary>
+    private static string? LoadedFrom(string file)
     {
         using var process = Process.GetCurrentProcess();
-        return process.Modules.Cast<ProcessModule>().Any(module => module.ModuleName == NativeFolders.FileName(library));
+        var module = process.Modules.Cast<ProcessModule>().FirstOrDefault(module => module.ModuleName == file);
+        return Path.GetDirectoryName(module?.FileName);
     }
 
     private static void LoadLibTorch()
     {
         var folder = LibTorchFolder();
-        foreach (var file in LibTorchParts.Select(NativeFolders.FileName))
-        {
-            if (folder is null)
-                NativeLibrary.TryLoad(file, out _);
-            else if (File.Exists(Path.Combine(folder, file)))
-                LoadFile(Path.Combine(folder, file));
-        }
+        foreach (var path in LibTorchParts.Select(part => Path.Combine(folder, NativeFolders.FileName(part))).Where(File.Exists))
+            LoadFile(path, path => NativeLibrary.Load(path));
     }
 
-    /// <summary>The folder libtorch is loaded from; null if the system's loader finds it without one.</summary>
-    private static string? LibTorchFolder()
+    private static string LibTorchFolder()
     {
         var file = NativeFolders.FileName(LibTorch);
         if (Environment.GetEnvironmentVariable(FolderVariable) is { Length: > 0 } named)
@@ -78,8 +76,8 @@ public static class NativeLibraries
         var folders = NativeFolders.Candidates(NativeFolders.LibTorchPackage, version);
         if (folders.FirstOrDefault(folder => File.Exists(Path.Combine(folder, file))) is { } found)
             return found;
-        if (NativeLibrary.TryLoad(file, out _))
-            return null;
+        if (NativeLibrary.TryLoad(file, out _) && LoadedFrom(file) is { } system)
+            return system;
         throw new InputException(
             $"libtorch was not found: no {file} in {string.Join(", ", folders)}, nor where the system's loader looks. Either add the NuGet "
                 + $"package {NativeFolders.LibTorchPackage} {version} to the program, or set {FolderVariable} to a folder with libtorch, such "
@@ -119,28 +117,16 @@ public static class NativeLibraries
                     + $"{version} to the program; it has libraries for linux-x64, win-x64, win-arm64 and osx-arm64, this process is "
                     + $"{NativeFolders.RuntimeIdentifier}."
             );
-        var path = Path.Combine(folder, file);
-        try
-        {
-            NativeLibrary.Load(path);
-        }
-        catch (DllNotFoundException e) when (PatchedShim.Cures(e))
-        {
-            PatchedShim.Load(path);
-        }
-        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
-        {
-            throw CannotLoad(path, e);
-        }
+        LoadFile(Path.Combine(folder, file), TorchSharpShim.Load);
     }
 
-    private static void LoadFile(string path)
+    private static void LoadFile(string path, Action<string> load)
     {
         try
         {
-            NativeLibrary.Load(path);
+            load(path);
         }
-        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or InvalidDataException)
         {
             throw CannotLoad(path, e);
         }
@@ -156,7 +142,7 @@ public static class NativeLibraries
             file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
         var own = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? arm64 : x64;
         var reason =
-            OperatingSystem.IsLinux() && ElfVersionNeeds.Machine(header) is { } machine && machine != own
+            OperatingSystem.IsLinux() && ElfLibrary.Machine(header) is { } machine && machine != own
                 ? $"it is built for {(machine == arm64 ? "arm64" : machine == x64 ? "x64" : $"ELF machine {machine}")}, this process is "
                     + $"{NativeFolders.RuntimeIdentifier}"
                 : error.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[^1];

@@ -4,40 +4,51 @@ using System.Security.Cryptography;
 namespace LookaheadKV.Runtime;
 
 /// <summary>
-/// TorchSharp's native library for systems whose C++ runtime is older than the one it was built with (Debian 12, Ubuntu 22.04): a copy
-/// that does not insist on the one symbol version it never uses.
+/// Loads TorchSharp's own native library, also on systems whose C++ runtime is older than the one it was built with (Debian 12,
+/// Ubuntu 22.04): there a copy of it is loaded that does not insist on the one symbol version it never uses.
 /// </summary>
-internal static class PatchedShim
+internal static class TorchSharpShim
 {
-    /// <summary>The version that the library asks for and does not use.</summary>
-    internal const string Version = "GLIBCXX_3.4.32";
+    /// <summary>The version that the library lists for a marker symbol of its compiler, and does not use.</summary>
+    internal const string UnusedVersion = "GLIBCXX_3.4.32";
 
-    /// <summary>Whether the loader refused the library for that version.</summary>
-    internal static bool Cures(DllNotFoundException error) =>
-        OperatingSystem.IsLinux() && error.Message.Contains($"version `{Version}' not found", StringComparison.Ordinal);
-
-    /// <summary>Loads a patched copy of the library; the file itself, perhaps a hard link into the NuGet cache, is not touched.</summary>
+    /// <summary>Loads the library. The file itself, perhaps a hard link into the NuGet cache, is never touched.</summary>
+    /// <exception cref="DllNotFoundException">The loader refuses it for another reason.</exception>
+    /// <exception cref="InvalidDataException">The version is used after all.</exception>
     internal static void Load(string path)
     {
-        var original = File.ReadAllBytes(path);
-        var patched = ElfVersionNeeds.MakeOptional(original, Version);
         try
         {
-            NativeLibrary.Load(Store(patched, CacheFolder()));
+            NativeLibrary.Load(path);
+        }
+        catch (DllNotFoundException e) when (e.Message.Contains($"version `{UnusedVersion}' not found", StringComparison.Ordinal))
+        {
+            LoadPatched(ElfLibrary.MakeOptional(File.ReadAllBytes(path), UnusedVersion));
+        }
+    }
+
+    private static void LoadPatched(byte[] library)
+    {
+        string stored;
+        try
+        {
+            stored = Store(library, CacheFolder());
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // No cache to write to: a private folder serves this process, and a loaded file may be deleted.
+            // No cache to write to: a private folder serves this process, and the file of a loaded library may be deleted.
             var folder = Directory.CreateTempSubdirectory("lookaheadkv-").FullName;
             try
             {
-                NativeLibrary.Load(Store(patched, folder));
+                NativeLibrary.Load(Store(library, folder));
             }
             finally
             {
                 Directory.Delete(folder, recursive: true);
             }
+            return;
         }
+        NativeLibrary.Load(stored);
     }
 
     /// <summary>
@@ -68,7 +79,10 @@ internal static class PatchedShim
     {
         var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } named
             ? named
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+            : Path.Combine(
+                Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify),
+                ".cache"
+            );
         return Path.Combine(cache, "lookaheadkv");
     }
 }
