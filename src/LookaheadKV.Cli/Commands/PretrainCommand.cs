@@ -27,6 +27,10 @@ internal static class PretrainCommand
     {
         Description = "cpu or cuda (default: cuda where there is one).",
     };
+    private static readonly Option<string?> From = new("--from")
+    {
+        Description = "Hugging Face folder whose weights a new run starts from, its tokenizer with them.",
+    };
     private static readonly Option<bool> Fuse = new("--fuse") { Description = "Let TorchScript fuse the forward pass." };
 
     public static Command Create()
@@ -38,6 +42,7 @@ internal static class PretrainCommand
             Minutes,
             DeviceName,
             Fuse,
+            From,
         };
         command.SetAction((result, cancellation) => Task.Run(() => Run(result, cancellation), cancellation));
         return command;
@@ -49,7 +54,7 @@ internal static class PretrainCommand
         var model = Path.Combine(folder, "model");
         var device = Devices.Parse(arguments.GetValue(DeviceName));
         var plan = arguments.GetValue(Plan) is { } path ? PretrainingPlan.Load(path) : new PretrainingPlan { TotalMinutes = 16 };
-        var tokenizer = TokenizerOf(model, plan, cancellation);
+        var tokenizer = TokenizerOf(model, arguments.GetValue(From), plan, cancellation);
         var encoder = new PieceEncoder(tokenizer.Encode);
         plan = plan with { Model = plan.Model with { VocabularySize = (tokenizer.VocabularySize + 63) / 64 * 64 } };
         var options = new PretrainingOptions
@@ -57,6 +62,7 @@ internal static class PretrainCommand
             Folder = folder,
             Device = device,
             DataType = device.type == DeviceType.CUDA ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32,
+            StartFrom = arguments.GetValue(From),
             Minutes = arguments.GetValue(Minutes),
             Fuse = arguments.GetValue(Fuse),
         };
@@ -70,12 +76,18 @@ internal static class PretrainCommand
         return 0;
     }
 
-    private static Tokenizer TokenizerOf(string model, PretrainingPlan plan, CancellationToken cancellation)
+    private static Tokenizer TokenizerOf(string model, string? from, PretrainingPlan plan, CancellationToken cancellation)
     {
         var path = Path.Combine(model, "tokenizer.json");
         if (!File.Exists(path))
         {
             Directory.CreateDirectory(model);
+            if (from is not null)
+            {
+                foreach (var file in new[] { "tokenizer.json", "tokenizer_config.json" })
+                    File.Copy(Path.Combine(from, file), Path.Combine(model, file));
+                return Tokenizer.Load(path);
+            }
             NanoRecipe.TrainTokenizer((long)plan.Seed, cancellation).Write(path);
             TokenizerConfig.Write(Path.Combine(model, "tokenizer_config.json"), Templates.Begin, Templates.End, plan.Model.MaxPositions);
         }

@@ -129,7 +129,7 @@ public sealed class Decoder : IDisposable
 
     private Tensor Norm(Tensor x, Tensor weight) => Operators.RmsNorm(x, weight, Config.RmsNormEpsilon);
 
-    private Tensor Heads(Tensor x, int heads) => x.unflatten(-1, heads, Config.HeadSize).transpose(1, 2); // [B,T,heads·D] → [B,heads,T,D]
+    private Tensor Heads(Tensor x, int heads) => x.unflatten(2, heads, Config.HeadSize).transpose(1, 2); // [B,T,heads·D] → [B,heads,T,D]
 
     private static Tensor Linear(Tensor x, LayerWeights weights, LinearName name, LayerLora? lora)
     {

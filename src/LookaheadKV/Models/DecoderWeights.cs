@@ -99,8 +99,8 @@ public sealed class DecoderWeights : IDisposable
     /// <summary>The layers, first to last.</summary>
     public IReadOnlyList<LayerWeights> Layers { get; }
 
-    /// <summary>Every distinct tensor.</summary>
-    public IEnumerable<Tensor> All => new[] { Embedding, FinalNorm, Head }.Concat(Layers.SelectMany(l => l.All)).Distinct();
+    /// <summary>Every tensor once; the embedding alone where the head is tied to it.</summary>
+    public IEnumerable<Tensor> All => Layers.SelectMany(l => l.All).Concat(ReferenceEquals(Head, Embedding) ? [Embedding, FinalNorm] : [Embedding, FinalNorm, Head]);
 
     /// <summary>
     /// Collects the weights of a Llama-layout model under their Hugging Face names; every tensor must be there, have its shape and be finite.

@@ -96,6 +96,24 @@ public static class HuggingFaceExport
         yield return ("model.norm.weight", tensors["final_norm"]);
     }
 
+    /// <summary>Reads the weights of a folder that <see cref="Write"/> wrote, as one flat float32 vector on the CPU.</summary>
+    /// <exception cref="InputException">The folder's weights are missing, damaged or of another shape.</exception>
+    public static Tensor ReadWeights(string folder, TrainableDecoderConfig config)
+    {
+        var path = Path.Combine(folder, "model.safetensors");
+        using var quiet = no_grad();
+        using var scope = NewDisposeScope();
+        using var file = SafetensorsFile.Open(path);
+        var flat = zeros(ParameterLayout.Count(config));
+        foreach (var (name, view) in Weights(config, flat))
+        {
+            if (!file.Names.Contains(name) || !file.Info(name).Shape.SequenceEqual(view.shape))
+                throw new InputException($"{path}: {name} is missing or has another shape than the plan's model; start from another folder.");
+            view.copy_(file.Read(name, dtype: ScalarType.Float32));
+        }
+        return flat.MoveToOuterDisposeScope();
+    }
+
     private static void WriteJson(string path, object value)
     {
         var beside = path + ".new";

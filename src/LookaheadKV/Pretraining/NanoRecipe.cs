@@ -1,4 +1,5 @@
 using LookaheadKV.Evaluation.Tasks;
+using LookaheadKV.Lookahead;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Pretraining;
@@ -25,6 +26,34 @@ public static class NanoRecipe
     /// <summary>Held-out prompts of one task each with their answers, to measure exact match on while training.</summary>
     public static IReadOnlyDictionary<string, SequenceSource> Tasks(PieceEncoder encoder) =>
         TaskNames.All.ToDictionary(task => task, task => (SequenceSource)((length, seed) => HeldOut(task, length, (long)seed, encoder)));
+
+    /// <summary>
+    /// Examples to train lookahead modules on: prompts of the training half, one task after the other, every step's of one length so that they
+    /// share a pass. The task's own answer is the guess of the model's.
+    /// </summary>
+    /// <param name="encoder">The tokenizer.</param>
+    /// <param name="batch">Examples a step.</param>
+    /// <param name="lengths">Upper bounds of the prompts' tokens, drawn from at random.</param>
+    /// <param name="seed">Seed of the examples.</param>
+    public static ExampleSource Examples(PieceEncoder encoder, int batch, IReadOnlyList<int> lengths, long seed) =>
+        step =>
+        {
+            var length = lengths[new Random(HashCode.Combine(seed, step)).Next(lengths.Count)];
+            var examples = new List<LookaheadExample>();
+            int? shared = null;
+            for (long i = step * Tries; examples.Count < batch; i++)
+            {
+                // Prompts come within a few tokens of their bound; those of the first one's length make the batch.
+                var task = TaskNames.All[(int)((step + examples.Count) % TaskNames.All.Count)];
+                var sample = TaskGenerators.Generate(task, length, seed, i, encoder, Split.Training);
+                if (sample.PromptIds.Length == (shared ??= sample.PromptIds.Length))
+                    examples.Add(new LookaheadExample(sample.PromptIds, sample.AnswerIds));
+            }
+            return examples;
+        };
+
+    // Far more numbers than a step ever tries, so that no two steps share a prompt.
+    private const long Tries = 1 << 20;
 
     private static TrainingSequence HeldOut(string task, int length, long seed, PieceEncoder encoder)
     {

@@ -155,7 +155,7 @@ public static class Pretrainer
         options.Checked();
         if (stage < 0 || stage >= plan.Stages.Count)
             throw new InputException($"stage {stage} does not exist: the plan has stages 0..{plan.Stages.Count - 1}");
-        using var step = new TrainingStep(plan, options, FreshState(plan, options.Device));
+        using var step = new TrainingStep(plan, options, FreshState(plan, options));
         using var data = new StageData(plan, stage, source, new Dictionary<string, SequenceSource>(), 0);
         var window = new SpeedWindow();
         for (var i = 0; i < warmUp + steps; i++)
@@ -192,7 +192,7 @@ public static class Pretrainer
         if (!PretrainingCheckpoint.Exists(folder))
         {
             LossCurve.Truncate(folder, -1);
-            return (new PretrainingState(), FreshState(plan, options.Device));
+            return (new PretrainingState(), FreshState(plan, options));
         }
         var checkpoint = PretrainingCheckpoint.Load(folder);
         if (checkpoint.Model != plan.Model || checkpoint.Seed != plan.Seed)
@@ -207,10 +207,13 @@ public static class Pretrainer
         return (checkpoint.State, checkpoint.LoadTensors(folder, options.Device));
     }
 
-    private static OptimizerState FreshState(PretrainingPlan plan, Device device)
+    private static OptimizerState FreshState(PretrainingPlan plan, PretrainingOptions options)
     {
         using var scope = NewDisposeScope();
-        var state = OptimizerState.Over(TrainableDecoder.InitialWeights(plan.Model, plan.Seed).to(device));
+        var weights = options.StartFrom is { } folder
+            ? HuggingFaceExport.ReadWeights(folder, plan.Model)
+            : TrainableDecoder.InitialWeights(plan.Model, plan.Seed);
+        var state = OptimizerState.Over(weights.to(options.Device));
         foreach (var tensor in (Tensor[])[state.Weights, state.FirstMoment, state.SecondMoment])
             tensor.DetachFromDisposeScope();
         return state;

@@ -8,6 +8,12 @@ public sealed record PretrainingOptions
     /// <summary>Folder of the checkpoint and the loss curve; a run continues from what it finds there.</summary>
     public required string Folder { get; init; }
 
+    /// <summary>
+    /// Hugging Face folder whose weights a new run starts from, with fresh optimiser state; null for random weights. Of no effect where the
+    /// run's own folder has a checkpoint.
+    /// </summary>
+    public string? StartFrom { get; init; }
+
     /// <summary>Where to compute.</summary>
     public Device Device { get; init; } = CPU;
 

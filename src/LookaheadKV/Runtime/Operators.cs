@@ -14,9 +14,6 @@ internal static class Operators
         def embedding(table: Tensor, ids: Tensor) -> Tensor:
             return torch.embedding(table, ids)
 
-        def bits16(x: Tensor) -> Tensor:
-            return x.view(torch.int16)
-
         def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
             return torch.rms_norm(x, [x.size(-1)], weight, eps)
 
@@ -35,9 +32,6 @@ internal static class Operators
 
     /// <summary>Rows of a table [V,E] by ids [B,T] (int64): [B,T,E].</summary>
     public static Tensor Embedding(Tensor table, Tensor ids) => Call("embedding", table, ids);
-
-    /// <summary>A two-byte tensor seen as int16, on the same storage.</summary>
-    public static Tensor Bits16(Tensor x) => Call("bits16", x);
 
     /// <summary>Root-mean-square normalisation over the last dimension.</summary>
     public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon) => Call("rms_norm", x, weight, epsilon);

@@ -1,3 +1,4 @@
+using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Pretraining;
 using Xunit;
 
