@@ -1,5 +1,7 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Generation;
+using LookaheadKV.Models;
 using LookaheadKV.Pretraining;
 using TorchSharp;
 using Xunit;
@@ -171,6 +173,21 @@ public class PretrainerTests
         Assert.Equal(ParameterLayout.Count(Toy.Model), total);
         Assert.Throws<InputException>(() => Pretrainer.Export(folder["run"], folder["other"], ScalarType.BFloat16, endToken: 16));
         Assert.False(Directory.Exists(folder["other"]));
+    }
+
+    [Fact]
+    public void The_library_decoder_reads_the_export_and_computes_the_same()
+    {
+        using var folder = new TemporaryFolder();
+        using var scope = NewDisposeScope();
+        var weights = Toy.RandomWeights();
+        HuggingFaceExport.Write(folder["model"], Toy.Model, weights, ScalarType.Float32, endToken: 2);
+        using var trained = new TrainableDecoder(Toy.Model, weights, CPU, ScalarType.Float32);
+        using var loaded = Decoder.Load(folder["model"]);
+        var ids = randint(16, [1, 20], generator: new Generator(1));
+        var hidden = PromptPass.Run(loaded, ids, (_, _) => { }, TestContext.Current.CancellationToken);
+        Assert.True(allclose(trained.Logits(ids), loaded.Logits(hidden), 1e-5, 1e-5));
+        Assert.Equal([2], loaded.Config.EndTokens);
     }
 
     [Fact]
