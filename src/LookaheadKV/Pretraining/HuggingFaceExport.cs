@@ -108,7 +108,9 @@ public static class HuggingFaceExport
         foreach (var (name, view) in Weights(config, flat))
         {
             if (!file.Names.Contains(name) || !file.Info(name).Shape.SequenceEqual(view.shape))
-                throw new InputException($"{path}: {name} is missing or has another shape than the plan's model; start from another folder.");
+                throw new InputException(
+                    $"{path}: {name} is missing or has another shape than the plan's model; start from another folder."
+                );
             view.copy_(file.Read(name, dtype: ScalarType.Float32));
         }
         return flat.MoveToOuterDisposeScope();

@@ -39,7 +39,10 @@ public class PackedBatchTests
     [Fact]
     public void Room_is_made_for_nearly_every_batch()
     {
-        var sample = Enumerable.Range(0, 200).Select(i => new TrainingSequence(new int[64], [.. Enumerable.Repeat(true, 10 + i % 21)])).ToArray();
+        var sample = Enumerable
+            .Range(0, 200)
+            .Select(i => new TrainingSequence(new int[64], [.. Enumerable.Repeat(true, 10 + i % 21)]))
+            .ToArray();
         var slots = StageData.Slots(sample, 100, 64);
         Assert.Equal(0, slots % 128);
         Assert.InRange(slots, 100 * 20, 100 * 30);

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Generation;
+using LookaheadKV.Models;
 using LookaheadKV.Pretraining;
 using TorchSharp;
 using Xunit;
@@ -33,7 +35,14 @@ public class PretrainerTests
             EvaluationSequences = 64,
         };
         var points = new List<CurvePoint>();
-        var result = Pretrainer.Run(plan, Options(folder), Toy.First, Toy.Tasks, new Collect(points.Add), TestContext.Current.CancellationToken);
+        var result = Pretrainer.Run(
+            plan,
+            Options(folder),
+            Toy.First,
+            Toy.Tasks,
+            new Collect(points.Add),
+            TestContext.Current.CancellationToken
+        );
         Assert.True(result.Finished);
         Assert.InRange(points[0].Loss, 2, 3); // guessing costs ln 15 = 2.7
         Assert.True(points[^1].Loss < 0.1, $"loss {points[^1].Loss}");
@@ -171,6 +180,38 @@ public class PretrainerTests
         Assert.Equal(ParameterLayout.Count(Toy.Model), total);
         Assert.Throws<InputException>(() => Pretrainer.Export(folder["run"], folder["other"], ScalarType.BFloat16, endToken: 16));
         Assert.False(Directory.Exists(folder["other"]));
+    }
+
+    [Fact]
+    public void The_library_decoder_reads_the_export_and_computes_the_same()
+    {
+        using var folder = new TemporaryFolder();
+        using var scope = NewDisposeScope();
+        var weights = Toy.RandomWeights();
+        HuggingFaceExport.Write(folder["model"], Toy.Model, weights, ScalarType.Float32, endToken: 2);
+        using var trained = new TrainableDecoder(Toy.Model, weights, CPU, ScalarType.Float32);
+        using var loaded = Decoder.Load(folder["model"]);
+        var ids = randint(16, [1, 20], generator: new Generator(1));
+        var hidden = PromptPass.Run(loaded, ids, (_, _) => { }, TestContext.Current.CancellationToken);
+        Assert.True(allclose(trained.Logits(ids), loaded.Logits(hidden), 1e-5, 1e-5));
+        Assert.Equal([2], loaded.Config.EndTokens);
+    }
+
+    [Fact]
+    public void A_run_starts_from_an_exported_model_of_the_same_shape()
+    {
+        using var folder = new TemporaryFolder();
+        using var scope = NewDisposeScope();
+        var weights = Toy.RandomWeights();
+        HuggingFaceExport.Write(folder["model"], Toy.Model, weights, ScalarType.Float32, endToken: 2);
+        var options = Options(folder) with { Steps = 1, StartFrom = folder["model"] };
+        // A rate this small moves no float32 number of this size: what is saved is what was read.
+        Run(options, Toy.Plan with { LearningRate = 1e-30, WeightDecay = 0 });
+        using var state = PretrainingCheckpoint.Load(folder["run"]).LoadTensors(folder["run"], CPU);
+        Assert.True(Toy.Same(weights, state.Weights));
+        var other = Toy.Plan with { Model = Toy.Model with { IntermediateSize = 40 } };
+        var error = Assert.Throws<InputException>(() => Run(options with { Folder = folder["other"] }, other));
+        Assert.Contains("gate_proj", error.Message);
     }
 
     [Fact]
