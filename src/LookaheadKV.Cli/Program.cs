@@ -1,14 +1,3 @@
-using System.CommandLine;
-using LookaheadKV;
-using LookaheadKV.Cli.Commands;
+using LookaheadKV.Cli;
 
-var root = new RootCommand("KV-cache eviction research: LookaheadKV and its rivals.") { PretrainCommand.Create(), TrainCommand.Create(), ProbeCommand.Create() };
-try
-{
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-}
-catch (InputException error)
-{
-    await Console.Error.WriteLineAsync(error.Message);
-    return 1;
-}
+return await EntryPoint.RunAsync(args, Console.Out, Console.Error);

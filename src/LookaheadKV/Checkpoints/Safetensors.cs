@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using LookaheadKV.Text;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Checkpoints;

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Models;
-using LookaheadKV.Text;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Lookahead;

@@ -116,10 +116,5 @@ public static class HuggingFaceExport
         return flat.MoveToOuterDisposeScope();
     }
 
-    private static void WriteJson(string path, object value)
-    {
-        var beside = path + ".new";
-        File.WriteAllText(beside, JsonSerializer.Serialize(value, Json) + "\n");
-        File.Move(beside, path, overwrite: true);
-    }
+    private static void WriteJson(string path, object value) => AtomicFile.WriteText(path, JsonSerializer.Serialize(value, Json) + "\n");
 }

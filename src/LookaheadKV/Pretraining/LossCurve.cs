@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LookaheadKV.Checkpoints;
 
 namespace LookaheadKV.Pretraining;
 
@@ -35,10 +36,9 @@ public static class LossCurve
         var path = Path.Combine(folder, FileName);
         if (!File.Exists(path))
             return;
-        var beside = path + ".new";
         // A piece that was killed may have left half a line at the end, which is after the step in any case.
-        File.WriteAllLines(beside, File.ReadLines(path).Where(line => StepOf(line) <= step));
-        File.Move(beside, path, overwrite: true);
+        var kept = File.ReadAllLines(path).Where(line => StepOf(line) <= step);
+        AtomicFile.WriteText(path, string.Concat(kept.Select(line => line + "\n")));
     }
 
     private static long StepOf(string line)

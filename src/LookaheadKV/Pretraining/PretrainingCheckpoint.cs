@@ -30,9 +30,10 @@ internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDe
                 Path.Combine(folder, name),
                 [(Weights, tensors.Weights.cpu()), (FirstMoment, tensors.FirstMoment.cpu()), (SecondMoment, tensors.SecondMoment.cpu())]
             );
-        var beside = Path.Combine(folder, StateFile + ".new");
-        File.WriteAllText(beside, JsonSerializer.Serialize(new PretrainingCheckpoint(state, plan.Model, plan.Seed, name), Json));
-        File.Move(beside, Path.Combine(folder, StateFile), overwrite: true);
+        AtomicFile.WriteText(
+            Path.Combine(folder, StateFile),
+            JsonSerializer.Serialize(new PretrainingCheckpoint(state, plan.Model, plan.Seed, name), Json)
+        );
         foreach (var old in Directory.EnumerateFiles(folder, "step-*.safetensors"))
             if (Path.GetFileName(old) != name)
                 File.Delete(old);

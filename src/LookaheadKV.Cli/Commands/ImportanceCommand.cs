@@ -1,0 +1,84 @@
+using System.CommandLine;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Cli.Common;
+using LookaheadKV.Evaluation;
+using LookaheadKV.Lookahead;
+using LookaheadKV.Models;
+using LookaheadKV.Scoring;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Cli.Commands;
+
+/// <summary><c>lookahead importance</c>: true importance of a prompt's entries and, with modules, the predicted one.</summary>
+internal sealed class ImportanceCommand : Verb
+{
+    private readonly ModelOptions _model = new();
+    private readonly Option<string> _ids = new("--ids") { Description = "JSON file with the prompt's token ids.", Required = true };
+    private readonly Option<string?> _response = new("--response-ids")
+    {
+        Description = "JSON file with the response's ids [default: the model's own greedy answer].",
+    };
+    private readonly Option<string> _out = new("--out")
+    {
+        Description = "Safetensors file for `true` and `predicted` [L,H,N], float32.",
+        Required = true,
+    };
+
+    public ImportanceCommand()
+        : base("importance", "Write the true importance of every prompt entry and, with modules, the predicted one.")
+    {
+        AddAll([_ids, _response, _out, .. _model.All]);
+    }
+
+    protected override Outcome Run(Call call)
+    {
+        var path = call.Value(_out);
+        AtomicFile.Probe(path);
+        using var decoder = _model.Decoder(call);
+        using var module = _model.HasModule(call) ? _model.Module(call, decoder) : null;
+        var prompt = InputFile.Ids(call.Value(_ids), decoder, room: 1);
+        using var trace = new PromptTrace(decoder, prompt, cancellation: call.Cancellation);
+        var response = Response(call, decoder, trace);
+        using var scope = NewDisposeScope();
+        var tensors = new List<(string Name, Tensor Tensor)> { ("true", Inspection.Importance(trace, new OracleOf(response))) };
+        if (module is not null)
+            tensors.Add(("predicted", Inspection.Importance(trace, new LookaheadScore(module))));
+        Safetensors.Write(path, tensors);
+        var (names, shape) = (tensors.Select(t => t.Name).ToArray(), tensors[0].Tensor.shape);
+        call.Screen.Line(
+            $"{string.Join(", ", names)} [{string.Join(", ", shape)}] over a response of {response.Count} tokens → {path}"
+                + (module is null ? " (no modules, so nothing is predicted)" : "")
+        );
+        return new Outcome(
+            _model.Run(call, decoder),
+            new
+            {
+                @out = path,
+                tensors = names,
+                shape,
+                responseIds = response,
+            }
+        );
+    }
+
+    private IReadOnlyList<int> Response(Call call, Decoder decoder, PromptTrace trace)
+    {
+        if (call.Value(_response) is not { } path)
+            return trace.Response;
+        var ids = InputFile.Ids(path, decoder);
+        var (needed, context) = (trace.Prompt.Count + ids.Length, decoder.Config.MaxPositions);
+        return needed <= context
+            ? ids
+            : throw new InputException($"{path}: prompt and response have {needed} tokens, the model's context is {context}; shorten one.");
+    }
+
+    /// <summary>The oracle of a given response.</summary>
+    private sealed record OracleOf(IReadOnlyList<int> Response) : IObserverScorer
+    {
+        public string Name => "oracle";
+
+        public IObserver Observe(PromptContext context) => new ResponseRows(Response);
+
+        public Tensor Score(int layer, LayerRows prompt, LayerRows observer) => Oracle.Score(prompt.Keys, observer);
+    }
+}

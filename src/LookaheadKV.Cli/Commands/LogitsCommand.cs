@@ -1,0 +1,52 @@
+using System.CommandLine;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Cli.Common;
+using LookaheadKV.Generation;
+using LookaheadKV.Models;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Cli.Commands;
+
+/// <summary><c>lookahead logits</c>: a model's logits on given ids, for checking against other implementations.</summary>
+internal sealed class LogitsCommand : Verb
+{
+    private const int RowsAtOnce = 256;
+    private readonly ModelOptions _model = new();
+    private readonly Option<string> _ids = new("--ids") { Description = "JSON file with token ids.", Required = true };
+    private readonly Option<string> _out = new("--out") { Description = "Safetensors file for `logits` [N, vocabulary], float32.", Required = true };
+
+    public LogitsCommand()
+        : base("logits", "Write the logits of every position.")
+    {
+        AddAll([_ids, _out, .. _model.All]);
+    }
+
+    protected override Outcome Run(Call call)
+    {
+        var path = call.Value(_out);
+        AtomicFile.Probe(path);
+        using var decoder = _model.Decoder(call);
+        var ids = InputFile.Ids(call.Value(_ids), decoder);
+        using var logits = Logits(decoder, ids, call.Cancellation);
+        Safetensors.Write(path, [("logits", logits)]);
+        call.Screen.Line($"logits [{logits.size(0)}, {logits.size(1)}] → {path}");
+        return new Outcome(_model.Run(call, decoder), new { @out = path, shape = logits.shape });
+    }
+
+    /// <summary>Logits [N, vocabulary] (float32) on the CPU; the device holds some rows at a time.</summary>
+    private static Tensor Logits(Decoder decoder, int[] ids, CancellationToken cancellation)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var hidden = PromptPass.Run(decoder, decoder.Ids(ids), static (_, _) => { }, cancellation);
+        var logits = empty(ids.Length, decoder.Config.VocabularySize, dtype: ScalarType.Float32);
+        for (var start = 0; start < ids.Length; start += RowsAtOnce)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var inner = NewDisposeScope();
+            var rows = Math.Min(RowsAtOnce, ids.Length - start);
+            logits.narrow(0, start, rows).copy_(decoder.Logits(hidden.narrow(1, start, rows))[0]);
+        }
+        return logits.MoveToOuterDisposeScope();
+    }
+}

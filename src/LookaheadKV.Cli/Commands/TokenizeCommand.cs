@@ -1,0 +1,36 @@
+using System.CommandLine;
+using System.Text.Json;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Cli.Common;
+using LookaheadKV.Evaluation;
+using LookaheadKV.Models;
+using LookaheadKV.Text;
+
+namespace LookaheadKV.Cli.Commands;
+
+/// <summary><c>lookahead tokenize</c>: texts to token ids.</summary>
+internal sealed class TokenizeCommand : Verb
+{
+    private readonly Option<string> _model = ModelOptions.NewModel();
+    private readonly Option<string> _texts = new("--texts") { Description = "JSON file: an array of strings.", Required = true };
+    private readonly Option<string> _out = new("--out") { Description = "JSON file for the array of arrays of ids.", Required = true };
+
+    public TokenizeCommand()
+        : base("tokenize", "Write the token ids of texts; special tokens in them are recognised, none is added.")
+    {
+        AddAll(_texts, _out, _model);
+    }
+
+    protected override Outcome Run(Call call)
+    {
+        var path = call.Value(_out);
+        AtomicFile.Probe(path);
+        var tokenizer = Tokenizer.Load(ModelFolders.Resolve(call.Value(_model)));
+        var ids = JsonFiles.Texts(call.Value(_texts)).Select(tokenizer.Encode).ToArray();
+        AtomicFile.WriteText(path, JsonSerializer.Serialize(ids, JsonFiles.Options) + "\n");
+        var tokens = ids.Sum(text => text.Length);
+        call.Screen.Line($"{ids.Length} texts, {tokens} tokens → {path}");
+        var run = RunInfo.Of(call.CommandLine, seed: 0, model: call.Value(_model));
+        return new Outcome(run, new { @out = path, texts = ids.Length, tokens });
+    }
+}

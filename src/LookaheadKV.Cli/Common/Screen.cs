@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using Spectre.Console;
+
+namespace LookaheadKV.Cli.Common;
+
+/// <summary>How far work is.</summary>
+/// <param name="Done">Units done.</param>
+/// <param name="Total">Units in all.</param>
+/// <param name="Text">What the latest unit gave, one line.</param>
+internal readonly record struct Tick(double Done, double Total, string Text);
+
+/// <summary>Where a verb writes: colours and live bars on a terminal, plain lines and Markdown tables elsewhere.</summary>
+internal sealed class Screen
+{
+    private const int PlainWidth = 200;
+    private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(5);
+    private readonly IAnsiConsole _console;
+    private readonly TextWriter _output;
+    private readonly bool _terminal;
+
+    public Screen(TextWriter output)
+    {
+        _output = output;
+        _terminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
+        _console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Out = new AnsiConsoleOutput(output),
+                Ansi = _terminal ? AnsiSupport.Detect : AnsiSupport.No,
+                Interactive = _terminal ? InteractionSupport.Detect : InteractionSupport.No,
+            }
+        );
+        if (!_terminal)
+            _console.Profile.Width = PlainWidth;
+    }
+
+    public void Line(string text = "")
+    {
+        _output.WriteLine(text);
+        _output.Flush();
+    }
+
+    /// <summary>A table; the first column is left-aligned, the others right.</summary>
+    public void Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
+    {
+        var table = new Table { Border = _terminal ? TableBorder.Rounded : TableBorder.Markdown };
+        foreach (var (i, column) in columns.Index())
+            table.AddColumn(new TableColumn(Markup.Escape(column)) { Alignment = i == 0 ? Justify.Left : Justify.Right, NoWrap = true });
+        foreach (var row in rows)
+            table.AddRow([.. row.Select(Markup.Escape)]);
+        _console.Write(table);
+    }
+
+    /// <summary>Runs work that reports how far it is. Off a terminal: the first report, one every few seconds, and the last.</summary>
+    public T Progress<T>(string title, Func<Action<Tick>, T> work)
+    {
+        if (!_terminal)
+            return Plainly(title, work);
+        return _console
+            .Progress()
+            .AutoClear(true)
+            .Columns(
+                new TaskDescriptionColumn { Alignment = Justify.Left },
+                new ProgressBarColumn(),
+                new PercentageColumn(),
+                new RemainingTimeColumn()
+            )
+            .Start(context =>
+            {
+                var task = context.AddTask(Markup.Escape(title));
+                return work(tick =>
+                {
+                    (task.MaxValue, task.Value, task.Description) = (tick.Total, tick.Done, Markup.Escape($"{title} {tick.Text}"));
+                });
+            });
+    }
+
+    private T Plainly<T>(string title, Func<Action<Tick>, T> work)
+    {
+        Line($"{title} …");
+        var clock = Stopwatch.StartNew();
+        var next = TimeSpan.Zero;
+        return work(tick =>
+        {
+            if (clock.Elapsed < next && tick.Done < tick.Total)
+                return;
+            next = clock.Elapsed + BetweenLines;
+            Line($"{title} {tick.Done:0}/{tick.Total:0} {tick.Text}");
+        });
+    }
+}
+
+/// <summary>Reports on the thread that works: <see cref="Progress{T}"/> would post to the pool, out of order.</summary>
+internal sealed class Inline<T>(Action<T> report) : IProgress<T>
+{
+    public void Report(T value) => report(value);
+}

@@ -1,0 +1,68 @@
+using System.CommandLine;
+using LookaheadKV.Cli.Commands;
+using LookaheadKV.Cli.Common;
+
+namespace LookaheadKV.Cli;
+
+/// <summary>The command from arguments to exit code; tests run it in process.</summary>
+internal static class EntryPoint
+{
+    // A cancelled training writes its checkpoint before it ends.
+    private static readonly TimeSpan TimeToStop = TimeSpan.FromMinutes(2);
+
+    public static async Task<int> RunAsync(
+        IReadOnlyList<string> arguments,
+        TextWriter output,
+        TextWriter error,
+        CancellationToken cancellation = default
+    )
+    {
+        var root = new RootCommand("KV-cache eviction research: LookaheadKV and its rivals.")
+        {
+            new CompareCommand(),
+            new GenerateCommand(),
+            new LogitsCommand(),
+            new KeepCommand(),
+            new ImportanceCommand(),
+            new TokenizeCommand(),
+            new TasksCommand(),
+            new TrainCommand(),
+            new PretrainCommand(),
+        };
+        // A prompt may begin with "@": no response files.
+        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
+        {
+            var command = string.Join(' ', parsed.CommandResult.Command.Parents.Select(_ => "lookahead").Append(parsed.CommandResult.Command.Name));
+            await error.WriteLineAsync($"{OneLine(parsed.Errors[0].Message)} See {(parsed.CommandResult.Command == root ? "lookahead" : command)} --help.");
+            return ExitCode.Usage;
+        }
+        try
+        {
+            var configuration = new InvocationConfiguration
+            {
+                Output = output,
+                Error = error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = TimeToStop,
+            };
+            return await parsed.InvokeAsync(configuration, cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            await error.WriteLineAsync("cancelled.");
+        }
+        catch (Exception e)
+        {
+            // A type initialiser wraps what went wrong in loading libtorch.
+            var cause = e.GetBaseException() as InputException ?? e;
+            await error.WriteLineAsync(cause is InputException ? OneLine(cause.Message) : $"{cause.GetType().Name}: {FirstLine(cause.Message)}");
+        }
+        return ExitCode.Failed;
+    }
+
+    private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim();
+
+    // libtorch appends its C++ stack to its messages.
+    private static string FirstLine(string text) => text.Split('\n')[0].Trim();
+}

@@ -1,0 +1,63 @@
+using System.Text;
+using LookaheadKV.Text;
+
+namespace LookaheadKV.Checkpoints;
+
+/// <summary>Writes a file beside its place and renames it, so that a reader finds the old one or the new one, never half of it.</summary>
+internal static class AtomicFile
+{
+    public static void Write(string path, Action<Stream> write)
+    {
+        var full = Path.GetFullPath(path);
+        var beside = Beside(full);
+        try
+        {
+            using (var stream = new FileStream(beside, FileMode.CreateNew))
+                write(stream);
+            File.Move(beside, full, overwrite: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unwritable(path, error.Message, error);
+        }
+        finally
+        {
+            if (File.Exists(beside))
+                File.Delete(beside);
+        }
+    }
+
+    /// <summary>Writes text as UTF-8 without a byte order mark.</summary>
+    public static void WriteText(string path, string text) => Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+
+    /// <summary>Makes sure that <see cref="Write"/> can succeed, before the work whose result it is; leaves nothing.</summary>
+    /// <exception cref="InputException">The place cannot be written.</exception>
+    public static void Probe(string path)
+    {
+        if (Directory.Exists(path))
+            throw Unwritable(path, "it is a folder");
+        try
+        {
+            using var probe = new FileStream(
+                Beside(Path.GetFullPath(path)),
+                FileMode.CreateNew,
+                FileAccess.Write,
+                FileShare.None,
+                1,
+                FileOptions.DeleteOnClose
+            );
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unwritable(path, error.Message, error);
+        }
+    }
+
+    private static string Beside(string path) => $"{path}.{Guid.NewGuid():N}.tmp";
+
+    private static InputException Unwritable(string path, string why, Exception? error = null)
+    {
+        var message = $"cannot write {path} ({Quoting.OneLine(why)}); name a file in an existing folder that can be written.";
+        return error is null ? new(message) : new(message, error);
+    }
+}
