@@ -10,13 +10,17 @@ public static class Selection
     /// <param name="count">C, positions to keep a head, 1..N.</param>
     /// <param name="always">Positions kept whatever their score; default none.</param>
     /// <returns>C positions a head, increasing.</returns>
-    /// <exception cref="InputException">The budget is below 1, above N, or cannot hold what is protected.</exception>
+    /// <exception cref="InputException">The budget is below 1, above N, or cannot hold what is protected; or a score is NaN, which has no rank.</exception>
     public static KeptSet Top(Tensor scores, long count, Protection? always = null)
     {
         var length = scores.size(-1);
         var protection = always ?? Protection.None;
         Require(count, length, protection);
         using var scope = NewDisposeScope();
+        if (scores.isnan().any().item<bool>())
+            throw new InputException(
+                "a score is NaN, which has no rank: the model's queries or keys overflowed; run it in float32 or check its weights."
+            );
         var (_, ranked) = sort(scores, dim: -1, descending: true, stable: true); // positions, best first
         var order = protection.Count(length) > 0 ? ProtectedFirst(ranked, protection) : ranked;
         var (positions, _) = sort(order.narrow(-1, 0, count), dim: -1);

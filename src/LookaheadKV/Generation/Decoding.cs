@@ -13,10 +13,16 @@ public static class Decoding
     /// <param name="cache">The cache; the new tokens stand at its logical lengths.</param>
     /// <param name="ids">Tokens [B, T] (int64).</param>
     /// <returns>Logits [B, T, vocabulary] (float32).</returns>
+    /// <exception cref="InputException">The tokens would stand beyond the model's context.</exception>
     public static Tensor Extend(Decoder decoder, KeyValueCache cache, Tensor ids)
     {
         using var scope = NewDisposeScope();
         var count = ids.size(1);
+        var end = cache.LogicalLengths.Max() + count;
+        if (end > decoder.Config.MaxPositions)
+            throw new InputException(
+                $"{end} tokens do not fit the model's context of {decoder.Config.MaxPositions}; append fewer or shorten the prompt."
+            );
         var positions = tensor(cache.LogicalLengths, device: decoder.Device).unsqueeze(1) + arange(count, device: decoder.Device); // [B,T]
         var angles =
             cache.LogicalLengths.Distinct().Count() == 1 ? decoder.Angles(cache.LogicalLengths[0], count) : decoder.AnglesAt(positions);

@@ -114,6 +114,10 @@ public sealed class Session : IDisposable
     )
     {
         var room = Math.Min(maxNewTokens, decoder.Config.MaxPositions - prompt.Count);
+        if (room < 1)
+            throw new InputException(
+                $"the prompt of {prompt.Count} tokens leaves no room for an answer: the model's context is {decoder.Config.MaxPositions}; shorten the prompt."
+            );
         using var session = Start(decoder, prompt, Policies.Full, room, cancellation);
         return [.. session.Generate(room, cancellation)];
     }
