@@ -33,8 +33,9 @@ internal static class EntryPoint
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
         {
-            var command = string.Join(' ', parsed.CommandResult.Command.Parents.Select(_ => "lookahead").Append(parsed.CommandResult.Command.Name));
-            await error.WriteLineAsync($"{OneLine(parsed.Errors[0].Message)} See {(parsed.CommandResult.Command == root ? "lookahead" : command)} --help.");
+            var command = parsed.CommandResult.Command;
+            var help = command == root ? "lookahead --help" : $"lookahead {command.Name} --help";
+            await error.WriteLineAsync($"{OneLine(parsed.Errors[0].Message)} See {help}.");
             return ExitCode.Usage;
         }
         try

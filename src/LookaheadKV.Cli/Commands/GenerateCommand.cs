@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using LookaheadKV.Cli.Common;
-using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
 using LookaheadKV.Text;
@@ -28,7 +27,7 @@ internal sealed class GenerateCommand : Verb
         : base("generate", "Answer one prompt on an evicted cache.")
     {
         _policy = new PolicyOptions(this, "full");
-        AddAll([.. _model.All.Take(1), _prompt, _promptFile, _ids, .. _policy.All, _newTokens, .. _model.All.Skip(1)]);
+        AddAll([.. _model.WithModules.Take(1), _prompt, _promptFile, _ids, .. _policy.All, _newTokens, .. _model.WithModules.Skip(1)]);
         Option[] sources = [_prompt, _promptFile, _ids];
         Validators.Add(result =>
         {

@@ -27,7 +27,7 @@ internal sealed class ImportanceCommand : Verb
     public ImportanceCommand()
         : base("importance", "Write the true importance of every prompt entry and, with modules, the predicted one.")
     {
-        AddAll([_ids, _response, _out, .. _model.All]);
+        AddAll([_ids, _response, _out, .. _model.WithModules]);
     }
 
     protected override Outcome Run(Call call)
@@ -35,7 +35,7 @@ internal sealed class ImportanceCommand : Verb
         var path = call.Value(_out);
         AtomicFile.Probe(path);
         using var decoder = _model.Decoder(call);
-        using var module = _model.HasModule(call) ? _model.Module(call, decoder) : null;
+        using var module = _model.ModuleIfAny(call, decoder);
         var prompt = InputFile.Ids(call.Value(_ids), decoder, room: 1);
         using var trace = new PromptTrace(decoder, prompt, cancellation: call.Cancellation);
         var response = Response(call, decoder, trace);

@@ -20,7 +20,7 @@ internal sealed class KeepCommand : Verb
         : base("keep", "Write the positions that a policy keeps, by layer and kv head.")
     {
         _policy = new PolicyOptions(this, fallback: null);
-        AddAll([_ids, .. _policy.All, _out, .. _model.All]);
+        AddAll([_ids, .. _policy.All, _out, .. _model.WithModules]);
     }
 
     protected override Outcome Run(Call call)

@@ -1,4 +1,7 @@
 using System.CommandLine;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Cli.Common;
+using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Pretraining;
 using LookaheadKV.Runtime;
@@ -8,53 +11,33 @@ using TorchSharp;
 namespace LookaheadKV.Cli.Commands;
 
 /// <summary><c>lookahead pretrain</c>: trains the small model in resumable pieces and writes it as a Hugging Face folder.</summary>
-internal static class PretrainCommand
+internal sealed class PretrainCommand : Verb
 {
-    private static readonly Option<string> Out = new("--out")
-    {
-        Description = "Folder of the run: checkpoint, loss curve, model/.",
-        Required = true,
-    };
-    private static readonly Option<string?> Plan = new("--plan")
-    {
-        Description = "JSON file with the plan (model, stages, optimiser, seed).",
-    };
-    private static readonly Option<double?> Minutes = new("--minutes")
-    {
-        Description = "Minutes this piece may take; the next call goes on from there.",
-    };
-    private static readonly Option<string?> DeviceName = new("--device")
-    {
-        Description = "cpu or cuda (default: cuda where there is one).",
-    };
-    private static readonly Option<string?> From = new("--from")
+    private readonly Option<string> _out = new("--out") { Description = "Folder of the run: checkpoint, loss curve, model/.", Required = true };
+    private readonly Option<string?> _plan = new("--plan") { Description = "JSON file with the plan (model, stages, optimiser, seed)." };
+    private readonly Option<double?> _minutes = new("--minutes") { Description = "Minutes this piece may take; the next call goes on from there." };
+    private readonly Option<string?> _device = new("--device") { Description = "cpu, cuda or cuda:N (default: cuda where there is one)." };
+    private readonly Option<string?> _from = new("--from")
     {
         Description = "Hugging Face folder whose weights a new run starts from, its tokenizer with them.",
     };
-    private static readonly Option<bool> Fuse = new("--fuse") { Description = "Let TorchScript fuse the forward pass." };
+    private readonly Option<bool> _fuse = new("--fuse") { Description = "Let TorchScript fuse the forward pass." };
 
-    public static Command Create()
+    public PretrainCommand()
+        : base("pretrain", "Train the small model from nothing, in resumable pieces.")
     {
-        var command = new Command("pretrain", "Train the small model from nothing, in resumable pieces.")
-        {
-            Out,
-            Plan,
-            Minutes,
-            DeviceName,
-            Fuse,
-            From,
-        };
-        command.SetAction((result, cancellation) => Task.Run(() => Run(result, cancellation), cancellation));
-        return command;
+        AddAll(_out, _plan, _minutes, _device, _from, _fuse);
     }
 
-    private static int Run(ParseResult arguments, CancellationToken cancellation)
+    protected override Outcome Run(Call call)
     {
-        var folder = arguments.GetRequiredValue(Out);
+        var folder = call.Value(_out);
         var model = Path.Combine(folder, "model");
-        var device = Devices.Parse(arguments.GetValue(DeviceName));
-        var plan = arguments.GetValue(Plan) is { } path ? PretrainingPlan.Load(path) : new PretrainingPlan { TotalMinutes = 16 };
-        var tokenizer = TokenizerOf(model, arguments.GetValue(From), plan, cancellation);
+        var device = Devices.Parse(call.Value(_device));
+        var plan = call.Value(_plan) is { } path ? PretrainingPlan.Load(path) : new PretrainingPlan { TotalMinutes = 16 };
+        Directory.CreateDirectory(model);
+        AtomicFile.Probe(Path.Combine(model, "config.json"));
+        var tokenizer = TokenizerOf(model, call.Value(_from), plan, call.Cancellation);
         var encoder = new PieceEncoder(tokenizer.Encode);
         plan = plan with { Model = plan.Model with { VocabularySize = (tokenizer.VocabularySize + 63) / 64 * 64 } };
         var options = new PretrainingOptions
@@ -62,18 +45,46 @@ internal static class PretrainCommand
             Folder = folder,
             Device = device,
             DataType = device.type == DeviceType.CUDA ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32,
-            StartFrom = arguments.GetValue(From),
-            Minutes = arguments.GetValue(Minutes),
-            Fuse = arguments.GetValue(Fuse),
+            StartFrom = call.Value(_from),
+            Minutes = call.Value(_minutes),
+            Fuse = call.Value(_fuse),
         };
-        Console.WriteLine(
+        call.Screen.Line(
             $"{Devices.Describe(device)}, vocabulary {plan.Model.VocabularySize}, stages {string.Join(" → ", plan.Stages.Select(s => $"{s.Length}×{s.Batch}"))}"
         );
-        var progress = new Inline(Print);
-        var result = Pretrainer.Run(plan, options, NanoRecipe.Sequences(encoder), NanoRecipe.Tasks(encoder), progress, cancellation);
+        var result = call.Screen.Progress(
+            "pretrain",
+            report =>
+                Pretrainer.Run(
+                    plan,
+                    options,
+                    NanoRecipe.Sequences(encoder),
+                    NanoRecipe.Tasks(encoder),
+                    new Inline<CurvePoint>(point => report(new Tick(100 * plan.Progress(point.Seconds, point.Tokens), 100, Text(point)))),
+                    call.Cancellation
+                )
+        );
         Pretrainer.Export(folder, model, torch.ScalarType.BFloat16, tokenizer.Id(Templates.End)!.Value);
-        Console.WriteLine(result.Finished ? $"done: {model}" : $"piece done after {result.State.Step:N0} steps; call again to go on");
-        return 0;
+        call.Screen.Table(["task", "exact match"], result.Accuracies.Select(a => (string[])[a.Key, Units.Format($"{a.Value:0.000}")]));
+        call.Screen.Line(result.Finished ? $"done → {model}" : $"piece done after {result.State.Step:N0} steps; call again to go on");
+        return new Outcome(
+            RunInfo.Of(
+                call.CommandLine,
+                (long)plan.Seed,
+                Devices.Describe(device),
+                options.DataType.ToString().ToLowerInvariant(),
+                model
+            ),
+            new
+            {
+                @out = model,
+                result.Finished,
+                result.State.Step,
+                result.State.Tokens,
+                result.State.Seconds,
+                result.Accuracies,
+            }
+        );
     }
 
     private static Tokenizer TokenizerOf(string model, string? from, PretrainingPlan plan, CancellationToken cancellation)
@@ -81,11 +92,10 @@ internal static class PretrainCommand
         var path = Path.Combine(model, "tokenizer.json");
         if (!File.Exists(path))
         {
-            Directory.CreateDirectory(model);
             if (from is not null)
             {
                 foreach (var file in new[] { "tokenizer.json", "tokenizer_config.json" })
-                    File.Copy(Path.Combine(from, file), Path.Combine(model, file));
+                    AtomicFile.WriteText(Path.Combine(model, file), JsonFiles.Text(Path.Combine(from, file)));
                 return Tokenizer.Load(path);
             }
             NanoRecipe.TrainTokenizer((long)plan.Seed, cancellation).Write(path);
@@ -94,17 +104,11 @@ internal static class PretrainCommand
         return Tokenizer.Load(path);
     }
 
-    private static void Print(CurvePoint point)
+    private static string Text(CurvePoint point)
     {
-        var accuracies = point.Accuracies is { } all ? "  " + string.Join(" ", all.Select(a => $"{a.Key} {a.Value:0.00}")) : "";
-        Console.WriteLine(
-            $"step {point.Step, 6} {point.Tokens / 1e6, 7:0.0}M tok {point.Seconds, 6:0} s  length {point.Length, 4}  loss {point.Loss:0.0000}  rate {point.LearningRate:0.00e0}  {point.TokensPerSecond / 1e6:0.00}M/s{accuracies}"
-        );
-    }
-
-    // Progress<T> would post to the thread pool and print out of order.
-    private sealed class Inline(Action<CurvePoint> report) : IProgress<CurvePoint>
-    {
-        public void Report(CurvePoint value) => report(value);
+        var accuracies = point.Accuracies is { } all ? "  " + string.Join(" ", all.Select(a => Units.Format($"{a.Key} {a.Value:0.00}"))) : "";
+        return Units.Format($"step {point.Step}  {point.Tokens / 1e6:0.0}M tokens  {point.Seconds:0} s  length {point.Length}  ")
+            + Units.Format($"loss {point.Loss:0.0000}  rate {point.LearningRate:0.00e0}  {point.TokensPerSecond / 1e6:0.00}M/s")
+            + accuracies;
     }
 }

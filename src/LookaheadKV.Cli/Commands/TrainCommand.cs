@@ -1,85 +1,124 @@
 using System.CommandLine;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Pretraining;
-using LookaheadKV.Runtime;
-using LookaheadKV.Text;
 
 namespace LookaheadKV.Cli.Commands;
 
-/// <summary><c>lookahead train</c>: trains lookahead modules for a frozen model.</summary>
-internal static class TrainCommand
+/// <summary><c>lookahead train</c>: trains lookahead modules for a frozen model, in resumable pieces.</summary>
+internal sealed class TrainCommand : Verb
 {
-    private static readonly Option<string> Model = new("--model") { Required = true };
-    private static readonly Option<string> Out = new("--out") { Required = true };
-    private static readonly Option<int> Steps = new("--steps") { DefaultValueFactory = _ => 1000 };
-    private static readonly Option<int> Batch = new("--batch") { DefaultValueFactory = _ => 16 };
-    private static readonly Option<double> Rate = new("--learning-rate") { DefaultValueFactory = _ => 1e-3 };
-    private static readonly Option<int> Tokens = new("--tokens") { DefaultValueFactory = _ => 32 };
-    private static readonly Option<int> Rank = new("--rank") { DefaultValueFactory = _ => 8 };
-    private static readonly Option<int[]> Lengths = new("--lengths") { AllowMultipleArgumentsPerToken = true };
-    private static readonly Option<double?> Minutes = new("--minutes");
-    private static readonly Option<string?> DeviceName = new("--device");
-
-    public static Command Create()
+    private const string Synthetic = "tasks";
+    private readonly ModelOptions _model = new();
+    private readonly Option<string> _data = new("--data")
     {
-        var command = new Command("train", "Train lookahead modules for a frozen model.")
-        {
-            Model,
-            Out,
-            Steps,
-            Batch,
-            Rate,
-            Tokens,
-            Rank,
-            Lengths,
-            Minutes,
-            DeviceName,
-        };
-        command.SetAction((result, cancellation) => Task.Run(() => Run(result, cancellation), cancellation));
-        return command;
+        Description =
+            $"`{Synthetic}`: the training half of the synthetic tasks; or a JSON-lines file with \"prompt_ids\" or \"prompt\" and, if known, \"answer_ids\" or \"answer\".",
+        DefaultValueFactory = _ => Synthetic,
+    };
+    private readonly Option<string?> _out = new("--out") { Description = "Folder of checkpoint and modules [default: MODEL/lookahead]." };
+    private readonly Option<int> _steps = Parsed.Count("--steps", "Steps in all.", 1000);
+    private readonly Option<int> _batch = Parsed.Count("--batch", "Examples a step.", 16);
+    private readonly Option<double> _rate = new("--learning-rate") { Description = "Peak rate.", DefaultValueFactory = _ => 1e-3 };
+    private readonly Option<int> _tokens = Parsed.Count("--tokens", "n, lookahead tokens.", 32);
+    private readonly Option<int> _rank = Parsed.Count("--rank", "r of the LoRA pairs; 0 trains the tokens alone.", 8, least: 0);
+    private readonly Option<int[]> _lengths = new("--lengths")
+    {
+        Description = "Lengths of the synthetic prompts, drawn from.",
+        AllowMultipleArgumentsPerToken = true,
+        DefaultValueFactory = _ => [512, 1024, 2048, 2048, 2048],
+    };
+    private readonly Option<double?> _minutes = new("--minutes") { Description = "Minutes this piece may take; the next call goes on from there." };
+
+    public TrainCommand()
+        : base("train", "Train lookahead modules for a frozen model, in resumable pieces.")
+    {
+        AddAll([.. _model.All, _data, _out, _steps, _batch, _rate, _tokens, _rank, _lengths, _minutes]);
     }
 
-    private static int Run(ParseResult arguments, CancellationToken cancellation)
+    protected override Outcome Run(Call call)
     {
-        var folder = arguments.GetRequiredValue(Model);
-        var device = Devices.Parse(arguments.GetValue(DeviceName));
-        using var decoder = Decoder.Load(folder, device);
-        var settings = new LookaheadSettings { Tokens = arguments.GetValue(Tokens), Rank = arguments.GetValue(Rank) };
-        using var module = LookaheadModule.Create(decoder.Config, settings, device: device);
-        var encoder = new PieceEncoder(Tokenizer.Load(folder).Encode);
-        var lengths = arguments.GetValue(Lengths) is { Length: > 0 } given ? given : [512, 1024, 2048, 2048, 2048];
+        if (!(call.Value(_rate) > 0))
+            throw new InputException($"--learning-rate {call.Value(_rate)} is not above 0.");
+        using var decoder = _model.Decoder(call);
+        var folder = call.Value(_out) ?? Path.Combine(_model.Folder(call), ModelFolders.LookaheadFolder);
+        Directory.CreateDirectory(folder);
+        AtomicFile.Probe(Path.Combine(folder, "lookahead.json"));
+        var seed = call.Value(_model.Seed);
+        var settings = new LookaheadSettings { Tokens = call.Value(_tokens), Rank = call.Value(_rank) };
+        using var module = LookaheadModule.Create(decoder.Config, settings, seed, decoder.Device);
         var options = new LookaheadTrainerOptions
         {
-            Steps = arguments.GetValue(Steps),
-            LearningRate = arguments.GetValue(Rate),
-            Minutes = arguments.GetValue(Minutes),
-            Folder = arguments.GetRequiredValue(Out),
+            Steps = call.Value(_steps),
+            LearningRate = call.Value(_rate),
+            Minutes = call.Value(_minutes),
+            Folder = folder,
         };
-        var source = NanoRecipe.Examples(encoder, arguments.GetValue(Batch), lengths, 1);
-        var (sum, count, generated) = (0.0, 0, 0);
-        var progress = new Inline(point =>
-        {
-            (sum, count, generated) = (sum + point.Loss, count + 1, generated + point.Generated);
-            if (point.Step % 50 != 0 && point.Step != 1)
-                return;
-            Console.WriteLine(
-                $"step {point.Step, 5}/{point.Steps}  {point.Seconds, 5:0} s  KL {sum / count:0.0000}  rate {point.LearningRate:0.00e0}  generated {generated}"
-            );
-            (sum, count, generated) = (0, 0, 0);
-        });
-        LookaheadTrainer.Run(decoder, module, source, options, progress, cancellation);
-        LookaheadFiles.Save(
-            module,
-            options.Folder,
-            new Dictionary<string, object> { ["steps"] = options.Steps, ["batch"] = arguments.GetValue(Batch), ["learning_rate"] = options.LearningRate }
+        var run = _model.Run(call, decoder);
+        call.Screen.Line($"lookahead modules for {run.Model} on {run.Device}: {settings.ParameterCount(decoder.Config):N0} parameters");
+        LookaheadTrainingPoint? last = null;
+        var loss = new RunningMean();
+        var finished = call.Screen.Progress(
+            "train",
+            report =>
+                LookaheadTrainer.Run(
+                    decoder,
+                    module,
+                    Source(call, decoder),
+                    options,
+                    new Inline<LookaheadTrainingPoint>(point =>
+                    {
+                        last = point;
+                        loss.Add(point.Loss);
+                        report(new Tick(point.Step, point.Steps, Units.Format($"KL {loss.Value:0.0000}  {point.Seconds:0} s")));
+                    }),
+                    call.Cancellation
+                )
         );
-        return 0;
+        LookaheadFiles.Save(module, folder, new Dictionary<string, object> { ["run"] = run, ["steps"] = last?.Step ?? options.Steps });
+        call.Screen.Line(finished ? $"done → {folder}" : $"piece done after {last?.Step ?? 0} steps; call again to go on → {folder}");
+        return new Outcome(
+            run,
+            new
+            {
+                @out = folder,
+                finished,
+                step = last?.Step,
+                seconds = last?.Seconds,
+                loss = last is null ? (double?)null : loss.Value,
+            }
+        );
     }
 
-    private sealed class Inline(Action<LookaheadTrainingPoint> report) : IProgress<LookaheadTrainingPoint>
+    private ExampleSource Source(Call call, Decoder decoder)
     {
-        public void Report(LookaheadTrainingPoint value) => report(value);
+        var (data, batch, seed) = (call.Value(_data), call.Value(_batch), call.Value(_model.Seed));
+        if (data == Synthetic)
+        {
+            var lengths = call.Value(_lengths);
+            if (lengths.FirstOrDefault(length => length < 1 || length > decoder.Config.MaxPositions) is var wrong and not 0)
+                throw new InputException($"--lengths {wrong} is outside 1..{decoder.Config.MaxPositions}, the model's context.");
+            // Seed 0 of the training half is what models are measured on while they train.
+            return NanoRecipe.Examples(new PieceEncoder(_model.Tokenizer(call).Encode), batch, lengths, seed + 1);
+        }
+        var examples = TrainingExamples.Read(data, () => _model.Tokenizer(call));
+        foreach (var (i, example) in examples.Index())
+            InputFile.Checked($"{data} line {i + 1}", example.Prompt, decoder, room: Math.Max(1, example.Response.Length));
+        return TrainingExamples.Shuffled(examples, batch, seed);
+    }
+
+    /// <summary>The loss over the last steps: one step's alone jumps with its prompts.</summary>
+    private sealed class RunningMean
+    {
+        private const double Decay = 0.98;
+        private double _weight;
+        private double _sum;
+
+        public double Value => _sum / _weight;
+
+        public void Add(double value) => (_sum, _weight) = (Decay * _sum + value, Decay * _weight + 1);
     }
 }

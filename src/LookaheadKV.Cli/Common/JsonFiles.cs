@@ -21,7 +21,7 @@ internal static class JsonFiles
     {
         const string Wanted = "a JSON array of strings";
         var texts = Read<string?[]>(path, Wanted);
-        return texts.All(text => text is not null) ? texts! : throw new InputException($"{path}: a null is no text; the file must hold {Wanted}.");
+        return texts.All(text => text is not null) ? [.. texts.OfType<string>()] : throw new InputException($"{path}: a null is no text; the file must hold {Wanted}.");
     }
 
     /// <summary>A file's text.</summary>

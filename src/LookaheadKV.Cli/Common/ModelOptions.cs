@@ -19,6 +19,8 @@ internal sealed class ModelOptions
         "float32"
     );
 
+    private readonly Option<string?> _modules = new("--modules") { Description = "Folder of trained lookahead modules [default: MODEL/lookahead]." };
+
     public static Option<string> NewModel() =>
         new("--model") { Description = "nano (shipped) or a Hugging Face folder.", DefaultValueFactory = _ => ModelFolders.Nano };
 
@@ -44,9 +46,13 @@ internal sealed class ModelOptions
     /// <summary>The tokenizer of a folder that may have none.</summary>
     public Tokenizer? TokenizerIfAny(Call call) => File.Exists(Path.Combine(Folder(call), "tokenizer.json")) ? Tokenizer(call) : null;
 
+    /// <summary>Options of the verbs that can use lookahead modules.</summary>
+    public IEnumerable<Option> WithModules => [Model, _modules, _device, _dtype, Seed];
+
+    /// <summary>The trained modules; an error where there are none.</summary>
     public LookaheadModule Module(Call call, Decoder decoder)
     {
-        var folder = Path.Combine(Folder(call), ModelFolders.LookaheadFolder);
+        var folder = ModuleFolder(call);
         return Directory.Exists(folder)
             ? LookaheadFiles.Load(folder, decoder.Config, decoder.Device)
             : throw new InputException(
@@ -54,7 +60,11 @@ internal sealed class ModelOptions
             );
     }
 
-    public bool HasModule(Call call) => Directory.Exists(Path.Combine(Folder(call), ModelFolders.LookaheadFolder));
+    /// <summary>The trained modules; null where none are named and the model has none.</summary>
+    public LookaheadModule? ModuleIfAny(Call call, Decoder decoder) =>
+        call.Value(_modules) is null && !Directory.Exists(ModuleFolder(call)) ? null : Module(call, decoder);
+
+    private string ModuleFolder(Call call) => call.Value(_modules) ?? Path.Combine(Folder(call), ModelFolders.LookaheadFolder);
 
     public RunInfo Run(Call call, Decoder decoder) =>
         RunInfo.Of(

@@ -42,7 +42,8 @@ public static class Selection
         return ranked.gather(-1, order);
     }
 
-    private static void Require(long count, long length, Protection protection)
+    /// <summary>Whether a budget can be met: <paramref name="count"/> within 1..N, and room for what is protected.</summary>
+    internal static void Require(long count, long length, Protection protection)
     {
         if (count < 1 || count > length)
             throw new InputException($"budget {count} is outside 1..{length}, the tokens of the prompt.");

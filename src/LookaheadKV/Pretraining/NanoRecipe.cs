@@ -38,7 +38,7 @@ public static class NanoRecipe
     public static ExampleSource Examples(PieceEncoder encoder, int batch, IReadOnlyList<int> lengths, long seed) =>
         step =>
         {
-            var length = lengths[new Random(HashCode.Combine(seed, step)).Next(lengths.Count)];
+            var length = lengths[new Random(unchecked((int)(seed * 1_000_003 + step))).Next(lengths.Count)];
             var examples = new List<LookaheadExample>();
             int? shared = null;
             for (long i = step * Tries; examples.Count < batch; i++)

@@ -1,0 +1,120 @@
+using System.CommandLine;
+using LookaheadKV.Budgeting;
+using LookaheadKV.Cli.Common;
+using LookaheadKV.Evaluation;
+using LookaheadKV.Evaluation.Tasks;
+using LookaheadKV.Eviction;
+using LookaheadKV.Generation;
+using LookaheadKV.Models;
+
+namespace LookaheadKV.Cli.Commands;
+
+/// <summary><c>lookahead compare</c>: tasks under every policy and budget, with intervals, and an HTML report.</summary>
+internal sealed class CompareCommand : Verb
+{
+    private readonly ModelOptions _model = new();
+    private readonly Option<IReadOnlyList<PolicyText>> _policies = Parsed.Option(
+        "--policies",
+        $"Some of {string.Join(", ", PolicyText.Methods)}; options in brackets, such as snapkv[window=16,pool=max:7].",
+        PolicyText.ParseList,
+        "full,random,streaming,snapkv,lookahead,oracle"
+    );
+    private readonly Option<IReadOnlyList<Budget>> _budgets = Parsed.Option(
+        "--budgets",
+        "Kept a layer and kv head: tokens (64), shares of the prompt (5%), bytes in all (2MiB).",
+        text => Parsed.List(text, Budget.Parse),
+        "32,64,128,256"
+    );
+    private readonly Option<IReadOnlyList<string>> _tasks = TasksCommand.TaskList("--tasks");
+    private readonly Option<int> _length = Parsed.Count("--length", "Upper bound of a prompt's tokens.", 2048);
+    private readonly Option<int> _samples = Parsed.Count("--samples", "Prompts a task.", 12);
+
+    public CompareCommand()
+        : base("compare", "Compare policies at several budgets on long-context tasks.")
+    {
+        AddAll([_model.Model, _policies, _budgets, _tasks, _length, _samples, .. _model.WithModules.Skip(1)]);
+    }
+
+    protected override Outcome Run(Call call)
+    {
+        var (texts, budgets, tasks) = (call.Value(_policies), call.Value(_budgets), call.Value(_tasks));
+        call.Screen.Line($"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}");
+        call.Screen.Line($"tasks {string.Join(", ", tasks)}; {call.Value(_samples)} prompts each of up to {call.Value(_length)} tokens");
+        using var decoder = _model.Decoder(call);
+        var run = _model.Run(call, decoder);
+        call.Screen.Line($"device {run.Device}, {run.DType}, seed {run.Seed}, version {run.Version} ({run.Commit})");
+        var tokenizer = _model.Tokenizer(call);
+        using var module = texts.Any(text => text.NeedsModule) ? _model.Module(call, decoder) : null;
+        var options = new CompareOptions
+        {
+            Policies = [.. texts.Select(text => text.Build(() => module!, run.Seed))],
+            Budgets = budgets,
+            Tasks = tasks,
+            Length = call.Value(_length),
+            Samples = call.Value(_samples),
+            Seed = run.Seed,
+        };
+        Require(options, decoder);
+        var encoder = new PieceEncoder(tokenizer.Encode);
+        var results = call.Screen.Progress(
+            "prompt",
+            report =>
+            {
+                var sofar = new SoFar(budgets[0]);
+                var progress = new Inline<CompareProgress>(p => report(new Tick(p.Done, p.Total, $"{p.Task}; {sofar.Add(p.Latest)}")));
+                return Comparison.Run(decoder, encoder, options, progress, call.Cancellation);
+            }
+        );
+        var leftOut = SanityGates.LeftOut(ResultTable.Summarise(results, run.Seed));
+        var rows = ResultTable.Summarise(results, run.Seed, leftOut);
+        var refusals = SanityGates.Refusals(rows);
+        CompareTables.Show(call.Screen, rows, tasks, leftOut);
+        foreach (var refusal in refusals)
+            call.Arguments.InvocationConfiguration.Error.WriteLine($"refused: {refusal}");
+        var numbers = new
+        {
+            results = rows,
+            leftOut,
+            refusals,
+        };
+        return new Outcome(run, numbers, refusals.Count == 0 ? ExitCode.Done : ExitCode.Refused);
+    }
+
+    /// <summary>Whether every budget can hold what every policy protects: better known before the first prompt than after.</summary>
+    private static void Require(CompareOptions options, Decoder decoder)
+    {
+        if (options.Length > decoder.Config.MaxPositions)
+            throw new InputException(
+                $"--length {options.Length} is beyond the model's context of {decoder.Config.MaxPositions} tokens; lower it."
+            );
+        foreach (var policy in options.Policies.Where(policy => policy.Scorer is not null))
+        foreach (var budget in options.Budgets)
+        {
+            var count = budget.TokensFor(options.Length, decoder.Config, Session.ElementSize(decoder));
+            InputFile.Named(
+                $"--policies {policy.Name} --budgets {budget}",
+                () =>
+                {
+                    Selection.Require(count, options.Length, policy.Protection);
+                    return true;
+                }
+            );
+        }
+    }
+
+    /// <summary>Exact answers so far at the first budget, a policy each: what one watches while it runs.</summary>
+    private sealed class SoFar(Budget budget)
+    {
+        private readonly Dictionary<string, (int Right, int All)> _counts = [];
+
+        public string Add(IReadOnlyList<PromptResult> results)
+        {
+            foreach (var result in results.Where(r => r.Budget is null || r.Budget == budget.ToString()))
+            {
+                var (right, all) = _counts.GetValueOrDefault(result.Policy);
+                _counts[result.Policy] = (right + (result.Correct ? 1 : 0), all + 1);
+            }
+            return $"right at {budget}: " + string.Join(", ", _counts.Select(c => $"{c.Key} {c.Value.Right}/{c.Value.All}"));
+        }
+    }
+}
