@@ -54,6 +54,7 @@ public static class CacheStacking
 
     private static void Require(IReadOnlyList<KeyValueCache> rows)
     {
+        using var scope = NewDisposeScope();
         if (rows.Count == 0)
             throw new ArgumentException("there is no cache to stack; give at least one.");
         var models = rows.Select(row => string.Join("; ", row.Layers.Select(Model))).Distinct().ToArray();

@@ -16,8 +16,8 @@ public sealed class KeptSet(Tensor positions) : IDisposable
     /// <summary>Kept positions of one row as plain arrays, a key/value head each.</summary>
     public long[][] ToArrays(int row = 0)
     {
-        using var cpu = positions[row].cpu();
-        var flat = cpu.contiguous().data<long>().ToArray();
+        using var scope = NewDisposeScope();
+        var flat = positions[row].cpu().contiguous().data<long>().ToArray();
         return [.. flat.Chunk((int)Count)];
     }
 

@@ -136,7 +136,7 @@ public sealed class Session : IDisposable
             yield return token;
             if (_decoder.Config.EndTokens.Contains(token) || i == room - 1)
                 yield break;
-            Append([token]);
+            Append([token]).Dispose();
         }
     }
 

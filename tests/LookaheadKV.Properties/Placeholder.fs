@@ -1,5 +1,0 @@
-module LookaheadKV.Properties.Placeholder
-open Xunit
-open FsCheck.Xunit
-[<Property>]
-let ok (x: int) = x + 0 = x

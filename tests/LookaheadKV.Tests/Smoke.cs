@@ -1,7 +1,0 @@
-namespace LookaheadKV.Tests;
-
-public class Smoke
-{
-    [Xunit.Fact]
-    public void Ok() { }
-}
