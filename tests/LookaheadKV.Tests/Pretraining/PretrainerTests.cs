@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Generation;
@@ -53,6 +54,48 @@ public class PretrainerTests
         Assert.True(last.Accuracies!["first"] >= 0.95);
         Assert.Equal(points.Select(point => point.Step), LossCurve.Read(folder["run"]).Select(point => point.Step));
         Assert.All(points, point => Assert.True(point.TokensPerSecond > 0 && point.GradientNorm > 0));
+    }
+
+    [Fact]
+    public void Stages_end_when_their_own_share_is_used_up()
+    {
+        using var folder = new TemporaryFolder();
+        var plan = Toy.Plan with { Stages = [new(8, 16, 0.25, 2), new(8, 8, 0.5, 2), new(16, 8, 1, 2)], TotalTokens = 16 * 8 * 32 };
+        var points = new List<CurvePoint>();
+        var options = Options(folder) with { ReportEvery = 1 };
+        var result = Pretrainer.Run(plan, options, Toy.First, Toy.Tasks, new Collect(points.Add), TestContext.Current.CancellationToken);
+        Assert.Equal(0.75, result.State.StageStart);
+        Assert.Equal([8, 32, 8], points.GroupBy(point => point.Stage).Select(stage => stage.Count()));
+    }
+
+    [Fact]
+    public void No_sequence_comes_twice_and_none_that_is_measured_on_is_trained_on()
+    {
+        using var folder = new TemporaryFolder();
+        var seeds = new ConcurrentBag<ulong>();
+        var measured = new ConcurrentBag<ulong>();
+        Pretrainer.Run(
+            Toy.Plan,
+            Options(folder),
+            (length, seed) =>
+            {
+                seeds.Add(seed);
+                return Toy.First(length, seed);
+            },
+            new Dictionary<string, SequenceSource>
+            {
+                ["first"] = (length, seed) =>
+                {
+                    measured.Add(seed);
+                    return Toy.First(length, seed);
+                },
+            },
+            cancellation: TestContext.Current.CancellationToken
+        );
+        // What is made ahead at the end of a stage is made again, at another length, in the next; so are the sequences of the sizing.
+        Assert.All(seeds.GroupBy(seed => seed), same => Assert.InRange(same.Count(), 1, 2));
+        Assert.True(seeds.Distinct().Count() > 16 * 12 + 8 * 16);
+        Assert.Empty(seeds.Intersect(measured));
     }
 
     [Fact]
