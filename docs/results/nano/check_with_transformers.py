@@ -50,7 +50,7 @@ with tempfile.TemporaryDirectory() as folder:
     at = lambda name: os.path.join(folder, name)
     samples = []
     for task in names:
-        lookahead("tasks", "--task", task, "--length", 2048, "--samples", arguments.samples, "--seed", arguments.seed, "--out", at("t.jsonl"))
+        lookahead("tasks", "--model", arguments.model, "--task", task, "--length", 2048, "--samples", arguments.samples, "--seed", arguments.seed, "--out", at("t.jsonl"))
         with open(at("t.jsonl")) as file:
             samples += [json.loads(line) for line in file]
     texts = [s["prompt"] + s["answer"] for s in samples]

@@ -14,7 +14,7 @@ public static class LookaheadFiles
     private const string Weights = "adapter_model.safetensors";
     private const string PeftConfig = "adapter_config.json";
     private const string SettingsFile = "lookahead.json";
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true };
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
     /// <summary>A module's tensors under the names of its file.</summary>
     public static IEnumerable<(string Name, Tensor Tensor)> Named(LookaheadModule module)
