@@ -35,7 +35,9 @@ internal static class EntryPoint
         {
             var command = parsed.CommandResult.Command;
             var help = command == root ? "lookahead --help" : $"lookahead {command.Name} --help";
-            await error.WriteLineAsync($"{OneLine(parsed.Errors[0].Message)} See {help}.");
+            // "foo" is reported as a missing command first.
+            var message = parsed.UnmatchedTokens.Count > 0 ? $"Unrecognized command or option '{parsed.UnmatchedTokens[0]}'." : parsed.Errors[0].Message;
+            await error.WriteLineAsync($"{OneLine(message)} See {help}.");
             return ExitCode.Usage;
         }
         try

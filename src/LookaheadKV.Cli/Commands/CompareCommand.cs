@@ -1,4 +1,3 @@
-using System.CommandLine;
 using LookaheadKV.Budgeting;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
@@ -13,21 +12,21 @@ namespace LookaheadKV.Cli.Commands;
 internal sealed class CompareCommand : Verb
 {
     private readonly ModelOptions _model = new();
-    private readonly Option<IReadOnlyList<PolicyText>> _policies = Parsed.Option(
+    private readonly Setting<IReadOnlyList<PolicyText>> _policies = new(
         "--policies",
         $"Some of {string.Join(", ", PolicyText.Methods)}; options in brackets, such as snapkv[window=16,pool=max:7].",
         PolicyText.ParseList,
         "full,random,streaming,snapkv,lookahead,oracle"
     );
-    private readonly Option<IReadOnlyList<Budget>> _budgets = Parsed.Option(
+    private readonly Setting<IReadOnlyList<Budget>> _budgets = new(
         "--budgets",
         "Kept a layer and kv head: tokens (64), shares of the prompt (5%), bytes in all (2MiB).",
         text => Parsed.List(text, Budget.Parse),
         "32,64,128,256"
     );
-    private readonly Option<IReadOnlyList<string>> _tasks = TasksCommand.TaskList("--tasks");
-    private readonly Option<int> _length = Parsed.Count("--length", "Upper bound of a prompt's tokens.", 2048);
-    private readonly Option<int> _samples = Parsed.Count("--samples", "Prompts a task.", 12);
+    private readonly Setting<IReadOnlyList<string>> _tasks = TasksCommand.TaskList("--tasks");
+    private readonly Setting<int> _length = Parsed.Count("--length", "Upper bound of a prompt's tokens.", 2048);
+    private readonly Setting<int> _samples = Parsed.Count("--samples", "Prompts a task.", 12);
 
     public CompareCommand()
         : base("compare", "Compare policies at several budgets on long-context tasks.")

@@ -12,7 +12,7 @@ namespace LookaheadKV.Cli.Common;
 internal sealed class ModelOptions
 {
     private readonly Option<string?> _device = new("--device") { Description = "cpu, cuda or cuda:N (default: cuda where there is one)." };
-    private readonly Option<torch.ScalarType> _dtype = Parsed.Option(
+    private readonly Setting<torch.ScalarType> _dtype = new(
         "--dtype",
         "float32 or bfloat16: weights, activations and cache.",
         Parsed.DType,
