@@ -37,7 +37,9 @@ internal sealed class CompareCommand : Verb
     protected override Outcome Run(Call call)
     {
         var (texts, budgets, tasks) = (call.Value(_policies), call.Value(_budgets), call.Value(_tasks));
-        call.Screen.Line($"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}");
+        call.Screen.Line(
+            $"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}"
+        );
         call.Screen.Line($"tasks {string.Join(", ", tasks)}; {call.Value(_samples)} prompts each of up to {call.Value(_length)} tokens");
         using var decoder = _model.Decoder(call);
         var run = _model.Run(call, decoder);

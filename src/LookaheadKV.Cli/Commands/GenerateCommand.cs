@@ -15,13 +15,17 @@ internal sealed class GenerateCommand : Verb
     private const int DefaultNewTokens = 128;
     private readonly ModelOptions _model = new();
     private readonly PolicyOptions _policy;
-    private readonly Option<string?> _prompt = new("--prompt") { Description = "The prompt; special tokens are recognised, none is added." };
+    private readonly Option<string?> _prompt = new("--prompt")
+    {
+        Description = "The prompt; special tokens are recognised, none is added.",
+    };
     private readonly Option<string?> _promptFile = new("--prompt-file") { Description = "File with the prompt." };
     private readonly Option<string?> _ids = new("--ids") { Description = "JSON file with the prompt's token ids." };
     private readonly Setting<int?> _newTokens = new(
         "--max-new-tokens",
         $"Longest answer [default: {DefaultNewTokens}, or what fits the model's context].",
-        text => int.TryParse(text, out var count) && count > 0 ? count : throw new InputException($"\"{text}\" is not a number of 1 or more.")
+        text =>
+            int.TryParse(text, out var count) && count > 0 ? count : throw new InputException($"\"{text}\" is not a number of 1 or more.")
     );
 
     public GenerateCommand()
@@ -51,7 +55,9 @@ internal sealed class GenerateCommand : Verb
         var report = session.Report;
         call.Screen.Line(text ?? string.Join(' ', ids));
         call.Screen.Line(
-            Units.Format($"[{policy.Name}: kept {report.KeptTokens} of {report.PromptTokens} tokens, cache {Units.Bytes(report.CacheBytes)}, ")
+            Units.Format(
+                $"[{policy.Name}: kept {report.KeptTokens} of {report.PromptTokens} tokens, cache {Units.Bytes(report.CacheBytes)}, "
+            )
                 + Units.Format($"first token {report.Elapsed.TotalMilliseconds:0} ms")
                 + (milliseconds is { } each ? Units.Format($", then {each:0.0} ms/token]") : "]")
         );

@@ -31,7 +31,10 @@ internal sealed class TrainCommand : Verb
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => [512, 1024, 2048, 2048, 2048],
     };
-    private readonly Option<double?> _minutes = new("--minutes") { Description = "Minutes this piece may take; the next call goes on from there." };
+    private readonly Option<double?> _minutes = new("--minutes")
+    {
+        Description = "Minutes this piece may take; the next call goes on from there.",
+    };
 
     public TrainCommand()
         : base("train", "Train lookahead modules for a frozen model, in resumable pieces.")

@@ -19,7 +19,10 @@ internal sealed class ModelOptions
         "float32"
     );
 
-    private readonly Option<string?> _modules = new("--modules") { Description = "Folder of trained lookahead modules [default: MODEL/lookahead]." };
+    private readonly Option<string?> _modules = new("--modules")
+    {
+        Description = "Folder of trained lookahead modules [default: MODEL/lookahead].",
+    };
 
     public static Option<string> NewModel() =>
         new("--model") { Description = "nano (shipped) or a Hugging Face folder.", DefaultValueFactory = _ => ModelFolders.Nano };

@@ -17,7 +17,9 @@ internal sealed record Call(ParseResult Arguments, Screen Screen, CancellationTo
     public string CommandLine => string.Join(' ', Arguments.Tokens.Select(token => Quoted(token.Value)).Prepend("lookahead"));
 
     private static string Quoted(string text) =>
-        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "-_./,:=%+@".Contains(c)) ? text : $"'{text.Replace("'", "'\\''")}'";
+        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "-_./,:=%+@".Contains(c))
+            ? text
+            : $"'{text.Replace("'", "'\\''")}'";
 }
 
 /// <summary>What a verb found.</summary>
