@@ -35,7 +35,12 @@ internal static class EntryPoint
         {
             var command = parsed.CommandResult.Command;
             var help = command == root ? "lookahead --help" : $"lookahead {command.Name} --help";
-            await error.WriteLineAsync($"{OneLine(parsed.Errors[0].Message)} See {help}.");
+            // "foo" is reported as a missing command first.
+            var message =
+                parsed.UnmatchedTokens.Count > 0
+                    ? $"Unrecognized command or option '{parsed.UnmatchedTokens[0]}'."
+                    : parsed.Errors[0].Message;
+            await error.WriteLineAsync($"{OneLine(message)} See {help}.");
             return ExitCode.Usage;
         }
         try
@@ -56,8 +61,10 @@ internal static class EntryPoint
         catch (Exception e)
         {
             // A type initialiser wraps what went wrong in loading libtorch.
-            var cause = e.GetBaseException() as InputException ?? e;
-            await error.WriteLineAsync(cause is InputException ? OneLine(cause.Message) : $"{cause.GetType().Name}: {FirstLine(cause.Message)}");
+            var cause = e is TypeInitializationException ? e.GetBaseException() : e;
+            await error.WriteLineAsync(
+                cause is InputException ? OneLine(cause.Message) : $"{cause.GetType().Name}: {FirstLine(cause.Message)}"
+            );
         }
         return ExitCode.Failed;
     }

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using LookaheadKV.Budgeting;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
@@ -13,21 +12,21 @@ namespace LookaheadKV.Cli.Commands;
 internal sealed class CompareCommand : Verb
 {
     private readonly ModelOptions _model = new();
-    private readonly Option<IReadOnlyList<PolicyText>> _policies = Parsed.Option(
+    private readonly Setting<IReadOnlyList<PolicyText>> _policies = new(
         "--policies",
         $"Some of {string.Join(", ", PolicyText.Methods)}; options in brackets, such as snapkv[window=16,pool=max:7].",
         PolicyText.ParseList,
         "full,random,streaming,snapkv,lookahead,oracle"
     );
-    private readonly Option<IReadOnlyList<Budget>> _budgets = Parsed.Option(
+    private readonly Setting<IReadOnlyList<Budget>> _budgets = new(
         "--budgets",
         "Kept a layer and kv head: tokens (64), shares of the prompt (5%), bytes in all (2MiB).",
         text => Parsed.List(text, Budget.Parse),
         "32,64,128,256"
     );
-    private readonly Option<IReadOnlyList<string>> _tasks = TasksCommand.TaskList("--tasks");
-    private readonly Option<int> _length = Parsed.Count("--length", "Upper bound of a prompt's tokens.", 2048);
-    private readonly Option<int> _samples = Parsed.Count("--samples", "Prompts a task.", 12);
+    private readonly Setting<IReadOnlyList<string>> _tasks = TasksCommand.TaskList("--tasks");
+    private readonly Setting<int> _length = Parsed.Count("--length", "Upper bound of a prompt's tokens.", 2048);
+    private readonly Setting<int> _samples = Parsed.Count("--samples", "Prompts a task.", 12);
 
     public CompareCommand()
         : base("compare", "Compare policies at several budgets on long-context tasks.")
@@ -38,7 +37,9 @@ internal sealed class CompareCommand : Verb
     protected override Outcome Run(Call call)
     {
         var (texts, budgets, tasks) = (call.Value(_policies), call.Value(_budgets), call.Value(_tasks));
-        call.Screen.Line($"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}");
+        call.Screen.Line(
+            $"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}"
+        );
         call.Screen.Line($"tasks {string.Join(", ", tasks)}; {call.Value(_samples)} prompts each of up to {call.Value(_length)} tokens");
         using var decoder = _model.Decoder(call);
         var run = _model.Run(call, decoder);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using LookaheadKV.Cli.Common;
+using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
 using LookaheadKV.Text;
@@ -14,13 +15,17 @@ internal sealed class GenerateCommand : Verb
     private const int DefaultNewTokens = 128;
     private readonly ModelOptions _model = new();
     private readonly PolicyOptions _policy;
-    private readonly Option<string?> _prompt = new("--prompt") { Description = "The prompt; special tokens are recognised, none is added." };
+    private readonly Option<string?> _prompt = new("--prompt")
+    {
+        Description = "The prompt; special tokens are recognised, none is added.",
+    };
     private readonly Option<string?> _promptFile = new("--prompt-file") { Description = "File with the prompt." };
     private readonly Option<string?> _ids = new("--ids") { Description = "JSON file with the prompt's token ids." };
-    private readonly Option<int?> _newTokens = Parsed.Option<int?>(
+    private readonly Setting<int?> _newTokens = new(
         "--max-new-tokens",
         $"Longest answer [default: {DefaultNewTokens}, or what fits the model's context].",
-        text => int.TryParse(text, out var count) && count > 0 ? count : throw new InputException($"\"{text}\" is not a number of 1 or more.")
+        text =>
+            int.TryParse(text, out var count) && count > 0 ? count : throw new InputException($"\"{text}\" is not a number of 1 or more.")
     );
 
     public GenerateCommand()
@@ -43,13 +48,16 @@ internal sealed class GenerateCommand : Verb
         var (prompt, room) = Prompt(call, decoder, tokenizer);
         var policy = _policy.Policy(call, _model, decoder);
         using var scope = NewDisposeScope();
+        WarmUp(decoder, prompt);
         using var session = Session.Start(decoder, prompt, policy, room, call.Cancellation);
         var (ids, milliseconds) = Answer(session, room, call.Cancellation);
         var text = tokenizer?.Decode(ids, skipSpecial: true);
         var report = session.Report;
         call.Screen.Line(text ?? string.Join(' ', ids));
         call.Screen.Line(
-            Units.Format($"[{policy.Name}: kept {report.KeptTokens} of {report.PromptTokens} tokens, cache {Units.Bytes(report.CacheBytes)}, ")
+            Units.Format(
+                $"[{policy.Name}: kept {report.KeptTokens} of {report.PromptTokens} tokens, cache {Units.Bytes(report.CacheBytes)}, "
+            )
                 + Units.Format($"first token {report.Elapsed.TotalMilliseconds:0} ms")
                 + (milliseconds is { } each ? Units.Format($", then {each:0.0} ms/token]") : "]")
         );
@@ -79,6 +87,15 @@ internal sealed class GenerateCommand : Verb
         var asked = call.Value(_newTokens);
         InputFile.Checked(source, ids, decoder, asked ?? 1);
         return (ids, asked ?? Math.Min(DefaultNewTokens, decoder.Config.MaxPositions - ids.Length));
+    }
+
+    // The first pass of a process compiles operators, which would count as time to the first token.
+    private static void WarmUp(Decoder decoder, int[] prompt)
+    {
+        const int Tokens = 8;
+        using var session = Session.Start(decoder, [.. prompt.Take(Tokens)], Policies.Full, reserve: 1);
+        if (session.Cache.LogicalLength < decoder.Config.MaxPositions)
+            session.Append([prompt[0]]).Dispose();
     }
 
     /// <summary>The answer, and milliseconds for each token after the first.</summary>

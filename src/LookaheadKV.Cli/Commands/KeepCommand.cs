@@ -35,7 +35,16 @@ internal sealed class KeepCommand : Verb
         var layers = session.Cache.Layers.Select(Positions).ToArray();
         AtomicFile.WriteText(
             path,
-            JsonSerializer.Serialize(new { policy = name, budget, length = ids.Length, layers }, JsonFiles.Options) + "\n"
+            JsonSerializer.Serialize(
+                new
+                {
+                    policy = name,
+                    budget,
+                    length = ids.Length,
+                    layers,
+                },
+                JsonFiles.Options
+            ) + "\n"
         );
         call.Screen.Line(
             $"{name} kept {session.Report.KeptTokens} of {ids.Length} tokens in {layers.Length} layers of {layers[0].Length} kv heads → {path}"

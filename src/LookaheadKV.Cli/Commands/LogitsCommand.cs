@@ -13,7 +13,11 @@ internal sealed class LogitsCommand : Verb
     private const int RowsAtOnce = 256;
     private readonly ModelOptions _model = new();
     private readonly Option<string> _ids = new("--ids") { Description = "JSON file with token ids.", Required = true };
-    private readonly Option<string> _out = new("--out") { Description = "Safetensors file for `logits` [N, vocabulary], float32.", Required = true };
+    private readonly Option<string> _out = new("--out")
+    {
+        Description = "Safetensors file for `logits` [N, vocabulary], float32.",
+        Required = true,
+    };
 
     public LogitsCommand()
         : base("logits", "Write the logits of every position.")

@@ -13,9 +13,16 @@ namespace LookaheadKV.Cli.Commands;
 /// <summary><c>lookahead pretrain</c>: trains the small model in resumable pieces and writes it as a Hugging Face folder.</summary>
 internal sealed class PretrainCommand : Verb
 {
-    private readonly Option<string> _out = new("--out") { Description = "Folder of the run: checkpoint, loss curve, model/.", Required = true };
+    private readonly Option<string> _out = new("--out")
+    {
+        Description = "Folder of the run: checkpoint, loss curve, model/.",
+        Required = true,
+    };
     private readonly Option<string?> _plan = new("--plan") { Description = "JSON file with the plan (model, stages, optimiser, seed)." };
-    private readonly Option<double?> _minutes = new("--minutes") { Description = "Minutes this piece may take; the next call goes on from there." };
+    private readonly Option<double?> _minutes = new("--minutes")
+    {
+        Description = "Minutes this piece may take; the next call goes on from there.",
+    };
     private readonly Option<string?> _device = new("--device") { Description = "cpu, cuda or cuda:N (default: cuda where there is one)." };
     private readonly Option<string?> _from = new("--from")
     {
@@ -68,13 +75,7 @@ internal sealed class PretrainCommand : Verb
         call.Screen.Table(["task", "exact match"], result.Accuracies.Select(a => (string[])[a.Key, Units.Format($"{a.Value:0.000}")]));
         call.Screen.Line(result.Finished ? $"done → {model}" : $"piece done after {result.State.Step:N0} steps; call again to go on");
         return new Outcome(
-            RunInfo.Of(
-                call.CommandLine,
-                (long)plan.Seed,
-                Devices.Describe(device),
-                options.DataType.ToString().ToLowerInvariant(),
-                model
-            ),
+            RunInfo.Of(call.CommandLine, (long)plan.Seed, Devices.Describe(device), options.DataType.ToString().ToLowerInvariant(), model),
             new
             {
                 @out = model,
@@ -106,7 +107,9 @@ internal sealed class PretrainCommand : Verb
 
     private static string Text(CurvePoint point)
     {
-        var accuracies = point.Accuracies is { } all ? "  " + string.Join(" ", all.Select(a => Units.Format($"{a.Key} {a.Value:0.00}"))) : "";
+        var accuracies = point.Accuracies is { } all
+            ? "  " + string.Join(" ", all.Select(a => Units.Format($"{a.Key} {a.Value:0.00}")))
+            : "";
         return Units.Format($"step {point.Step}  {point.Tokens / 1e6:0.0}M tokens  {point.Seconds:0} s  length {point.Length}  ")
             + Units.Format($"loss {point.Loss:0.0000}  rate {point.LearningRate:0.00e0}  {point.TokensPerSecond / 1e6:0.00}M/s")
             + accuracies;

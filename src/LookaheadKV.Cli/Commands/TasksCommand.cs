@@ -12,9 +12,9 @@ namespace LookaheadKV.Cli.Commands;
 /// <summary><c>lookahead tasks</c>: the task data itself.</summary>
 internal sealed class TasksCommand : Verb
 {
-    private readonly Option<IReadOnlyList<string>> _tasks = TaskList("--task");
-    private readonly Option<int> _length = Parsed.Count("--length", "Upper bound of a prompt's tokens.", 2048);
-    private readonly Option<int> _samples = Parsed.Count("--samples", "Prompts a task.", 12);
+    private readonly Setting<IReadOnlyList<string>> _tasks = TaskList("--task");
+    private readonly Setting<int> _length = Parsed.Count("--length", "Upper bound of a prompt's tokens.", 2048);
+    private readonly Setting<int> _samples = Parsed.Count("--samples", "Prompts a task.", 12);
     private readonly Option<long> _seed = ModelOptions.NewSeed();
     private readonly Option<string> _model = ModelOptions.NewModel();
     private readonly Option<string> _out = new("--out") { Description = "JSON-lines file, one prompt a line.", Required = true };
@@ -26,8 +26,8 @@ internal sealed class TasksCommand : Verb
     }
 
     /// <summary>An option for one task, several, or all.</summary>
-    public static Option<IReadOnlyList<string>> TaskList(string name) =>
-        Parsed.Option(
+    public static Setting<IReadOnlyList<string>> TaskList(string name) =>
+        new(
             name,
             $"all, or some of {string.Join(", ", TaskNames.All)}.",
             text => text == "all" ? TaskNames.All : Parsed.List(text, TaskNames.Check),

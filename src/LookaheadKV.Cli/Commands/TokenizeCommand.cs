@@ -31,6 +31,14 @@ internal sealed class TokenizeCommand : Verb
         var tokens = ids.Sum(text => text.Length);
         call.Screen.Line($"{ids.Length} texts, {tokens} tokens → {path}");
         var run = RunInfo.Of(call.CommandLine, seed: 0, model: call.Value(_model));
-        return new Outcome(run, new { @out = path, texts = ids.Length, tokens });
+        return new Outcome(
+            run,
+            new
+            {
+                @out = path,
+                texts = ids.Length,
+                tokens,
+            }
+        );
     }
 }

@@ -20,18 +20,21 @@ internal sealed class TrainCommand : Verb
         DefaultValueFactory = _ => Synthetic,
     };
     private readonly Option<string?> _out = new("--out") { Description = "Folder of checkpoint and modules [default: MODEL/lookahead]." };
-    private readonly Option<int> _steps = Parsed.Count("--steps", "Steps in all.", 1000);
-    private readonly Option<int> _batch = Parsed.Count("--batch", "Examples a step.", 16);
+    private readonly Setting<int> _steps = Parsed.Count("--steps", "Steps in all.", 1000);
+    private readonly Setting<int> _batch = Parsed.Count("--batch", "Examples a step.", 16);
     private readonly Option<double> _rate = new("--learning-rate") { Description = "Peak rate.", DefaultValueFactory = _ => 1e-3 };
-    private readonly Option<int> _tokens = Parsed.Count("--tokens", "n, lookahead tokens.", 32);
-    private readonly Option<int> _rank = Parsed.Count("--rank", "r of the LoRA pairs; 0 trains the tokens alone.", 8, least: 0);
+    private readonly Setting<int> _tokens = Parsed.Count("--tokens", "n, lookahead tokens.", 32);
+    private readonly Setting<int> _rank = Parsed.Count("--rank", "r of the LoRA pairs; 0 trains the tokens alone.", 8, least: 0);
     private readonly Option<int[]> _lengths = new("--lengths")
     {
         Description = "Lengths of the synthetic prompts, drawn from.",
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => [512, 1024, 2048, 2048, 2048],
     };
-    private readonly Option<double?> _minutes = new("--minutes") { Description = "Minutes this piece may take; the next call goes on from there." };
+    private readonly Option<double?> _minutes = new("--minutes")
+    {
+        Description = "Minutes this piece may take; the next call goes on from there.",
+    };
 
     public TrainCommand()
         : base("train", "Train lookahead modules for a frozen model, in resumable pieces.")

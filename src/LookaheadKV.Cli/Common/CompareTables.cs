@@ -11,7 +11,6 @@ internal static class CompareTables
             ["policy", "budget", "accuracy ± 95 %", "oracle's set", "cache", "eviction ms"],
             rows.Where(row => row.Task == ResultTable.Mean).Select(Summary)
         );
-        screen.Line();
         screen.Table(
             ["policy", "budget", .. tasks.Select(task => leftOut.Contains(task) ? task + "*" : task)],
             rows.GroupBy(row => (row.Policy, row.Budget))

@@ -21,7 +21,9 @@ internal static class JsonFiles
     {
         const string Wanted = "a JSON array of strings";
         var texts = Read<string?[]>(path, Wanted);
-        return texts.All(text => text is not null) ? [.. texts.OfType<string>()] : throw new InputException($"{path}: a null is no text; the file must hold {Wanted}.");
+        return texts.All(text => text is not null)
+            ? [.. texts.OfType<string>()]
+            : throw new InputException($"{path}: a null is no text; the file must hold {Wanted}.");
     }
 
     /// <summary>A file's text.</summary>
@@ -45,7 +47,10 @@ internal static class JsonFiles
         }
         catch (JsonException e)
         {
-            throw new InputException($"{path}: line {e.LineNumber + 1}, byte {e.BytePositionInLine}: not valid; the file must hold {wanted}.", e);
+            throw new InputException(
+                $"{path}: line {e.LineNumber + 1}, byte {e.BytePositionInLine}: not valid; the file must hold {wanted}.",
+                e
+            );
         }
     }
 }

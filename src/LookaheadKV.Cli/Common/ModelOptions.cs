@@ -12,14 +12,17 @@ namespace LookaheadKV.Cli.Common;
 internal sealed class ModelOptions
 {
     private readonly Option<string?> _device = new("--device") { Description = "cpu, cuda or cuda:N (default: cuda where there is one)." };
-    private readonly Option<torch.ScalarType> _dtype = Parsed.Option(
+    private readonly Setting<torch.ScalarType> _dtype = new(
         "--dtype",
         "float32 or bfloat16: weights, activations and cache.",
         Parsed.DType,
         "float32"
     );
 
-    private readonly Option<string?> _modules = new("--modules") { Description = "Folder of trained lookahead modules [default: MODEL/lookahead]." };
+    private readonly Option<string?> _modules = new("--modules")
+    {
+        Description = "Folder of trained lookahead modules [default: MODEL/lookahead].",
+    };
 
     public static Option<string> NewModel() =>
         new("--model") { Description = "nano (shipped) or a Hugging Face folder.", DefaultValueFactory = _ => ModelFolders.Nano };

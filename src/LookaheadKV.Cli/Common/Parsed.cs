@@ -1,39 +1,13 @@
-using System.CommandLine;
 using TorchSharp;
 
 namespace LookaheadKV.Cli.Common;
 
-/// <summary>Options whose text is read by the library's own parsers; what they refuse is a usage error.</summary>
+/// <summary>Readers of option values that the library does not have.</summary>
 internal static class Parsed
 {
-    /// <summary>An option read by <paramref name="parse"/>, which throws <see cref="InputException"/> on a wrong text.</summary>
-    public static Option<T> Option<T>(string name, string description, Func<string, T> parse, string? fallback = null)
-    {
-        var option = new Option<T>(name)
-        {
-            Description = fallback is null ? description : $"{description} [default: {fallback}]",
-            CustomParser = argument =>
-            {
-                try
-                {
-                    return parse(argument.Tokens[0].Value);
-                }
-                catch (InputException e)
-                {
-                    argument.AddError($"{name}: {e.Message}");
-                    return default;
-                }
-            },
-            Arity = ArgumentArity.ExactlyOne,
-        };
-        if (fallback is not null)
-            option.DefaultValueFactory = _ => parse(fallback);
-        return option;
-    }
-
     /// <summary>A whole number of at least <paramref name="least"/>.</summary>
-    public static Option<int> Count(string name, string description, int fallback, int least = 1) =>
-        Option(
+    public static Setting<int> Count(string name, string description, int fallback, int least = 1) =>
+        new(
             name,
             description,
             text =>

@@ -8,8 +8,8 @@ namespace LookaheadKV.Cli.Common;
 /// <summary>One policy at one budget: <c>--policy P --budget C</c>.</summary>
 internal sealed class PolicyOptions
 {
-    private readonly Option<PolicyText> _policy;
-    private readonly Option<Budget?> _budget = Parsed.Option<Budget?>(
+    private readonly Setting<PolicyText> _policy;
+    private readonly Setting<Budget?> _budget = new(
         "--budget",
         "Kept a layer and kv head: tokens (64), a share of the prompt (5%), or bytes in all (2MiB).",
         Budget.Parse
@@ -17,7 +17,7 @@ internal sealed class PolicyOptions
 
     public PolicyOptions(Command command, string? fallback)
     {
-        _policy = Parsed.Option(
+        _policy = new Setting<PolicyText>(
             "--policy",
             $"{string.Join(", ", PolicyText.Methods)}; options in brackets, such as snapkv[window=16,pool=max:7]. full keeps everything.",
             PolicyText.Parse,
@@ -26,10 +26,9 @@ internal sealed class PolicyOptions
         _policy.Required = fallback is null;
         command.Validators.Add(result =>
         {
-            if (result.Errors.Any() || result.GetResult(_policy)?.Errors.Any() == true || result.GetResult(_budget)?.Errors.Any() == true)
-                return;
-            if (result.GetValue(_policy) is { Method: not "full" } policy && result.GetValue(_budget) is null)
-                result.AddError($"--policy {policy.Name} needs a --budget, such as --budget 64.");
+            var policy = result.GetValue<string?>(_policy);
+            if (Evicts(policy) && result.GetValue<string?>(_budget) is null)
+                result.AddError($"--policy {policy} needs a --budget, such as --budget 64.");
         });
     }
 
@@ -40,5 +39,17 @@ internal sealed class PolicyOptions
     {
         var policy = call.Value(_policy).Build(() => model.Module(call, decoder), call.Value(model.Seed));
         return policy.Scorer is null ? policy : policy with { Budget = call.Value(_budget) };
+    }
+
+    private static bool Evicts(string? policy)
+    {
+        try
+        {
+            return policy is not null && PolicyText.Parse(policy).Method != "full";
+        }
+        catch (InputException)
+        {
+            return false; // the option itself reports it
+        }
     }
 }

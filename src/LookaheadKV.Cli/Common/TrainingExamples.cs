@@ -12,7 +12,11 @@ internal static class TrainingExamples
     {
         var shared = new Lazy<Tokenizer>(tokenizer);
         var lines = JsonFiles.Text(path).Split('\n');
-        var examples = lines.Index().Where(line => line.Item.Trim().Length > 0).Select(line => One($"{path} line {line.Index + 1}", line.Item)).ToList();
+        var examples = lines
+            .Index()
+            .Where(line => line.Item.Trim().Length > 0)
+            .Select(line => One($"{path} line {line.Index + 1}", line.Item))
+            .ToList();
         return examples.Count > 0 ? examples : throw new InputException($"{path} holds no prompt; write one JSON object a line.");
 
         LookaheadExample One(string place, string line)
@@ -20,7 +24,9 @@ internal static class TrainingExamples
             try
             {
                 using var document = JsonDocument.Parse(line);
-                var prompt = Ids(document.RootElement, "prompt") ?? throw new InputException($"{place}: neither \"prompt_ids\" nor \"prompt\" is there.");
+                var prompt =
+                    Ids(document.RootElement, "prompt")
+                    ?? throw new InputException($"{place}: neither \"prompt_ids\" nor \"prompt\" is there.");
                 return new LookaheadExample(prompt, Ids(document.RootElement, "answer") ?? []);
             }
             catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)

@@ -11,11 +11,15 @@ internal sealed record Call(ParseResult Arguments, Screen Screen, CancellationTo
 {
     public T Value<T>(Option<T> option) => Arguments.GetValue(option)!;
 
+    public T Value<T>(Setting<T> setting) => setting.Read(Arguments)!;
+
     /// <summary>The command line, as one could type it again.</summary>
     public string CommandLine => string.Join(' ', Arguments.Tokens.Select(token => Quoted(token.Value)).Prepend("lookahead"));
 
     private static string Quoted(string text) =>
-        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "-_./,:=%+@".Contains(c)) ? text : $"'{text.Replace("'", "'\\''")}'";
+        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "-_./,:=%+@".Contains(c))
+            ? text
+            : $"'{text.Replace("'", "'\\''")}'";
 }
 
 /// <summary>What a verb found.</summary>

@@ -57,7 +57,9 @@ internal static class AtomicFile
 
     private static InputException Unwritable(string path, string why, Exception? error = null)
     {
-        var message = $"cannot write {path} ({Quoting.OneLine(why)}); name a file in an existing folder that can be written.";
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path));
+        var cause = Directory.Exists(folder) ? Quoting.OneLine(why) : $"there is no folder {folder}";
+        var message = $"cannot write {path} ({cause}); name a file in an existing folder that can be written.";
         return error is null ? new(message) : new(message, error);
     }
 }

@@ -30,7 +30,8 @@ public sealed record RunInfo(
     public static RunInfo Of(string command, long seed, string? device = null, string? dtype = null, string? model = null)
     {
         // "0.1.0+3a5c…": the SDK appends the commit to the version.
-        var informational = typeof(RunInfo).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
+        var informational =
+            typeof(RunInfo).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
         var parts = informational.Split('+', 2);
         return new RunInfo(parts[0], parts.Length == 2 ? parts[1] : "unknown", command, seed, device, dtype, model);
     }

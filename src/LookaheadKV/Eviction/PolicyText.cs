@@ -156,9 +156,15 @@ public sealed record PolicyText
     {
         if (value == "none")
             return Scoring.Pooling.None;
-        if (value.Split(':') is ["max" or "mean", var number] && int.TryParse(number, NumberStyles.None, null, out var width) && width % 2 == 1)
+        if (
+            value.Split(':') is ["max" or "mean", var number]
+            && int.TryParse(number, NumberStyles.None, null, out var width)
+            && width % 2 == 1
+        )
             return value.StartsWith("max", StringComparison.Ordinal) ? Scoring.Pooling.Max(width) : Scoring.Pooling.Mean(width);
-        throw new InputException($"policy \"{Name}\": pool={value} is not allowed; give none, max:K or mean:K with an odd K, such as max:7.");
+        throw new InputException(
+            $"policy \"{Name}\": pool={value} is not allowed; give none, max:K or mean:K with an odd K, such as max:7."
+        );
     }
 
     private static IEnumerable<string> Split(string text)

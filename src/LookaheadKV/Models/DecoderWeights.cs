@@ -100,7 +100,8 @@ public sealed class DecoderWeights : IDisposable
     public IReadOnlyList<LayerWeights> Layers { get; }
 
     /// <summary>Every tensor once; the embedding alone where the head is tied to it.</summary>
-    public IEnumerable<Tensor> All => Layers.SelectMany(l => l.All).Concat(ReferenceEquals(Head, Embedding) ? [Embedding, FinalNorm] : [Embedding, FinalNorm, Head]);
+    public IEnumerable<Tensor> All =>
+        Layers.SelectMany(l => l.All).Concat(ReferenceEquals(Head, Embedding) ? [Embedding, FinalNorm] : [Embedding, FinalNorm, Head]);
 
     /// <summary>
     /// Collects the weights of a Llama-layout model under their Hugging Face names; every tensor must be there, have its shape and be finite.

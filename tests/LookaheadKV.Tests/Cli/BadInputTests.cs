@@ -1,0 +1,227 @@
+using LookaheadKV.Checkpoints;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Tests.Cli;
+
+/// <summary>Every bad input ends in one line on stderr that names what is wrong, the right exit code, and no new file.</summary>
+public sealed class BadInputTests : IDisposable
+{
+    private readonly Bench _bench = new();
+
+    public void Dispose() => _bench.Dispose();
+
+    private async Task Fails(int exitCode, string part, string verb, params string[] arguments)
+    {
+        var before = _bench.Files.ToList();
+        var ran = await _bench.RunOnModel(verb, arguments);
+        Assert.Equal(exitCode, ran.ExitCode);
+        Assert.Contains(part, ran.Error);
+        Assert.Equal(ran.Error.Length - Environment.NewLine.Length, ran.Error.IndexOf(Environment.NewLine, StringComparison.Ordinal));
+        Assert.DoesNotContain("   at ", ran.Error);
+        Assert.Equal(before, _bench.Files);
+    }
+
+    private Task LogitsFail(string part) =>
+        Fails(1, part, "logits", "--ids", "{ids.json}", "--out", "{out.safetensors}", "--json", "{out.json}");
+
+    [Theory]
+    [InlineData("nope", "--policy: unknown policy \"nope\"; allowed: full, random, streaming, snapkv, lookahead, oracle")]
+    [InlineData("snapkv[width=3]", "unknown option \"width\"; allowed: pool, group, sinks, window")]
+    public Task An_unknown_policy(string policy, string part) =>
+        Fails(2, part, "keep", "--ids", "{ids.json}", "--policy", policy, "--budget", "4", "--out", "{out.json}");
+
+    [Theory]
+    [InlineData("0", "--budget: budget 0 keeps nothing")]
+    [InlineData("lots", "--budget: budget \"lots\" is not understood")]
+    public Task A_budget_that_is_none(string budget, string part) =>
+        Fails(2, part, "keep", "--ids", "{ids.json}", "--policy", "random", "--budget", budget, "--out", "{out.json}");
+
+    [Fact]
+    public Task A_policy_without_a_budget() =>
+        Fails(2, "--policy random needs a --budget", "keep", "--ids", "{ids.json}", "--policy", "random", "--out", "{out.json}");
+
+    [Fact]
+    public Task A_budget_below_the_protected_window() =>
+        Fails(
+            1,
+            "budget 4 cannot hold the 8 protected tokens",
+            "keep",
+            "--ids",
+            "{ids.json}",
+            "--policy",
+            "snapkv[window=8]",
+            "--budget",
+            "4",
+            "--out",
+            "{out.json}"
+        );
+
+    [Fact]
+    public Task Modules_that_are_not_there() =>
+        Fails(1, "lookahead train", "keep", "--ids", "{ids.json}", "--policy", "lookahead", "--budget", "4", "--out", "{out.json}");
+
+    [Fact]
+    public Task Ids_beyond_the_vocabulary()
+    {
+        var path = _bench.Write("ids.json", "[3, 16]");
+        return LogitsFail($"{path}: token id 16 is outside the vocabulary 0..15");
+    }
+
+    [Theory]
+    [InlineData("[]", "the prompt is empty")]
+    [InlineData("[1, 2", "a JSON array of token ids")]
+    [InlineData("[1.5]", "a JSON array of token ids")]
+    [InlineData("{\"ids\": [1]}", "a JSON array of token ids")]
+    [InlineData("null", "a JSON array of token ids")]
+    public Task Ids_that_are_none(string content, string part)
+    {
+        _bench.Write("ids.json", content);
+        return LogitsFail(part);
+    }
+
+    [Fact]
+    public Task A_prompt_longer_than_the_context()
+    {
+        _bench.Write("ids.json", $"[{string.Join(',', Enumerable.Repeat(1, 33))}]");
+        return LogitsFail("the prompt has 33 tokens, the model's context is 32");
+    }
+
+    [Fact]
+    public async Task An_answer_that_does_not_fit()
+    {
+        await Fails(1, "leave 12 of the model's context of 32, 13 are needed", "generate", "--ids", "{ids.json}", "--max-new-tokens", "13");
+        var full = _bench.Write("full.json", $"[{string.Join(',', Enumerable.Repeat(1, 32))}]");
+        await Fails(1, $"{full}: 32 tokens leave 0", "generate", "--ids", "{full.json}");
+        await Fails(
+            1,
+            $"{full}: prompt and response have 52",
+            "importance",
+            "--ids",
+            "{ids.json}",
+            "--response-ids",
+            "{full.json}",
+            "--out",
+            "{o}"
+        );
+    }
+
+    [Fact]
+    public async Task A_place_that_cannot_be_written()
+    {
+        var missing = _bench[Path.Combine("missing", "out.json")];
+        await Fails(1, $"cannot write {missing}", "keep", "--ids", "{ids.json}", "--policy", "full", "--out", missing);
+        await Fails(1, $"cannot write {_bench.Model}", "logits", "--ids", "{ids.json}", "--out", _bench.Model);
+        await Fails(1, $"cannot write {missing}", "generate", "--ids", "{ids.json}", "--json", missing);
+    }
+
+    [Fact]
+    public Task A_prompt_file_that_is_missing() => Fails(1, "ids2.json cannot be read", "generate", "--ids", "{ids2.json}");
+
+    [Fact]
+    public Task Text_without_a_tokenizer() => Fails(1, "tokenizer.json", "generate", "--prompt", "hello");
+
+    [Fact]
+    public Task A_prompt_twice() =>
+        Fails(2, "exactly one of --prompt, --prompt-file and --ids", "generate", "--prompt", "a", "--ids", "{ids.json}");
+
+    [Fact]
+    public Task An_unknown_option() => Fails(2, "--bogus", "generate", "--ids", "{ids.json}", "--bogus", "1");
+
+    [Fact]
+    public Task A_missing_option() => Fails(2, "--out", "logits", "--ids", "{ids.json}");
+
+    [Fact]
+    public async Task A_device_that_does_not_exist()
+    {
+        var ran = await _bench.Run("logits", "--model", "{model}", "--ids", "{ids.json}", "--out", "{o}", "--device", "tpu");
+        Assert.Equal((1, $"Device 'tpu' is unknown; use cpu, cuda or cuda:N.{Environment.NewLine}"), (ran.ExitCode, ran.Error));
+    }
+
+    [Fact]
+    public Task A_type_that_is_not_supported() =>
+        Fails(2, "float32 or bfloat16", "logits", "--ids", "{ids.json}", "--out", "{o}", "--dtype", "int8");
+
+    [Fact]
+    public Task A_folder_without_config()
+    {
+        File.Delete(Path.Combine(_bench.Model, "config.json"));
+        return LogitsFail("config.json: no such file");
+    }
+
+    [Fact]
+    public async Task A_config_that_lacks_a_key_or_is_no_JSON()
+    {
+        var path = Path.Combine(_bench.Model, "config.json");
+        var config = File.ReadAllText(path);
+        File.WriteAllText(path, config.Replace("num_hidden_layers", "layers"));
+        await LogitsFail($"{path}: key \"num_hidden_layers\" is missing");
+        File.WriteAllText(path, config[..^20]);
+        await LogitsFail($"{path}: not valid JSON");
+    }
+
+    [Fact]
+    public async Task Weights_that_are_missing_or_truncated()
+    {
+        var path = Path.Combine(_bench.Model, "model.safetensors");
+        var bytes = File.ReadAllBytes(path);
+        File.WriteAllBytes(path, bytes[..^10]);
+        await LogitsFail(path);
+        File.Delete(path);
+        await LogitsFail(path);
+    }
+
+    [Fact]
+    public Task Weights_that_are_not_numbers()
+    {
+        using var scope = NewDisposeScope();
+        var path = Path.Combine(_bench.Model, "model.safetensors");
+        var tensors = new List<(string, Tensor)>();
+        using (var file = SafetensorsFile.Open(path))
+            tensors.AddRange(file.Names.Select(name => (name, file.Read(name))));
+        tensors[0].Item2[0] = float.NaN;
+        Safetensors.Write(path, tensors);
+        return LogitsFail("holds NaN or infinity");
+    }
+
+    [Fact]
+    public async Task A_model_that_does_not_exist()
+    {
+        var ran = await _bench.Run("logits", "--model", "{nothing}", "--ids", "{ids.json}", "--out", "{o}");
+        Assert.Equal(1, ran.ExitCode);
+        Assert.Equal(
+            $"{_bench["nothing"]}: no such folder; --model takes `nano` or a Hugging Face folder.{Environment.NewLine}",
+            ran.Error
+        );
+    }
+
+    [Theory]
+    [InlineData("tasks", "--task", "riddle", "--task: unknown task 'riddle'")]
+    [InlineData("compare", "--tasks", "single,riddle", "--tasks: unknown task 'riddle'")]
+    [InlineData("compare", "--budgets", "64,0", "--budgets: budget 0 keeps nothing")]
+    [InlineData("compare", "--policies", "random,h2o", "--policies: unknown policy \"h2o\"")]
+    [InlineData("compare", "--samples", "0", "--samples: \"0\" is not a whole number of 1 or more")]
+    [InlineData("riddle", "--a", "b", "'riddle'")]
+    public async Task Usage_errors_of_other_verbs(string verb, string option, string value, string part)
+    {
+        var ran = await _bench.Run(verb, option, value, "--json", "{out.json}");
+        Assert.Equal(2, ran.ExitCode);
+        Assert.Contains(part, ran.Error);
+        Assert.Single(ran.Error.Trim().Split('\n'));
+        Assert.False(File.Exists(_bench["out.json"]));
+    }
+
+    [Theory]
+    [InlineData("{\"answer\": \"x\"}", "line 1: neither \"prompt_ids\" nor \"prompt\"")]
+    [InlineData("{\"prompt_ids\": [1, 99]}", "line 1: token id 99 is outside")]
+    [InlineData("[1]", "line 1: not an object")]
+    [InlineData("", "holds no prompt")]
+    public async Task Training_data_that_is_none(string content, string part)
+    {
+        _bench.Write("data.jsonl", content);
+        var ran = await _bench.RunOnModel("train", "--data", "{data.jsonl}", "--steps", "1", "--out", "{run}");
+        Assert.Equal(1, ran.ExitCode);
+        Assert.Contains(part, ran.Error);
+        Assert.Single(ran.Error.Trim().Split('\n'));
+    }
+}
