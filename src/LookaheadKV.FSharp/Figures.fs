@@ -1,3 +1,383 @@
 namespace LookaheadKV.FSharp
+
+open System
+open System.Collections.Generic
+open DynamicObj
+open LookaheadKV.Evaluation
+open Plotly.NET
+open Plotly.NET.LayoutObjects
+open Plotly.NET.TraceObjects
+
+/// Figures of one call each.
 module Figures =
-    let placeholder = 0
+
+    let private set (name: string) (value: obj) =
+        GenericChart.mapTrace (fun trace ->
+            trace.SetProperty(name, value)
+            trace)
+
+    let private budgetOf (row: ResultRow) = Option.ofObj row.Budget
+
+    let private grid = Color.fromHex "#e5e5e5"
+    let private ink = Color.fromHex "#333333"
+
+    let private axis title =
+        LinearAxis.init (
+            Title = Title.init (Text = title),
+            ShowGrid = true,
+            GridColor = grid,
+            ShowLine = true,
+            LineColor = ink,
+            ZeroLine = false
+        )
+
+    let private dressed (title: string) (height: float) chart =
+        chart
+        |> Chart.withLayout (
+            Layout.init (
+                Title = Title.init (Text = title),
+                Font = Font.init (Family = StyleParam.FontFamily.Custom "system-ui, sans-serif", Size = 13., Color = ink),
+                PaperBGColor = Color.fromHex "#ffffff",
+                PlotBGColor = Color.fromHex "#ffffff",
+                Height = int height,
+                AutoSize = true
+            )
+        )
+
+    let private curve (style: PolicyStyle) name (xs: float seq) (ys: float seq) =
+        Chart.Scatter(
+            x = xs,
+            y = ys,
+            mode = StyleParam.Mode.Lines_Markers,
+            Name = name,
+            Line = Line.init (Color = Color.fromHex style.Color, Dash = style.Dash, Width = 2.),
+            Marker = Marker.init (Color = Color.fromHex style.Color, Symbol = style.Symbol, Size = 8)
+        )
+        |> set "legendgroup" name
+
+    // Between the lower and the upper ends, as one closed outline.
+    let private band (style: PolicyStyle) name (xs: float list) (low: float list) (high: float list) =
+        Chart.Scatter(
+            x = xs @ List.rev xs,
+            y = high @ List.rev low,
+            mode = StyleParam.Mode.Lines,
+            Name = name,
+            ShowLegend = false,
+            Line = Line.init (Color = Color.fromHex style.Color, Width = 0.)
+        )
+        |> set "fill" "toself"
+        |> set "fillcolor" (Theme.faded style.Color 0.15)
+        |> set "legendgroup" name
+        |> set "hoverinfo" "skip"
+
+    /// Where the budgets of some rows stand on an axis: their tokens, or bytes where they are not all written in tokens.
+    let private budgets (rows: ResultRow seq) =
+        let byBudget =
+            rows
+            |> Seq.choose (fun row -> budgetOf row |> Option.map (fun budget -> budget, row))
+            |> Seq.groupBy fst
+            |> Seq.toList
+
+        let inTokens =
+            byBudget |> List.forall (fun (budget, _) -> fst (Int32.TryParse budget))
+
+        let place (budget: string, rows: (string * ResultRow) seq) =
+            budget,
+            (if inTokens then
+                 float budget
+             else
+                 rows |> Seq.averageBy (fun (_, row) -> float row.CacheBytes))
+
+        let title =
+            if inTokens then
+                "budget, tokens a layer and head"
+            else
+                "budget (by the bytes of the cache)"
+
+        byBudget |> List.map place |> List.sortBy snd, title
+
+    let private accuracyOf (styles: Map<string, PolicyStyle>) showLegend (rows: ResultRow list) =
+        let places, title = budgets rows
+        let position = dict places
+        let ends = places |> List.map snd
+
+        let evicted policy =
+            let points =
+                [
+                    for row in rows do
+                        match budgetOf row with
+                        | Some budget when row.Policy = policy -> position[budget], row
+                        | _ -> ()
+                ]
+                |> List.sortBy fst
+
+            let xs, points = List.unzip points
+            let style = styles[policy]
+
+            if points.IsEmpty then
+                []
+            else
+                [
+                    band style policy xs (points |> List.map _.Low) (points |> List.map _.High)
+                    curve style policy xs (points |> List.map _.Accuracy) |> set "showlegend" showLegend
+                ]
+
+        let full =
+            match rows |> List.tryFind (budgetOf >> Option.isNone) with
+            | Some row when not ends.IsEmpty ->
+                let xs = [ List.head ends; List.last ends ]
+
+                [
+                    curve styles[row.Policy] row.Policy xs [ row.Accuracy; row.Accuracy ]
+                    |> set "mode" "lines"
+                    |> set "showlegend" showLegend
+                ]
+            | _ -> []
+
+        let xAxis = axis title
+        xAxis.SetProperty("type", "log")
+        xAxis.SetProperty("tickvals", ends)
+        xAxis.SetProperty("ticktext", places |> List.map fst)
+        let yAxis = axis "exact answers"
+        yAxis.SetProperty("range", [ -0.03; 1.03 ])
+
+        full @ (rows |> List.map _.Policy |> Theme.order |> List.collect evicted)
+        |> Chart.combine
+        |> Chart.withXAxis xAxis
+        |> Chart.withYAxis yAxis
+
+    /// <summary>Accuracy against budget: a curve a policy with the band of its 95 % interval, the full cache as a level.</summary>
+    /// <param name="task">A task's name, or "mean".</param>
+    /// <param name="rows">Result rows; those of other tasks are ignored.</param>
+    let accuracy (task: string) (rows: ResultRow seq) =
+        let rows = rows |> Seq.filter (fun row -> row.Task = task) |> Seq.toList
+
+        accuracyOf (rows |> Seq.map _.Policy |> Theme.styles) true rows
+        |> dressed
+            (if task = ResultTable.Mean then
+                 "Exact answers, mean of the tasks"
+             else
+                 $"Exact answers: {task}")
+            460.
+
+    /// <summary>Accuracy against budget, a small picture a task.</summary>
+    /// <param name="rows">Result rows; the mean is left out.</param>
+    let accuracyByTask (rows: ResultRow seq) =
+        let styles = rows |> Seq.map _.Policy |> Theme.styles
+
+        let tasks =
+            rows |> Seq.filter (fun row -> row.Task <> ResultTable.Mean) |> Seq.toList |> List.groupBy _.Task
+
+        let columns = min 3 tasks.Length
+        let lines = (tasks.Length + columns - 1) / columns
+
+        tasks
+        |> List.mapi (fun i (_, rows) ->
+            let chart = accuracyOf styles (i = 0) rows
+            // Titles under and beside every small picture would only repeat each other.
+            chart |> Chart.withXAxisStyle (TitleText = "") |> Chart.withYAxisStyle (TitleText = ""))
+        |> Chart.Grid(nRows = lines, nCols = columns, SubPlotTitles = (tasks |> List.map fst), XGap = 0.12, YGap = 0.28)
+        |> dressed "Exact answers against budget, by task" (90. + 230. * float lines)
+
+    let private headRow (importance: float32[,,]) layer head =
+        Array.init (importance.GetLength 2) (fun position -> importance[layer, head, position])
+
+    let private least = 1e-4
+
+    // Attention is spread over orders of magnitude; below the least nothing is told apart.
+    let private logarithm (value: float32) =
+        Math.Round(log10 (max least (float value)), 2)
+
+    /// <summary>Importance of every layer and head as a heat map, on a logarithmic scale.</summary>
+    /// <param name="title">What it is of.</param>
+    /// <param name="importance">Values [L, H, N], 0..1.</param>
+    let importance (title: string) (importance: float32[,,]) =
+        let columns = 256
+
+        let layers, heads, length =
+            importance.GetLength 0, importance.GetLength 1, importance.GetLength 2
+
+        let rows =
+            [
+                for layer in 0 .. layers - 1 do
+                    for head in 0 .. heads - 1 ->
+                        $"{layer}·{head}", headRow importance layer head |> Binning.byMax columns |> Array.map logarithm
+            ]
+
+        let yAxis = axis "layer·head"
+        yAxis.SetProperty("type", "category")
+        yAxis.SetProperty("autorange", "reversed")
+        yAxis.SetProperty("showgrid", false)
+        let xAxis = axis "position in the prompt"
+        xAxis.SetProperty("showgrid", false)
+        let bar = DynamicObj()
+        bar.SetProperty("tickvals", [ -4; -3; -2; -1; 0 ])
+        bar.SetProperty("ticktext", [ "≤ 0.0001"; "0.001"; "0.01"; "0.1"; "1" ])
+        bar.SetProperty("title", dict [ "text", "attention" ])
+
+        Chart.Heatmap(zData = (rows |> List.map snd), X = Binning.starts columns length, Y = (rows |> List.map fst))
+        |> set "zmin" (log10 least)
+        |> set "zmax" 0
+        |> set "colorscale" "Cividis"
+        |> set "colorbar" bar
+        |> Chart.withXAxis xAxis
+        |> Chart.withYAxis yAxis
+        |> dressed title (float (150 + 13 * rows.Length))
+
+    /// <summary>True and predicted importance side by side; the true one alone where there is no prediction.</summary>
+    /// <param name="anatomy">One prompt, looked into.</param>
+    let importances (anatomy: Anatomy) =
+        let truth = importance "" anatomy.TrueImportance
+
+        match anatomy.Predicted with
+        | null ->
+            truth
+            |> dressed "True importance" (float (150 + 13 * anatomy.TrueImportance.GetLength 0 * anatomy.TrueImportance.GetLength 1))
+        | predicted ->
+            [
+                truth |> set "showscale" false
+                importance "" predicted |> Chart.withYAxisStyle (TitleText = "")
+            ]
+            |> Chart.Grid(nRows = 1, nCols = 2, SubPlotTitles = [ "true importance"; "predicted by the lookahead tokens" ], XGap = 0.08)
+            |> dressed "" (float (150 + 13 * predicted.GetLength 0 * predicted.GetLength 1))
+
+    /// <summary>The head whose answer looks hardest at one place: the largest true importance behind the first four tokens.</summary>
+    /// <param name="anatomy">One prompt, looked into.</param>
+    /// <returns>Layer and head.</returns>
+    let sharpest (anatomy: Anatomy) =
+        let peak (layer, head) =
+            headRow anatomy.TrueImportance layer head
+            |> Seq.skip (min 4 (anatomy.TrueImportance.GetLength 2 - 1))
+            |> Seq.max
+
+        Seq.allPairs [ 0 .. anatomy.TrueImportance.GetLength 0 - 1 ] [ 0 .. anatomy.TrueImportance.GetLength 1 - 1 ]
+        |> Seq.maxBy peak
+
+    /// <summary>Predicted over true importance of one head, position by position.</summary>
+    /// <param name="layer">0..L-1.</param>
+    /// <param name="head">Query head, 0..H-1.</param>
+    /// <param name="anatomy">One prompt, looked into.</param>
+    let overlay layer head (anatomy: Anatomy) =
+        let columns = 1024
+
+        let places =
+            Binning.starts columns (anatomy.TrueImportance.GetLength 2) |> Array.map float
+
+        let line name color dash (width: float) (importance: float32[,,]) =
+            let values =
+                headRow importance layer head
+                |> Binning.byMax columns
+                |> Array.map (fun v -> Math.Round(max least (float v), 5))
+
+            Chart.Scatter(
+                x = places,
+                y = values,
+                mode = StyleParam.Mode.Lines,
+                Name = name,
+                Line = Line.init (Color = Color.fromHex color, Dash = dash, Width = width)
+            )
+
+        let yAxis = axis "attention"
+        yAxis.SetProperty("type", "log")
+        yAxis.SetProperty("range", [ log10 least; 0.0 ])
+        yAxis.SetProperty("tickvals", [ 0.0001; 0.001; 0.01; 0.1; 1.0 ])
+        yAxis.SetProperty("ticktext", [ "0.0001"; "0.001"; "0.01"; "0.1"; "1" ])
+
+        [
+            line "true" "#000000" StyleParam.DrawingStyle.Solid 2. anatomy.TrueImportance
+            match anatomy.Predicted with
+            | null -> ()
+            | predicted -> line "predicted" "#D55E00" StyleParam.DrawingStyle.Dot 1.5 predicted
+        ]
+        |> Chart.combine
+        |> Chart.withXAxis (axis "position in the prompt")
+        |> Chart.withYAxis yAxis
+        |> dressed $"Layer {layer}, head {head}" 360.
+
+    /// <summary>Share of the oracle's kept set that each policy keeps, layer by layer.</summary>
+    /// <param name="anatomy">One prompt, looked into, the policy "oracle" among its kept sets.</param>
+    /// <exception cref="T:LookaheadKV.InputException">There is no kept set of the oracle.</exception>
+    let recall (anatomy: Anatomy) =
+        match anatomy.Kept.TryGetValue "oracle" with
+        | false, _ ->
+            raise (
+                LookaheadKV.InputException
+                    "there is no kept set of policy \"oracle\" to compare with; inspect the prompt with it among the policies."
+            )
+        | true, reference ->
+            let styles = Theme.styles anatomy.Kept.Keys
+            let yAxis = axis "share of the oracle's kept set"
+            yAxis.SetProperty("range", [ -0.03; 1.03 ])
+            let xAxis = axis "layer"
+            xAxis.SetProperty("dtick", 1)
+
+            [
+                for policy in Theme.order anatomy.Kept.Keys do
+                    if policy <> "oracle" then
+                        let shares = Keeping.recall reference anatomy.Kept[policy]
+                        curve styles[policy] policy (Seq.init shares.Length float) shares
+            ]
+            |> Chart.combine
+            |> Chart.withXAxis xAxis
+            |> Chart.withYAxis yAxis
+            |> dressed $"What the oracle keeps and a policy keeps too, budget {anatomy.Budget}" 380.
+
+    let private bars title unit (value: ResultRow -> float) (rows: ResultRow seq) =
+        let rows =
+            rows |> Seq.filter (fun row -> row.Task = ResultTable.Mean && (budgetOf row).IsSome) |> Seq.toList
+
+        let places, _ = budgets rows
+        let styles = rows |> Seq.map _.Policy |> Theme.styles
+        let xAxis = axis "budget"
+        xAxis.SetProperty("type", "category")
+
+        [
+            for policy in rows |> Seq.map _.Policy |> Theme.order do
+                let own = rows |> List.filter (fun row -> row.Policy = policy)
+
+                let values =
+                    [
+                        for budget, _ in places do
+                            match own |> List.tryFind (fun row -> budgetOf row = Some budget) with
+                            | Some row -> budget, value row
+                            | None -> ()
+                    ]
+
+                let marker = DynamicObj()
+                marker.SetProperty("color", styles[policy].Color)
+                marker.SetProperty("pattern", dict [ "shape", styles[policy].Hatch ])
+
+                Chart.Column(values = (values |> List.map snd), Keys = (values |> List.map fst), Name = policy)
+                |> set "marker" marker
+        ]
+        |> Chart.combine
+        |> Chart.withXAxis xAxis
+        |> Chart.withYAxis (axis unit)
+        |> dressed title 360.
+
+    /// <summary>Bytes of the cache that each policy leaves, by budget.</summary>
+    /// <param name="rows">Result rows; the means are drawn.</param>
+    let cacheBytes (rows: ResultRow seq) =
+        bars "Cache left after the prompt" "KiB" (fun row -> float row.CacheBytes / 1024.) rows
+
+    /// <summary>Time that each policy spends on evicting, by budget.</summary>
+    /// <param name="rows">Result rows; the means are drawn.</param>
+    let evictionTime (rows: ResultRow seq) =
+        bars "Time for scoring, selecting and compacting" "ms a prompt" _.EvictionMs rows
+
+    /// <summary>A loss over training steps, on a logarithmic scale.</summary>
+    /// <param name="points">Step and loss, losses above 0.</param>
+    let loss (points: struct (int64 * float) seq) =
+        let points = Seq.toArray points
+        let yAxis = axis "loss"
+        yAxis.SetProperty("type", "log")
+
+        Chart.Scatter(
+            x = (points |> Array.map (fun struct (step, _) -> float step)),
+            y = (points |> Array.map (fun struct (_, loss) -> loss)),
+            mode = StyleParam.Mode.Lines,
+            Line = Line.init (Color = Color.fromHex "#D55E00", Width = 1.5)
+        )
+        |> Chart.withXAxis (axis "step")
+        |> Chart.withYAxis yAxis
+        |> dressed "Training loss" 360.

@@ -1,0 +1,70 @@
+namespace LookaheadKV.FSharp
+
+open System
+open System.Globalization
+open LookaheadKV.Evaluation
+open LookaheadKV.Eviction
+open TorchSharp
+
+/// Values as short text: <c>fsi.AddPrinter Show.tensor</c>.
+module Show =
+
+    let private number (format: string) (value: float) =
+        value.ToString(format, CultureInfo.InvariantCulture)
+
+    /// <summary>Dtype, shape and device of a tensor, and its first few values.</summary>
+    let tensor (value: torch.Tensor) =
+        let shape = String.Join(", ", value.shape)
+
+        let first =
+            use flat = value.detach().reshape(-1L)
+            use some = flat.narrow (0, 0, min 6L (flat.size 0))
+            use floats = some.``to`` (torch.ScalarType.Float64)
+            use cpu = floats.cpu ()
+            cpu.data<float>().ToArray() |> Array.map (number "0.####") |> String.concat " "
+
+        let dots = if value.numel () > 6L then " …" else ""
+        $"{value.dtype.ToString().ToLowerInvariant()} [{shape}] {value.device}: {first}{dots}"
+
+    /// <summary>How much of what a kept set keeps, and its first few positions.</summary>
+    let kept (value: KeptSet) =
+        let head = value.ToArrays()[0]
+        let some = head |> Seq.truncate 8 |> Seq.map string |> String.concat " "
+        let dots = if head.Length > 8 then " …" else ""
+        $"{value.Count} positions for each of {value.Positions.size 1} kv heads; the first head's: {some}{dots}"
+
+    /// <summary>Columns of text, aligned; the first column to the left, the others to the right.</summary>
+    /// <param name="header">The columns' names.</param>
+    /// <param name="lines">Their cells.</param>
+    let table (header: string list) (lines: string list list) =
+        let widths =
+            header :: lines |> List.transpose |> List.map (List.map String.length >> List.max)
+
+        let line (cells: string list) =
+            List.zip widths cells
+            |> List.mapi (fun i (width, cell) -> if i = 0 then cell.PadRight width else cell.PadLeft width)
+            |> String.concat "  "
+            |> _.TrimEnd()
+
+        header :: lines |> List.map line |> String.concat Environment.NewLine
+
+    /// <summary>Result rows as a table: accuracy by policy (down) and budget (across) on one task.</summary>
+    /// <param name="task">A task's name, or "mean".</param>
+    /// <param name="rows">Result rows.</param>
+    let results (task: string) (rows: ResultRow seq) =
+        let rows = rows |> Seq.filter (fun row -> row.Task = task) |> Seq.toList
+
+        let budgets =
+            rows |> List.choose (fun row -> Option.ofObj row.Budget) |> List.distinct
+
+        let cell policy budget =
+            rows
+            |> List.tryFind (fun row -> row.Policy = policy && (isNull row.Budget || row.Budget = budget))
+            |> Option.map (fun row -> $"""{number "0.00" row.Accuracy} [{number "0.00" row.Low}, {number "0.00" row.High}]""")
+            |> Option.defaultValue ""
+
+        table
+            ("policy" :: budgets)
+            [
+                for policy in rows |> List.map _.Policy |> Theme.order -> policy :: List.map (cell policy) budgets
+            ]

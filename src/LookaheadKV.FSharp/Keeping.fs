@@ -1,0 +1,32 @@
+namespace LookaheadKV.FSharp
+
+/// Kept sets, counted. A kept set here is plain arrays: positions by layer and key/value head.
+module Keeping =
+
+    /// <summary>How many (layer, kv head) pairs there are.</summary>
+    let pairs (kept: int[][][]) = kept |> Array.sumBy Array.length
+
+    /// <summary>How many (layer, kv head) pairs keep each position.</summary>
+    /// <param name="length">How many positions the prompt has.</param>
+    /// <param name="kept">Positions by layer and kv head.</param>
+    let counts length (kept: int[][][]) =
+        let counts = Array.zeroCreate<int> length
+
+        for position in kept |> Seq.collect Seq.concat do
+            counts[position] <- counts[position] + 1
+
+        counts
+
+    /// <summary>Share of a reference's positions that are kept too, by layer: the mean over its kv heads.</summary>
+    /// <param name="reference">What should be kept, the oracle's set usually.</param>
+    /// <param name="kept">What is kept.</param>
+    let recall (reference: int[][][]) (kept: int[][][]) =
+        let share (wanted: int[]) (had: int[]) =
+            let had = Set.ofArray had
+
+            if wanted.Length = 0 then
+                1.0
+            else
+                float (wanted |> Seq.filter had.Contains |> Seq.length) / float wanted.Length
+
+        Array.map2 (fun wanted had -> Array.map2 share wanted had |> Array.average) reference kept

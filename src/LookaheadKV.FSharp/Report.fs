@@ -1,0 +1,239 @@
+namespace LookaheadKV.FSharp
+
+open System
+open System.Collections.Generic
+open System.Globalization
+open System.IO
+open LookaheadKV
+open LookaheadKV.Evaluation
+
+/// The report of a comparison: one page that works offline.
+[<AbstractClass; Sealed>]
+type Report private () =
+
+    static let style =
+        "body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1240px;margin:0 auto;padding:16px 24px}h1{margin-bottom:0}nav a{margin-right:14px}\n"
+        + "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px}th,td{padding:3px 8px;text-align:right;border-bottom:1px solid #e5e5e5}\n"
+        + "th{position:sticky;top:0;background:#fff}td:first-child,td:nth-child(2),th:first-child,th:nth-child(2){text-align:left}tr.first td{border-top:2px solid #999}\n"
+        + "td small{color:#666}.scroll{overflow-x:auto}.figure{width:100%}.warn{border:2px solid #D55E00;padding:8px 14px}dt{font-weight:600}dd{margin:0 0 6px 0}dd code{overflow-wrap:anywhere}\n"
+        + "section{margin-top:28px}"
+
+    static let number (format: string) (value: float) =
+        value.ToString(format, CultureInfo.InvariantCulture)
+
+    static let share = number "0.00"
+
+    static let milliseconds = number "0.0"
+
+    static let budgetOf (row: ResultRow) = Option.ofObj row.Budget
+
+    static let bytes (count: int64) =
+        if count >= 1048576L then
+            $"""{number "0.00" (float count / 1048576.)} MiB"""
+        else
+            $"""{number "0.#" (float count / 1024.)} KiB"""
+
+    static let section id title body =
+        $"<section id=\"{id}\"><h2>{Html.escape title}</h2>\n{body}\n</section>\n"
+
+    static let bounds = set [ "full"; "oracle" ]
+
+    static let table (rows: ResultRow list) =
+        let tasks =
+            rows |> List.map _.Task |> List.distinct |> List.filter ((<>) ResultTable.Mean)
+
+        let columns = ResultTable.Mean :: tasks
+
+        let cells =
+            dict [ for row in rows -> struct (row.Policy, budgetOf row, row.Task), row ]
+
+        let price (_, row: ResultRow) = row.CacheBytes
+
+        let budgets =
+            rows
+            |> List.map (fun row -> budgetOf row, row)
+            |> List.groupBy fst
+            |> List.sortBy (fun (_, group) -> group |> List.map price |> List.max)
+            |> List.map fst
+
+        let best =
+            dict
+                [
+                    for budget in budgets do
+                        for task in columns do
+                            let rivals =
+                                rows
+                                |> List.filter (fun row -> budgetOf row = budget && row.Task = task && not (bounds.Contains row.Policy))
+
+                            if not rivals.IsEmpty then
+                                struct (budget, task), rivals |> List.map _.Accuracy |> List.max
+                ]
+
+        let cell policy budget task =
+            match cells.TryGetValue(struct (policy, budget, task)) with
+            | false, _ -> "<td></td>"
+            | true, row ->
+                let value = number "0.000" row.Accuracy
+
+                let isBest =
+                    not (bounds.Contains policy)
+                    && best.ContainsKey(struct (budget, task))
+                    && best[struct (budget, task)] = row.Accuracy
+
+                let shown = if isBest then $"<b>{value}</b>" else value
+                $"<td>{shown} <small>{share row.Low}–{share row.High}</small></td>"
+
+        let line isFirst budget policy =
+            let any =
+                rows |> List.filter (fun row -> row.Policy = policy && budgetOf row = budget)
+
+            let row =
+                any |> List.tryFind (fun row -> row.Task = ResultTable.Mean) |> Option.defaultValue any.Head
+
+            let mark = if isFirst then " class=\"first\"" else ""
+
+            $"<tr{mark}><td>{budget |> Option.defaultValue String.Empty |> Html.escape}</td><td>{Html.escape policy}</td>"
+            + String.Concat(columns |> List.map (cell policy budget))
+            + $"<td>{share row.OracleOverlap}</td><td>{bytes row.CacheBytes}</td><td>{milliseconds row.EvictionMs}</td></tr>"
+
+        let body =
+            [
+                for budget in budgets do
+                    let policies =
+                        rows |> List.filter (fun row -> budgetOf row = budget) |> List.map _.Policy |> Theme.order
+
+                    for i, policy in List.indexed policies -> line (i = 0) budget policy
+            ]
+
+        "<p>Share of exact answers with its 95 % bootstrap interval. Bold: the best but for the bounds, full and oracle.</p><div class=\"scroll\"><table><thead><tr><th>budget</th><th>policy</th>"
+        + String.Concat(columns |> List.map (fun task -> $"<th>{Html.escape task}</th>"))
+        + "<th>oracle overlap</th><th>cache</th><th>eviction ms</th></tr></thead><tbody>"
+        + String.Join("\n", body)
+        + "</tbody></table></div>"
+
+    static let warnings (rows: IReadOnlyList<ResultRow>) =
+        let lines =
+            [
+                for reason in SanityGates.Refusals rows do
+                    $"Refused: {reason}"
+                match List.ofSeq (SanityGates.LeftOut rows) with
+                | [] -> ()
+                | tasks -> $"""Left out of the mean, for the model cannot do them on the full cache: {String.Join(", ", tasks)}."""
+            ]
+
+        if lines.IsEmpty then
+            ""
+        else
+            $"""<div class="warn">{lines |> List.map (fun line -> $"<p>{Html.escape line}</p>") |> String.concat ""}</div>"""
+
+    static let provenance (run: RunInfo) =
+        let entry name (value: string | null) =
+            match value with
+            | null -> ""
+            | text -> $"<dt>{name}</dt><dd><code>{Html.escape text}</code></dd>"
+
+        "<dl>"
+        + entry "command" run.Command
+        + entry "version" run.Version
+        + entry "commit" run.Commit
+        + entry "model" run.Model
+        + entry "device" run.Device
+        + entry "dtype" run.DType
+        + entry "seed" (string run.Seed)
+        + "</dl>"
+
+    static let each (anatomies: IReadOnlyList<Anatomy>) draw =
+        String.Concat(
+            anatomies
+            |> Seq.mapi (fun i anatomy ->
+                $"<h3>{Html.escape anatomy.Sample.Task} <small>answer:{Html.escape anatomy.Sample.Answer}</small></h3>\n{draw i anatomy}\n")
+        )
+
+    /// <summary>The whole page as text.</summary>
+    /// <param name="run">What made the results.</param>
+    /// <param name="rows">Result rows of tasks and of their mean.</param>
+    /// <param name="anatomies">Prompts looked into; may be empty.</param>
+    static member Page(run: RunInfo, rows: IReadOnlyList<ResultRow>, anatomies: IReadOnlyList<Anatomy>) =
+        let all = List.ofSeq rows
+        let figure = Html.figure
+
+        let hasMean =
+            all |> List.exists (fun row -> row.Task = ResultTable.Mean && (budgetOf row).IsSome)
+
+        let accuracy =
+            (if hasMean then
+                 figure "mean" (Figures.accuracy ResultTable.Mean rows)
+             else
+                 "")
+            + figure "by-task" (Figures.accuracyByTask rows)
+            + (if hasMean then
+                   figure "bytes" (Figures.cacheBytes rows) + figure "time" (Figures.evictionTime rows)
+               else
+                   "")
+
+        let overlay i anatomy =
+            let layer, head = Figures.sharpest anatomy
+            figure $"overlay{i}" (Figures.overlay layer head anatomy)
+
+        let recall i (anatomy: Anatomy) =
+            if anatomy.Kept.ContainsKey "oracle" then
+                figure $"recall{i}" (Figures.recall anatomy)
+            else
+                ""
+
+        let parts =
+            [
+                "summary", "Summary", warnings rows + table all
+                "accuracy", "Accuracy against budget", accuracy
+                if anatomies.Count > 0 then
+                    "importance",
+                    "Where the answer looks",
+                    "<p>Attention that the answer's tokens put on every prompt token, mean over them: true, and as the lookahead tokens predicted it. "
+                    + "Columns are neighbouring positions, by their largest.</p>"
+                    + each anatomies (fun i anatomy -> figure $"heat{i}" (Figures.importances anatomy))
+
+                    "overlay",
+                    "Predicted over true, one head",
+                    "<p>Of each prompt the head that looks hardest at one place behind the first tokens.</p>"
+                    + each anatomies overlay
+
+                    "recall", "Recall of the oracle's kept set, by layer", each anatomies recall
+                    "text", "What was kept of the text", each anatomies (fun _ anatomy -> TokenText.sideBySide anatomy)
+                "run", "How it was made", provenance run
+            ]
+
+        let links =
+            parts
+            |> List.map (fun (id, title, _) -> $"<a href=\"#{id}\">{Html.escape title}</a>")
+            |> String.concat ""
+
+        let body =
+            parts |> List.map (fun (id, title, html) -> section id title html) |> String.concat ""
+
+        Html.page "KV-cache eviction, compared" (style + TokenText.css) $"<h1>KV-cache eviction, compared</h1>\n<nav>{links}</nav>\n{body}"
+
+    /// <summary>Writes the report: <c>index.html</c> in a folder that is made if it is not there, whole or not at all.</summary>
+    /// <param name="folder">Where to.</param>
+    /// <param name="run">What made the results.</param>
+    /// <param name="rows">Result rows of tasks and of their mean.</param>
+    /// <param name="anatomies">Prompts looked into; may be empty.</param>
+    /// <returns>The file's path.</returns>
+    /// <exception cref="T:LookaheadKV.InputException">The folder cannot be written.</exception>
+    static member Write(folder: string, run: RunInfo, rows: IReadOnlyList<ResultRow>, anatomies: IReadOnlyList<Anatomy>) =
+        let path = Path.Combine(folder, "index.html")
+        let beside = $"{path}.{Guid.NewGuid():N}.tmp"
+
+        try
+            try
+                Directory.CreateDirectory folder |> ignore
+                File.WriteAllText(beside, Report.Page(run, rows, anatomies))
+                File.Move(beside, path, overwrite = true)
+                path
+            with
+            | :? IOException
+            | :? UnauthorizedAccessException as error ->
+                let reason = error.Message.ReplaceLineEndings " "
+                raise (InputException($"cannot write the report into {folder} ({reason}); name a folder that can be written.", error))
+        finally
+            if File.Exists beside then
+                File.Delete beside

@@ -1,0 +1,86 @@
+namespace LookaheadKV.FSharp
+
+open Plotly.NET
+
+/// How a policy is drawn: always the same way, and told apart without colour by dash, marker and hatching.
+type PolicyStyle =
+    {
+        /// An Okabe-Ito colour, "#RRGGBB".
+        Color: string
+        /// The line's dash.
+        Dash: StyleParam.DrawingStyle
+        /// The points' marker.
+        Symbol: StyleParam.MarkerSymbol
+        /// Hatching of bars, a pattern of plotly.js; "" is none.
+        Hatch: string
+    }
+
+/// One look for all figures.
+module Theme =
+
+    let private style color dash symbol hatch =
+        {
+            Color = color
+            Dash = dash
+            Symbol = symbol
+            Hatch = hatch
+        }
+
+    let private known =
+        [
+            "full", style "#000000" StyleParam.DrawingStyle.Dot StyleParam.MarkerSymbol.Circle ""
+            "oracle", style "#666666" StyleParam.DrawingStyle.LongDash StyleParam.MarkerSymbol.Star "x"
+            "lookahead", style "#D55E00" StyleParam.DrawingStyle.Solid StyleParam.MarkerSymbol.Circle ""
+            "snapkv", style "#0072B2" StyleParam.DrawingStyle.Dash StyleParam.MarkerSymbol.Square "/"
+            "streaming", style "#009E73" StyleParam.DrawingStyle.DashDot StyleParam.MarkerSymbol.Diamond "-"
+            "random", style "#CC79A7" StyleParam.DrawingStyle.Dot StyleParam.MarkerSymbol.X "."
+        ]
+
+    let private spare =
+        [|
+            style "#E69F00" StyleParam.DrawingStyle.LongDashDot StyleParam.MarkerSymbol.TriangleUp "|"
+            style "#56B4E9" StyleParam.DrawingStyle.Dash StyleParam.MarkerSymbol.Pentagon "+"
+            style "#F0E442" StyleParam.DrawingStyle.Solid StyleParam.MarkerSymbol.TriangleDown "\\"
+        |]
+
+    /// <summary>The order in which policies are listed: bounds first, then the method, then its rivals.</summary>
+    /// <param name="policies">Names in any order, with repetitions.</param>
+    let order (policies: string seq) =
+        let rank name =
+            known |> List.tryFindIndex (fst >> (=) name) |> Option.defaultValue known.Length
+
+        policies |> Seq.distinct |> Seq.sortBy (fun name -> rank name, name) |> Seq.toList
+
+    /// <summary>Gives every policy its style; those without one of their own share the spare ones, in order.</summary>
+    /// <param name="policies">Names in any order, with repetitions.</param>
+    let styles (policies: string seq) =
+        let own, others =
+            order policies |> List.partition (fun name -> known |> List.exists (fst >> (=) name))
+
+        Map
+            [
+                for name in own -> name, known |> List.find (fst >> (=) name) |> snd
+                for i, name in List.indexed others -> name, spare[i % spare.Length]
+            ]
+
+    /// <summary>The colour of a policy at an opacity, as CSS.</summary>
+    let faded (hex: string) (opacity: float) =
+        let part i =
+            System.Convert.ToInt32(hex.Substring(i, 2), 16)
+
+        $"rgba({part 1},{part 3},{part 5},{opacity})"
+
+    /// <summary>Anchors of cividis, dark to light: even in brightness, alike for every kind of colour vision.</summary>
+    let cividis =
+        [
+            "#00224e"
+            "#123570"
+            "#3b496c"
+            "#575d6d"
+            "#707173"
+            "#8a8678"
+            "#a59c74"
+            "#c3b369"
+            "#e1cc55"
+            "#fee838"
+        ]
