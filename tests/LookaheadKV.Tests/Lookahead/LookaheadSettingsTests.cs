@@ -1,0 +1,70 @@
+using LookaheadKV.Lookahead;
+using LookaheadKV.Models;
+using LookaheadKV.Tests.Models;
+using Xunit;
+
+namespace LookaheadKV.Tests.Lookahead;
+
+public sealed class LookaheadSettingsTests
+{
+    /// <summary>The trainable parameters that the paper reports, in thousands, for n = 32 and r = 8.</summary>
+    [Theory]
+    [InlineData("Llama-3.2-1B", 16, 2048, 32, 8, 64, 8192, 5_403)]
+    [InlineData("Llama-3.1-8B", 32, 4096, 32, 8, 128, 14336, 20_554)]
+    [InlineData("Qwen3-8B", 36, 4096, 32, 8, 128, 12288, 21_455)]
+    public void Trainable_parameters_are_those_of_the_paper(string model, int l, int e, int h, int g, int d, int f, int thousands)
+    {
+        var count = new LookaheadSettings().ParameterCount(Shape(l, e, h, g, d, f));
+        Assert.True(Math.Round(count / 1000.0) == thousands, $"{model}: {count}");
+    }
+
+    [Fact]
+    public void The_last_layer_has_query_and_key_only()
+    {
+        var settings = new LookaheadSettings();
+        Assert.Equal(LinearNames.All, settings.TargetsOf(0, TinyDecoder.Config));
+        Assert.Equal([LinearName.Query, LinearName.Key], settings.TargetsOf(1, TinyDecoder.Config));
+    }
+
+    [Fact]
+    public void Rank_zero_trains_the_tokens_alone() =>
+        Assert.Equal(5 * 8, new LookaheadSettings { Tokens = 5, Rank = 0 }.ParameterCount(TinyDecoder.Config));
+
+    [Theory]
+    [InlineData(0, 8, "0 lookahead tokens is outside 1..512")]
+    [InlineData(513, 8, "513 lookahead tokens is outside 1..512")]
+    [InlineData(32, -1, "LoRA rank -1 is outside 0..1024")]
+    [InlineData(32, 1025, "LoRA rank 1025 is outside 0..1024")]
+    public void Shapes_out_of_range_are_refused(int tokens, int rank, string named) =>
+        Assert.Contains(
+            named,
+            Assert
+                .Throws<InputException>(() =>
+                    LookaheadModule.Create(TinyDecoder.Config, new LookaheadSettings { Tokens = tokens, Rank = rank })
+                )
+                .Message
+        );
+
+    [Fact]
+    public void The_same_seed_gives_the_same_module()
+    {
+        using var a = LookaheadModule.Create(TinyDecoder.Config, seed: 3);
+        using var b = LookaheadModule.Create(TinyDecoder.Config, seed: 3);
+        using var c = LookaheadModule.Create(TinyDecoder.Config, seed: 4);
+        Assert.All(a.Parameters.Zip(b.Parameters), pair => Assert.True(pair.First.equal(pair.Second)));
+        Assert.False(a.Embeddings.equal(c.Embeddings));
+    }
+
+    private static DecoderConfig Shape(int l, int e, int h, int g, int d, int f) =>
+        new()
+        {
+            VocabularySize = 1000,
+            Width = e,
+            Layers = l,
+            QueryHeads = h,
+            KeyValueHeads = g,
+            HeadSize = d,
+            IntermediateSize = f,
+            MaxPositions = 8192,
+        };
+}
