@@ -51,8 +51,8 @@ public sealed class LookaheadSettingsTests
         using var a = LookaheadModule.Create(TinyDecoder.Config, seed: 3);
         using var b = LookaheadModule.Create(TinyDecoder.Config, seed: 3);
         using var c = LookaheadModule.Create(TinyDecoder.Config, seed: 4);
-        Assert.All(a.Parameters.Zip(b.Parameters), pair => Assert.True(pair.First.equal(pair.Second)));
-        Assert.False(a.Embeddings.equal(c.Embeddings));
+        Assert.All(a.Parameters.Zip(b.Parameters), pair => Assert.True(pair.First.eq(pair.Second).all().item<bool>()));
+        Assert.False(a.Embeddings.eq(c.Embeddings).all().item<bool>());
     }
 
     private static DecoderConfig Shape(int l, int e, int h, int g, int d, int f) =>
