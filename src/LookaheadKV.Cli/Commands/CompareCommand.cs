@@ -1,16 +1,22 @@
+using System.CommandLine;
 using LookaheadKV.Budgeting;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Eviction;
+using LookaheadKV.FSharp;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Text;
 
 namespace LookaheadKV.Cli.Commands;
 
 /// <summary><c>lookahead compare</c>: tasks under every policy and budget, with intervals, and an HTML report.</summary>
 internal sealed class CompareCommand : Verb
 {
+    // One fact, facts asked for before the text, and the long answer.
+    private static readonly string[] Telling = [TaskNames.MultiKey, TaskNames.QuestionFirst, TaskNames.ListAll];
     private readonly ModelOptions _model = new();
     private readonly Setting<IReadOnlyList<PolicyText>> _policies = new(
         "--policies",
@@ -28,14 +34,22 @@ internal sealed class CompareCommand : Verb
     private readonly Setting<int> _length = Parsed.Count("--length", "Upper bound of a prompt's tokens.", 2048);
     private readonly Setting<int> _samples = Parsed.Count("--samples", "Prompts a task.", 12);
 
+    private readonly Option<string?> _report = new("--report")
+    {
+        Description = "Folder for an HTML report, index.html, that works offline.",
+    };
+
     public CompareCommand()
         : base("compare", "Compare policies at several budgets on long-context tasks.")
     {
-        AddAll([_model.Model, _policies, _budgets, _tasks, _length, _samples, .. _model.WithModules.Skip(1)]);
+        AddAll([_model.Model, _policies, _budgets, _tasks, _length, _samples, _report, .. _model.WithModules.Skip(1)]);
     }
 
     protected override Outcome Run(Call call)
     {
+        var report = call.Value(_report);
+        if (report is not null)
+            ProbeFolder(report);
         var (texts, budgets, tasks) = (call.Value(_policies), call.Value(_budgets), call.Value(_tasks));
         call.Screen.Line(
             $"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}"
@@ -59,10 +73,10 @@ internal sealed class CompareCommand : Verb
         var encoder = new PieceEncoder(tokenizer.Encode);
         var results = call.Screen.Progress(
             "prompt",
-            report =>
+            tell =>
             {
                 var sofar = new SoFar(budgets[0]);
-                var progress = new Inline<CompareProgress>(p => report(new Tick(p.Done, p.Total, $"{p.Task}; {sofar.Add(p.Latest)}")));
+                var progress = new Inline<CompareProgress>(p => tell(new Tick(p.Done, p.Total, $"{p.Task}; {sofar.Add(p.Latest)}")));
                 return Comparison.Run(decoder, encoder, options, progress, call.Cancellation);
             }
         );
@@ -72,6 +86,11 @@ internal sealed class CompareCommand : Verb
         CompareTables.Show(call.Screen, rows, tasks, leftOut);
         foreach (var refusal in refusals)
             call.Arguments.InvocationConfiguration.Error.WriteLine($"refused: {refusal}");
+        if (report is not null)
+        {
+            Report.Write(report, run, rows, [.. Anatomies(call, decoder, tokenizer, encoder, options)]);
+            call.Screen.Line($"report → {Path.Combine(report, "index.html")}");
+        }
         var numbers = new
         {
             results = rows,
@@ -79,6 +98,35 @@ internal sealed class CompareCommand : Verb
             refusals,
         };
         return new Outcome(run, numbers, refusals.Count == 0 ? ExitCode.Done : ExitCode.Refused);
+    }
+
+    /// <summary>A prompt of each of a few tasks, looked into at a small budget, the oracle's choice among the others.</summary>
+    private static IEnumerable<Anatomy> Anatomies(
+        Call call,
+        Decoder decoder,
+        Tokenizer tokenizer,
+        PieceEncoder encoder,
+        CompareOptions options
+    )
+    {
+        var policies = options.Policies.Append(Policies.Oracle).DistinctBy(policy => policy.Name).ToList();
+        var budget = options.Budgets[(options.Budgets.Count - 1) / 2];
+        foreach (var task in Telling.Intersect(options.Tasks).DefaultIfEmpty(options.Tasks[0]))
+        {
+            call.Cancellation.ThrowIfCancellationRequested();
+            var sample = TaskGenerators.Generate(task, options.Length, options.Seed, 0, encoder);
+            yield return Inspection.Inspect(decoder, tokenizer, sample, policies, budget);
+        }
+    }
+
+    private static void ProbeFolder(string folder)
+    {
+        var existing = Path.GetFullPath(folder);
+        while (!Path.Exists(existing))
+            existing = Path.GetDirectoryName(existing)!;
+        if (File.Exists(existing))
+            throw new InputException($"--report {folder}: {existing} is a file; name a folder.");
+        AtomicFile.Probe(Path.Combine(existing, "index.html"));
     }
 
     /// <summary>Whether every budget can hold what every policy protects: better known before the first prompt than after.</summary>

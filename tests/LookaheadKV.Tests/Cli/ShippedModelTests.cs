@@ -72,7 +72,7 @@ public sealed class ShippedModelTests : IDisposable
     {
         var ran = await _bench.Run([
             .. new[] { "compare", "--policies", "full,random,streaming[sinks=2]", "--budgets", "16,32", "--tasks", "single,multikey" },
-            .. new[] { "--length", "160", "--samples", "2", "--device", "cpu", "--json", "{compare.json}" },
+            .. new[] { "--length", "160", "--samples", "2", "--device", "cpu", "--json", "{compare.json}", "--report", "{report}" },
         ]);
         Assert.Equal((0, ""), (ran.ExitCode, ran.Error));
         var rows = _bench.Json("compare.json").GetProperty("results").EnumerateArray().ToList();
@@ -106,6 +106,9 @@ public sealed class ShippedModelTests : IDisposable
         Assert.All(sixteen, row => Assert.Equal(bytes, row.GetProperty("cacheBytes").GetInt64()));
         Assert.Contains("streaming[sinks=2]", ran.Output);
         Assert.Contains("prompt 4/4", ran.Output);
+        var page = File.ReadAllText(Path.Combine(_bench["report"], "index.html"));
+        Assert.Contains("streaming[sinks=2]", page);
+        Assert.Equal(["index.html"], Directory.EnumerateFiles(_bench["report"]).Select(Path.GetFileName));
     }
 
     [Fact]
