@@ -43,6 +43,10 @@ module Figures =
                 AutoSize = true
             )
         )
+        // As wide as the page, not 600 pixels.
+        |> GenericChart.mapLayout (fun layout ->
+            layout.RemoveProperty "width" |> ignore
+            layout)
 
     let private curve (style: PolicyStyle) name (xs: float seq) (ys: float seq) =
         Chart.Scatter(
@@ -182,7 +186,7 @@ module Figures =
     let private headRow (importance: float32[,,]) layer head =
         Array.init (importance.GetLength 2) (fun position -> importance[layer, head, position])
 
-    let private least = 1e-4
+    let private least = 1e-3
 
     // Attention is spread over orders of magnitude; below the least nothing is told apart.
     let private logarithm (value: float32) =
@@ -211,8 +215,8 @@ module Figures =
         let xAxis = axis "position in the prompt"
         xAxis.SetProperty("showgrid", false)
         let bar = DynamicObj()
-        bar.SetProperty("tickvals", [ -4; -3; -2; -1; 0 ])
-        bar.SetProperty("ticktext", [ "≤ 0.0001"; "0.001"; "0.01"; "0.1"; "1" ])
+        bar.SetProperty("tickvals", [ -3; -2; -1; 0 ])
+        bar.SetProperty("ticktext", [ "≤ 0.001"; "0.01"; "0.1"; "1" ])
         bar.SetProperty("title", dict [ "text", "attention" ])
 
         Chart.Heatmap(zData = (rows |> List.map snd), X = Binning.starts columns length, Y = (rows |> List.map fst))
@@ -229,6 +233,9 @@ module Figures =
     let importances (anatomy: Anatomy) =
         let truth = importance "" anatomy.TrueImportance
 
+        let unlabelled = axis ""
+        unlabelled.SetProperty("showticklabels", false)
+
         match anatomy.Predicted with
         | null ->
             truth
@@ -236,7 +243,7 @@ module Figures =
         | predicted ->
             [
                 truth |> set "showscale" false
-                importance "" predicted |> Chart.withYAxisStyle (TitleText = "")
+                importance "" predicted |> Chart.withYAxis unlabelled
             ]
             |> Chart.Grid(nRows = 1, nCols = 2, SubPlotTitles = [ "true importance"; "predicted by the lookahead tokens" ], XGap = 0.08)
             |> dressed "" (float (150 + 13 * predicted.GetLength 0 * predicted.GetLength 1))
@@ -280,8 +287,8 @@ module Figures =
         let yAxis = axis "attention"
         yAxis.SetProperty("type", "log")
         yAxis.SetProperty("range", [ log10 least; 0.0 ])
-        yAxis.SetProperty("tickvals", [ 0.0001; 0.001; 0.01; 0.1; 1.0 ])
-        yAxis.SetProperty("ticktext", [ "0.0001"; "0.001"; "0.01"; "0.1"; "1" ])
+        yAxis.SetProperty("tickvals", [ 0.001; 0.01; 0.1; 1.0 ])
+        yAxis.SetProperty("ticktext", [ "0.001"; "0.01"; "0.1"; "1" ])
 
         [
             line "true" "#000000" StyleParam.DrawingStyle.Solid 2. anatomy.TrueImportance

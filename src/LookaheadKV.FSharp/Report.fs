@@ -13,7 +13,7 @@ type Report private () =
 
     static let style =
         "body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1240px;margin:0 auto;padding:16px 24px}h1{margin-bottom:0}nav a{margin-right:14px}\n"
-        + "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px}th,td{padding:3px 8px;text-align:right;border-bottom:1px solid #e5e5e5}\n"
+        + "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px}th,td{padding:3px 8px;text-align:right;white-space:nowrap;border-bottom:1px solid #e5e5e5}\n"
         + "th{position:sticky;top:0;background:#fff}td:first-child,td:nth-child(2),th:first-child,th:nth-child(2){text-align:left}tr.first td{border-top:2px solid #999}\n"
         + "td small{color:#666}.scroll{overflow-x:auto}.figure{width:100%}.warn{border:2px solid #D55E00;padding:8px 14px}dt{font-weight:600}dd{margin:0 0 6px 0}dd code{overflow-wrap:anywhere}\n"
         + "section{margin-top:28px}"
