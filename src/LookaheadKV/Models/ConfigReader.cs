@@ -9,7 +9,7 @@ internal sealed class ConfigReader(string path, JsonElement root)
 
     public int Int(string key, int? fallback = null) =>
         Find(key) is not { } value ? fallback ?? throw Missing(key)
-        : value.TryGetInt32(out var number) && number > 0 ? number
+        : WholeNumber(value) is { } number && number > 0 ? number
         : throw Wrong(key, value, "a positive whole number");
 
     public double? Double(string key, double? fallback) =>
@@ -37,9 +37,10 @@ internal sealed class ConfigReader(string path, JsonElement root)
     /// <summary>One number or a list of numbers.</summary>
     public IReadOnlyList<int> Ints(string key) =>
         Find(key) is not { } value ? []
-        : value.ValueKind == JsonValueKind.Number ? [value.GetInt32()]
-        : value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(e => e.GetInt32())]
-        : throw Wrong(key, value, "a number or a list of numbers");
+        : WholeNumber(value) is { } number ? [number]
+        : value.ValueKind == JsonValueKind.Array
+            ? [.. value.EnumerateArray().Select(e => WholeNumber(e) ?? throw Wrong(key, value, "a whole number or a list of them"))]
+        : throw Wrong(key, value, "a whole number or a list of them");
 
     public ConfigReader? Object(string key) =>
         Find(key) is not { } value ? null
@@ -52,6 +53,9 @@ internal sealed class ConfigReader(string path, JsonElement root)
         if (!implemented.Contains(value))
             throw new InputException($"{path}: {key} \"{value}\" is not implemented; allowed: {string.Join(", ", implemented)}.");
     }
+
+    private static int? WholeNumber(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number : null;
 
     private JsonElement? Find(string key) =>
         root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null
