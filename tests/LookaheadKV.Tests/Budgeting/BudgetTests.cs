@@ -22,7 +22,8 @@ public sealed class BudgetTests
         Assert.Equal(tokens, Budget.Parse(text).TokensFor(prompt, TinyDecoder.Config, sizeof(float)));
 
     [Fact]
-    public void Half_the_bytes_a_token_is_twice_the_tokens() => Assert.Equal(32, Budget.Parse("2KiB").TokensFor(1000, TinyDecoder.Config, 2));
+    public void Half_the_bytes_a_token_is_twice_the_tokens() =>
+        Assert.Equal(32, Budget.Parse("2KiB").TokensFor(1000, TinyDecoder.Config, 2));
 
     [Theory]
     [InlineData("64")]

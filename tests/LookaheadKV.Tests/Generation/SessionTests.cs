@@ -1,6 +1,7 @@
 using LookaheadKV.Budgeting;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
+using LookaheadKV.Models;
 using LookaheadKV.Scoring;
 using LookaheadKV.Tests.Models;
 using Xunit;
@@ -17,7 +18,7 @@ public sealed class SessionTests
     {
         using var decoder = TinyDecoder.Create();
         var policy = Policies.SnapKV(window: 6).With(Budget.Tokens(5));
-        var message = Assert.Throws<InputException>(() => Session.Start(decoder, Prompt, policy)).Message;
+        var message = Assert.Throws<InputException>(() => Start(decoder, Prompt, policy)).Message;
         Assert.Contains("budget 5 cannot hold the 6 protected tokens", message);
     }
 
@@ -25,7 +26,7 @@ public sealed class SessionTests
     public void Tokens_beyond_the_context_are_refused_and_the_cache_stays_as_it_was()
     {
         using var decoder = TinyDecoder.Create();
-        using var session = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+        using var session = Start(decoder, Prompt, Policies.Full, reserve: 30);
         var message = Assert.Throws<InputException>(() => session.Append([.. Enumerable.Repeat(1, 15)])).Message;
         Assert.Contains("25 tokens do not fit the model's context of 24", message);
         Assert.Equal(10, session.Cache.LogicalLength);
@@ -37,7 +38,7 @@ public sealed class SessionTests
     public void Tokens_beyond_the_reserve_are_refused()
     {
         using var decoder = TinyDecoder.Create();
-        using var session = Session.Start(decoder, Prompt, Policies.Streaming().With(Budget.Tokens(5)), reserve: 2);
+        using var session = Start(decoder, Prompt, Policies.Streaming().With(Budget.Tokens(5)), reserve: 2);
         var message = Assert.Throws<InvalidOperationException>(() => session.Append([1, 2, 3])).Message;
         Assert.Contains("larger reserve", message);
         Assert.All(session.Cache.Layers, layer => Assert.Equal(5, layer.StoredLength));
@@ -49,8 +50,8 @@ public sealed class SessionTests
         using var decoder = TinyDecoder.Create();
         // The last token needs no place in the cache.
         int[] nearlyFull = [.. Enumerable.Repeat(1, 23)];
-        Assert.Single(Session.GreedyResponse(decoder, nearlyFull));
-        var message = Assert.Throws<InputException>(() => Session.GreedyResponse(decoder, [.. nearlyFull, 1])).Message;
+        Assert.Single(Answer(decoder, nearlyFull));
+        var message = Assert.Throws<InputException>(() => Answer(decoder, [.. nearlyFull, 1])).Message;
         Assert.Contains("no room for an answer", message);
     }
 
@@ -59,7 +60,7 @@ public sealed class SessionTests
     {
         using var decoder = TinyDecoder.Create();
         var policy = Policies.Oracle.With(Budget.Tokens(4));
-        var message = Assert.Throws<InputException>(() => Session.Start(decoder, [.. Enumerable.Repeat(1, 24)], policy)).Message;
+        var message = Assert.Throws<InputException>(() => Start(decoder, [.. Enumerable.Repeat(1, 24)], policy)).Message;
         Assert.Contains("no room for an answer", message);
     }
 
@@ -78,4 +79,10 @@ public sealed class SessionTests
         Assert.Contains("pooling width 4", Assert.Throws<InputException>(() => Pooling.Max(4)).Message);
         Assert.Contains("pooling width -1", Assert.Throws<InputException>(() => Pooling.Mean(-1)).Message);
     }
+
+    private static Session Start(Decoder decoder, IReadOnlyList<int> prompt, EvictionPolicy policy, int reserve = 4) =>
+        Session.Start(decoder, prompt, policy, reserve, TestContext.Current.CancellationToken);
+
+    private static int[] Answer(Decoder decoder, IReadOnlyList<int> prompt) =>
+        Session.GreedyResponse(decoder, prompt, cancellation: TestContext.Current.CancellationToken);
 }

@@ -2,6 +2,7 @@ using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Tests.Models;
 using Xunit;
+using static TorchSharp.torch;
 
 namespace LookaheadKV.Tests.Lookahead;
 
@@ -51,8 +52,14 @@ public sealed class LookaheadSettingsTests
         using var a = LookaheadModule.Create(TinyDecoder.Config, seed: 3);
         using var b = LookaheadModule.Create(TinyDecoder.Config, seed: 3);
         using var c = LookaheadModule.Create(TinyDecoder.Config, seed: 4);
-        Assert.All(a.Parameters.Zip(b.Parameters), pair => Assert.True(pair.First.eq(pair.Second).all().item<bool>()));
-        Assert.False(a.Embeddings.eq(c.Embeddings).all().item<bool>());
+        Assert.All(a.Parameters.Zip(b.Parameters), pair => Assert.True(Same(pair.First, pair.Second)));
+        Assert.False(Same(a.Embeddings, c.Embeddings));
+    }
+
+    private static bool Same(Tensor a, Tensor b)
+    {
+        using var scope = NewDisposeScope();
+        return a.eq(b).all().item<bool>();
     }
 
     private static DecoderConfig Shape(int l, int e, int h, int g, int d, int f) =>

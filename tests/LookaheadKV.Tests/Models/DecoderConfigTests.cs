@@ -58,6 +58,8 @@ public sealed class DecoderConfigTests
     [InlineData("\"silu\"", "\"gelu\"", "gelu")]
     [InlineData("\"vocab_size\": 128256", "\"vocab_size\": -1", "\"vocab_size\" is -1")]
     [InlineData("\"vocab_size\": 128256", "\"vocab_size\": \"many\"", "vocab_size")]
+    [InlineData("\"vocab_size\": 128256", "\"vocab_size\": 1.5", "\"vocab_size\" is 1.5")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"eos_token_id\": [1, \"two\"]", "eos_token_id")]
     [InlineData("\"num_key_value_heads\": 8", "\"num_key_value_heads\": 5", "num_attention_heads 32 is not a multiple")]
     [InlineData("\"rms_norm_eps\": 1e-05", "\"attention_bias\": true", "attention_bias")]
     [InlineData("\"rms_norm_eps\": 1e-05", "\"mlp_bias\": true", "mlp_bias")]

@@ -34,7 +34,14 @@ public sealed class DecoderTests
         foreach (var dtype in new[] { ScalarType.Float32, ScalarType.BFloat16, ScalarType.Float64 })
         {
             using var decoder = TinyDecoder.Create(dtype);
-            var logits = decoder.Logits(PromptPass.Run(decoder, decoder.Ids([3, 1, 4]), (_, rows) => Assert.Equal(dtype, rows.Keys.dtype)));
+            var logits = decoder.Logits(
+                PromptPass.Run(
+                    decoder,
+                    decoder.Ids([3, 1, 4]),
+                    (_, rows) => Assert.Equal(dtype, rows.Keys.dtype),
+                    TestContext.Current.CancellationToken
+                )
+            );
             Assert.Equal(ScalarType.Float32, logits.dtype);
             Assert.Equal([1, 3, 13], logits.shape);
         }
