@@ -13,9 +13,11 @@ open LookaheadKV.Budgeting
 open LookaheadKV.Cache
 open LookaheadKV.Eviction
 open LookaheadKV.Generation
+open LookaheadKV.Lookahead
 open LookaheadKV.Models
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.Tensors
 
 let private live () =
     DisposeScopeManager.Statistics.ThreadTotalLiveCount
@@ -109,3 +111,18 @@ let ``lookahead and oracle runs cancelled before the first layer leave no tensor
             use source = new CancellationTokenSource()
             source.Cancel()
             throws<OperationCanceledException>(fun () -> Session.Start(decoder, fst (tokens case), policy, 1, source.Token) |> ignore)))
+
+[<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 30)>]
+let ``training targets and losses leave no tensor behind`` (case: Case) =
+    flat (fun () ->
+        let prompt, response = tokens case
+        use decoder = decoder case.Shape
+        use lookahead = lookaheadModule case.Shape 3 2 case.Shape.Seed
+
+        use target =
+            LookaheadTarget.Compute(decoder, [| prompt; prompt |], [| response; response[..0] |])
+
+        use some = target.Select [| 1 |]
+        use all = LookaheadTrainer.Loss(decoder, lookahead, target)
+        use one = LookaheadTrainer.Loss(decoder, lookahead, some)
+        check "finite" (values all |> Array.forall Double.IsFinite && values one |> Array.forall Double.IsFinite))
