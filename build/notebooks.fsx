@@ -20,7 +20,8 @@ open System.Text.Json
 open System.Text.Json.Nodes
 open LookaheadKV.FSharp
 
-let folder = Path.Combine(__SOURCE_DIRECTORY__, "..", "notebooks") |> Path.GetFullPath
+let folder =
+    Path.Combine(__SOURCE_DIRECTORY__, "..", "notebooks") |> Path.GetFullPath
 
 let scripts =
     Directory.GetFiles(folder, "*.fsx")
@@ -35,12 +36,13 @@ let cellEnd = "\u0001cell"
 /// What each code cell of a script prints and shows: lines of standard output, from one run of the whole script.
 let run (script: string) (cells: Cell list) (shown: string) =
     // Beside the script, so that its relative paths hold.
-    let marked = Path.Combine(folder, $".{Path.GetFileNameWithoutExtension script}.marked.fsx")
+    let marked =
+        Path.Combine(folder, $".{Path.GetFileNameWithoutExtension script}.marked.fsx")
 
     let source =
         cells
         |> List.choose (function
-            | Code code -> Some $"{code}\nprintfn \"{cellEnd.Replace(string cellEnd[0], @"\u0001")}\"\n"
+            | Code code -> Some(code + "\nprintfn \"\\u0001cell\"\n")
             | Markdown _ -> None)
 
     File.WriteAllText(marked, String.concat "\n" source)
@@ -68,9 +70,13 @@ let lines (text: string) =
     let all = text.Split '\n'
 
     JsonArray(
-        [| for i, line in Array.indexed all do
-               let line = if i < all.Length - 1 then line + "\n" else line
-               if line <> "" then JsonValue.Create line :> JsonNode |]
+        [|
+            for i, line in Array.indexed all do
+                let line = if i < all.Length - 1 then line + "\n" else line
+
+                if line <> "" then
+                    JsonValue.Create line :> JsonNode
+        |]
     )
 
 let object (members: (string * JsonNode) list) =
@@ -84,12 +90,21 @@ let outputs (shown: string) (output: string) =
         if printed.Trim() = "" then
             []
         else
-            [ object [ "name", text "stdout"; "output_type", text "stream"; "text", lines printed ] ]
+            [
+                object [ "name", text "stdout"; "output_type", text "stream"; "text", lines printed ]
+            ]
 
     let picture (announcement: string) =
         let mime, file = announcement.Split ' ' |> fun parts -> parts[0], parts[1]
         let content = File.ReadAllText(Path.Combine(shown, file))
-        let data = object [ mime, lines content; "text/plain", lines $"({Path.GetFileNameWithoutExtension file})" ]
+
+        let data =
+            object
+                [
+                    mime, lines content
+                    "text/plain", lines $"({Path.GetFileNameWithoutExtension file})"
+                ]
+
         object [ "data", data; "metadata", object []; "output_type", text "display_data" ]
 
     let (printed: string), found =
@@ -106,8 +121,10 @@ let outputs (shown: string) (output: string) =
 
 let language (kind: string) =
     object
-        [ "dotnet_interactive", object [ "language", text kind ]
-          "polyglot_notebook", object [ "kernelName", text kind ] ]
+        [
+            "dotnet_interactive", object [ "language", text kind ]
+            "polyglot_notebook", object [ "kernelName", text kind ]
+        ]
 
 let notebook (cells: Cell list) (results: JsonObject list list) =
     let id i = "id", text $"cell-%02d{i + 1}"
@@ -117,37 +134,69 @@ let notebook (cells: Cell list) (results: JsonObject list list) =
     let cell i cell =
         match cell with
         | Markdown source ->
-            object [ "cell_type", text "markdown"; id i; "metadata", object []; "source", lines source ] :> JsonNode
+            object
+                [
+                    "cell_type", text "markdown"
+                    id i
+                    "metadata", object []
+                    "source", lines source
+                ]
+            :> JsonNode
         | Code source ->
             let own = List.head remaining
             remaining <- List.tail remaining
             count <- count + 1
 
             object
-                [ "cell_type", text "code"
-                  "execution_count", JsonValue.Create count
-                  id i
-                  "metadata", language "fsharp"
-                  "outputs", JsonArray [| for output in own -> output :> JsonNode |]
-                  "source", lines source ]
+                [
+                    "cell_type", text "code"
+                    "execution_count", JsonValue.Create count
+                    id i
+                    "metadata", language "fsharp"
+                    "outputs", JsonArray [| for output in own -> output :> JsonNode |]
+                    "source", lines source
+                ]
 
     let kernel =
-        object [ "display_name", text ".NET (F#)"; "language", text "F#"; "name", text ".net-fsharp" ]
+        object
+            [
+                "display_name", text ".NET (F#)"
+                "language", text "F#"
+                "name", text ".net-fsharp"
+            ]
 
     object
-        [ "cells", JsonArray [| for i, c in List.indexed cells -> cell i c |]
-          "metadata",
-          object
-              [ "kernelspec", kernel
-                "language_info", object [ "name", text "F#"; "file_extension", text ".fs"; "mimetype", text "text/x-fsharp" ]
-                "polyglot_notebook",
-                object
-                    [ "kernelInfo",
-                      object
-                          [ "defaultKernelName", text "fsharp"
-                            "items", JsonArray [| object [ "aliases", JsonArray(); "name", text "fsharp" ] |] ] ] ]
-          "nbformat", JsonValue.Create 4
-          "nbformat_minor", JsonValue.Create 5 ]
+        [
+            "cells", JsonArray [| for i, c in List.indexed cells -> cell i c |]
+            "metadata",
+            object
+                [
+                    "kernelspec", kernel
+                    "language_info",
+                    object
+                        [
+                            "name", text "F#"
+                            "file_extension", text ".fs"
+                            "mimetype", text "text/x-fsharp"
+                        ]
+                    "polyglot_notebook",
+                    object
+                        [
+                            "kernelInfo",
+                            object
+                                [
+                                    "defaultKernelName", text "fsharp"
+                                    "items",
+                                    JsonArray
+                                        [|
+                                            object [ "aliases", JsonArray() :> JsonNode; "name", text "fsharp" ] :> JsonNode
+                                        |]
+                                ]
+                        ]
+                ]
+            "nbformat", JsonValue.Create 4
+            "nbformat_minor", JsonValue.Create 5
+        ]
 
 let json =
     JsonSerializerOptions(WriteIndented = true, IndentSize = 1, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
@@ -160,7 +209,14 @@ let write script =
     try
         let results = run script cells shown |> List.map (outputs shown)
         let content = (notebook cells results).ToJsonString json + "\n"
-        let places = [ folder; Path.GetDirectoryName folder |> nonNull; Path.GetTempPath(); Environment.GetFolderPath Environment.SpecialFolder.UserProfile ]
+
+        let places =
+            [
+                folder
+                Path.GetDirectoryName folder |> nonNull
+                Path.GetTempPath()
+                Environment.GetFolderPath Environment.SpecialFolder.UserProfile
+            ]
 
         match places |> List.tryFind (fun place -> place.Length > 1 && content.Contains place) with
         | Some place -> failwith $"the outputs of {Path.GetFileName script} name the folder {place}; print something else."
@@ -168,7 +224,9 @@ let write script =
 
         File.WriteAllText(notebookOf script + ".tmp", content)
         File.Move(notebookOf script + ".tmp", notebookOf script, true)
-        printfn $"{Path.GetFileName(notebookOf script)}: {cells.Length} cells, {content.Length / 1024} KiB, {clock.Elapsed.TotalSeconds:F0} s"
+
+        printfn
+            $"{Path.GetFileName(notebookOf script)}: {cells.Length} cells, {content.Length / 1024} KiB, {clock.Elapsed.TotalSeconds:F0} s"
     finally
         Directory.Delete(shown, true)
 
@@ -176,10 +234,16 @@ let write script =
 let cellsOf (path: string) =
     let root = JsonNode.Parse(File.ReadAllText path) |> nonNull
 
-    [ for cell in (root["cells"] |> nonNull).AsArray() do
-          let cell = nonNull cell
-          let source = String.Concat((cell["source"] |> nonNull).AsArray() |> Seq.map string)
-          if string cell["cell_type"] = "code" then Code source else Markdown source ]
+    [
+        for cell in (root["cells"] |> nonNull).AsArray() do
+            let cell = nonNull cell
+            let source = String.Concat((cell["source"] |> nonNull).AsArray() |> Seq.map string)
+
+            if string cell["cell_type"] = "code" then
+                Code source
+            else
+                Markdown source
+    ]
 
 let check script =
     let name = Path.GetFileName(notebookOf script)

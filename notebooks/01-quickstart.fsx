@@ -6,7 +6,7 @@ very few of them. *Eviction* throws the rest away right after the prompt is read
 
 You will
 
-* see where a model's answer really looks (its *true importance*),
+* see where a model's answer really looks, its *true importance*,
 * throw away 97 % of the cache with two methods, SnapKV and LookaheadKV, and ask again,
 * measure both on some more prompts and draw accuracy against budget.
 
@@ -88,8 +88,10 @@ Both methods score every prompt token and keep the 64 best in every layer and ke
   tokens only, were trained to attend where the answer will. After scoring they are gone, and decoding costs nothing extra.
 *)
 let evicted =
-    [ Policy.snapkv |> Policy.budget (Tokens 64)
-      lookahead |> Policy.budget (Tokens 64) |> Policy.pooling NoPooling ]
+    [
+        Policy.snapkv |> Policy.budget (Tokens 64)
+        lookahead |> Policy.budget (Tokens 64) |> Policy.pooling NoPooling
+    ]
 
 for policy in evicted do
     let answer = model |> Model.ask policy sample.Prompt
@@ -111,7 +113,8 @@ let chosen =
         anatomy.Tokens,
         anatomy.TrueImportance,
         anatomy.Predicted,
-        dict [ for name in [ "snapkv"; "lookahead" ] -> name, anatomy.Kept[name] ] |> System.Collections.Generic.Dictionary,
+        dict [ for name in [ "snapkv"; "lookahead" ] -> name, anatomy.Kept[name] ]
+        |> System.Collections.Generic.Dictionary,
         anatomy.Budget
     )
 
@@ -123,15 +126,14 @@ Notebook.html "text" (TokenText.sideBySide chosen)
 So ask more, on three tasks: many codes, several codes at once, and a fact that leads to a second fact. Brackets are 95 % bootstrap intervals.
 *)
 let rows =
-    model
-    |> Model.compare policies [ 32; 64; 128 ] [ "multikey"; "multiquery"; "twohop" ] 6
+    model |> Model.compare policies [ 32; 64; 128 ] [ "multikey"; "multiquery"; "twohop" ] 4
 
 printfn $"{Show.results ResultTable.Mean rows}"
 
 Notebook.figure "accuracy" (Figures.accuracy ResultTable.Mean rows)
 
 (**
-Six prompts a task are few: look at the intervals before you believe an order. The command does the same at any size and writes a report:
+Four prompts a task are few: look at the intervals before you believe an order. The command does the same at any size and writes a report:
 
     dotnet run --project src/LookaheadKV.Cli -c Release -- compare --model nano --report report
 

@@ -248,14 +248,17 @@ module Figures =
             |> Chart.Grid(nRows = 1, nCols = 2, SubPlotTitles = [ "true importance"; "predicted by the lookahead tokens" ], XGap = 0.08)
             |> dressed "" (float (150 + 13 * predicted.GetLength 0 * predicted.GetLength 1))
 
-    /// <summary>The head whose answer looks hardest at one place: the largest true importance behind the first four tokens.</summary>
+    /// <summary>The head whose answer looks hardest at one place of the text: the largest true importance but for the first and last tokens,
+    /// which draw attention whatever they say.</summary>
     /// <param name="anatomy">One prompt, looked into.</param>
     /// <returns>Layer and head.</returns>
     let sharpest (anatomy: Anatomy) =
+        let length = anatomy.TrueImportance.GetLength 2
+        let edge = min 32 ((length - 1) / 2)
+
         let peak (layer, head) =
-            headRow anatomy.TrueImportance layer head
-            |> Seq.skip (min 4 (anatomy.TrueImportance.GetLength 2 - 1))
-            |> Seq.max
+            let row = headRow anatomy.TrueImportance layer head
+            Array.max row[edge .. length - 1 - edge]
 
         Seq.allPairs [ 0 .. anatomy.TrueImportance.GetLength 0 - 1 ] [ 0 .. anatomy.TrueImportance.GetLength 1 - 1 ]
         |> Seq.maxBy peak

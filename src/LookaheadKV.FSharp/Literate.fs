@@ -18,10 +18,18 @@ module Literate =
     /// <param name="script">The script.</param>
     /// <exception cref="T:LookaheadKV.InputException">A text is not ended.</exception>
     let split (script: string) =
-        let code (text: string) = [ if trim text <> "" then Code(text.Trim('\n', '\r')) ]
+        let code (text: string) =
+            [
+                if trim text <> "" then
+                    Code(text.Trim('\n', '\r'))
+            ]
 
         let rec cells (rest: string) =
-            let start = if rest.StartsWith "(**" then 0 else rest.IndexOf("\n(**", StringComparison.Ordinal)
+            let start =
+                if rest.StartsWith "(**" then
+                    0
+                else
+                    rest.IndexOf("\n(**", StringComparison.Ordinal)
 
             if start < 0 then
                 code rest

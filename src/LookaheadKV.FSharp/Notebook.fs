@@ -19,9 +19,16 @@ module Notebook =
             AppDomain.CurrentDomain.GetAssemblies()
             |> Seq.tryPick (fun assembly -> assembly.GetType name |> Option.ofObj)
 
-        match find "Microsoft.DotNet.Interactive.KernelInvocationContext", find "Microsoft.DotNet.Interactive.KernelInvocationContextExtensions" with
+        match
+            find "Microsoft.DotNet.Interactive.KernelInvocationContext",
+            find "Microsoft.DotNet.Interactive.KernelInvocationContextExtensions"
+        with
         | Some context, Some extensions ->
-            let current = context.GetProperty "Current" |> Option.ofObj |> Option.bind (fun current -> current.GetValue null |> Option.ofObj)
+            let current =
+                context.GetProperty "Current"
+                |> Option.ofObj
+                |> Option.bind (fun current -> current.GetValue null |> Option.ofObj)
+
             let display = extensions.GetMethod "DisplayAs" |> Option.ofObj
             Option.map2 (fun current display -> current, display) current display
         | _ -> None
@@ -39,7 +46,9 @@ module Notebook =
             printfn $"{marker}{mime} {name}{extension}"
         | None, Some(context, display) -> display.Invoke(null, [| context; fragment; "text/html"; Array.empty<string> |]) |> ignore
         | None, None ->
-            let path = Path.Combine(Path.GetTempPath(), "lookaheadkv") |> put name ".html" (page ())
+            let path =
+                Path.Combine(Path.GetTempPath(), "lookaheadkv") |> put name ".html" (page ())
+
             printfn $"figure: {path}"
 
     /// <summary>Shows a figure.</summary>

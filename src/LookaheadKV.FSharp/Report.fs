@@ -194,7 +194,7 @@ type Report private () =
 
                     "overlay",
                     "Predicted over true, one head",
-                    "<p>Of each prompt the head that looks hardest at one place behind the first tokens.</p>"
+                    "<p>Of each prompt the head that looks hardest at one place of the text.</p>"
                     + each anatomies overlay
 
                     "recall", "Recall of the oracle's kept set, by layer", each anatomies recall
