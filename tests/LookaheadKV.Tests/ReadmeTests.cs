@@ -6,6 +6,7 @@ using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Text;
+using Xunit;
 
 namespace LookaheadKV.Tests;
 
