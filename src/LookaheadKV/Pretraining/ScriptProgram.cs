@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using LookaheadKV.Runtime;
 using TorchSharp;
 
 namespace LookaheadKV.Pretraining;
@@ -21,7 +22,7 @@ internal sealed class ScriptProgram(string source, bool fuse) : IDisposable
     public torch.Tensor Invoke(string function, params object[] arguments)
     {
         if (fuse || !started.Add(function))
-            return (torch.Tensor)unit.invoke(function, arguments);
+            return ScriptCall.Invoke(unit, function, arguments);
         // libtorch chooses a function's executor at its first call, from a process-wide flag.
         lock (ProfilingMode)
         {
@@ -30,7 +31,7 @@ internal sealed class ScriptProgram(string source, bool fuse) : IDisposable
             Marshal.WriteByte(flag, 0);
             try
             {
-                return (torch.Tensor)unit.invoke(function, arguments);
+                return ScriptCall.Invoke(unit, function, arguments);
             }
             finally
             {

@@ -42,5 +42,5 @@ internal static class Operators
     /// <summary>Rotary embedding, half-split (Llama) convention: <c>x∘cos + rotate_half(x)∘sin</c>.</summary>
     public static Tensor Rotate(Tensor x, Tensor cos, Tensor sin) => Call("rotate", x, cos, sin);
 
-    private static Tensor Call(string name, params object[] arguments) => (Tensor)Unit.Value.invoke(name, arguments);
+    private static Tensor Call(string name, params object[] arguments) => ScriptCall.Invoke(Unit.Value, name, arguments);
 }
