@@ -68,6 +68,7 @@ with tempfile.TemporaryDirectory() as folder:
         with torch.no_grad():
             theirs = model(torch.tensor([ids])).logits[0]
             generated = model.generate(torch.tensor([ids]), max_new_tokens=80, do_sample=False, pad_token_id=2)[0, len(ids):].tolist()
+        assert ours.shape == theirs.shape and ours.isfinite().all() and theirs.isfinite().all()  # max() would hide a NaN
         worst = max(worst, ((ours - theirs).abs().max() / theirs.abs().max()).item())
         answers += int(load(at("g.json"))["ids"] == generated)
         prompts += 1
@@ -77,8 +78,12 @@ result = {
     "equal_tokenizations": tokens,
     "worst_relative_logit_difference": worst,
     "equal_greedy_answers": answers,
+    "command": " ".join(["python3", *sys.argv]),
+    "seed": arguments.seed,
+    "device": "CPU, float32",
     "versions": {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__, "torch": torch.__version__, "safetensors": safetensors.__version__},
 }
-dump(arguments.out, result)
+with open(arguments.out, "w") as file:
+    file.write(json.dumps(result, indent=2) + "\n")
 print(json.dumps(result, indent=2))
 sys.exit(0 if answers == prompts == tokens and worst <= 1e-3 else 1)
