@@ -35,10 +35,11 @@ let private prefill (decoder: Decoder) (policy: EvictionPolicy) kept reserve (id
     let cache = new KeyValueCache(Array.create (int batch) length)
     let answer = Lazy<int[]>(fun () -> [| 1; 2; 3 |])
 
+    let context = PromptContext(decoder, ids, answer)
+
     let observer =
         match policy.Scorer with
-        | :? IObserverScorer as scorer ->
-            Some(new ObserverPass(decoder, scorer.Observe(PromptContext(decoder, ids, answer)), batch, length))
+        | :? IObserverScorer as scorer -> Some(new ObserverPass(decoder, scorer.Observe context, batch, length))
         | _ -> None
 
     let onLayer (layer: int) (rows: LayerRows) =
@@ -50,7 +51,7 @@ let private prefill (decoder: Decoder) (policy: EvictionPolicy) kept reserve (id
             let watching =
                 observer |> Option.map (fun pass -> pass.Layer(layer, rows, isLast)) |> Option.toNullable
 
-            let scores = LayerEviction.Scores(policy, layer, rows, watching)
+            let scores = LayerEviction.Scores(policy, context, layer, rows, watching)
             cache.Add(LayerEviction.Evict(rows, scores, kept, policy.Protection, reserve))
 
     PromptPass.Run(decoder, ids, onLayer) |> ignore

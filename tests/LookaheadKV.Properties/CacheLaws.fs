@@ -100,7 +100,7 @@ type private Witness() =
     interface IPromptScorer with
         member _.Name = "witness"
 
-        member this.Score(_, prompt) =
+        member this.Score(_, _, prompt) =
             check "the layers before are gone" this.AllGone
             seen.Add prompt
             live.Add DisposeScopeManager.Statistics.ThreadTotalLiveCount

@@ -69,7 +69,7 @@ let private at layer (action: unit -> unit) =
     { new IPromptScorer with
         member _.Name = "interrupted"
 
-        member _.Score(current, prompt) =
+        member _.Score(_, current, prompt) =
             if current = layer then
                 action ()
 

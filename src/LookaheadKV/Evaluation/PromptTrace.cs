@@ -72,7 +72,7 @@ public sealed class PromptTrace : IDisposable
         {
             using var scope = NewDisposeScope();
             LayerRows? rows = pass?.Layer(layer, _layers[layer], layer == _layers.Count - 1);
-            scores.Add(LayerEviction.Scores(policy, layer, _layers[layer], rows).MoveToOuterDisposeScope());
+            scores.Add(LayerEviction.Scores(policy, Context, layer, _layers[layer], rows).MoveToOuterDisposeScope());
         }
         return scores;
     }

@@ -10,15 +10,16 @@ public static class LayerEviction
 {
     /// <summary>Scores of a layer, grouped and pooled: [B,G,N] (float32), higher = keep.</summary>
     /// <param name="policy">A policy with a scorer.</param>
+    /// <param name="context">The model and the prompt's tokens.</param>
     /// <param name="layer">0..L-1.</param>
     /// <param name="prompt">The prompt's rows in this layer.</param>
     /// <param name="observer">The observer's rows, where the scorer is an <see cref="IObserverScorer"/>.</param>
-    public static Tensor Scores(EvictionPolicy policy, int layer, LayerRows prompt, LayerRows? observer)
+    public static Tensor Scores(EvictionPolicy policy, PromptContext context, int layer, LayerRows prompt, LayerRows? observer)
     {
         using var scope = NewDisposeScope();
         var raw = policy.Scorer switch
         {
-            IPromptScorer scorer => scorer.Score(layer, prompt),
+            IPromptScorer scorer => scorer.Score(context, layer, prompt),
             IObserverScorer scorer when observer is { } rows => scorer.Score(layer, prompt, rows),
             _ => throw new ArgumentException($"policy {policy.Name} cannot score a layer without its observer's rows."),
         };

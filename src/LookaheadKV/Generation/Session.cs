@@ -69,9 +69,10 @@ public sealed class Session : IDisposable
             ? budget.TokensFor(length, decoder.Config, ElementSize(decoder))
             : length;
         var (total, eviction) = (Stopwatch.StartNew(), new Stopwatch());
+        var context = Context(decoder, ids, prompt, cancellation);
         using var observer =
             kept < length && policy.Scorer is IObserverScorer scorer
-                ? new ObserverPass(decoder, scorer.Observe(Context(decoder, ids, prompt, cancellation)), 1, length)
+                ? new ObserverPass(decoder, scorer.Observe(context), 1, length)
                 : null;
 
         var cache = new KeyValueCache(length);
@@ -97,7 +98,7 @@ public sealed class Session : IDisposable
             else
             {
                 LayerRows? watching = observer?.Layer(layer, rows, layer == decoder.Config.Layers - 1);
-                var scores = LayerEviction.Scores(policy, layer, rows, watching);
+                var scores = LayerEviction.Scores(policy, context, layer, rows, watching);
                 cache.Add(LayerEviction.Evict(rows, scores, kept, policy.Protection, reserve));
             }
             eviction.Stop();

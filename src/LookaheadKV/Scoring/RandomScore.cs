@@ -14,7 +14,7 @@ public sealed record RandomScore(long Seed = 0) : IPromptScorer
     public string Name => "random";
 
     /// <inheritdoc/>
-    public Tensor Score(int layer, LayerRows prompt) => Score(prompt.Keys, Seed, layer);
+    public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Keys, Seed, layer);
 
     /// <summary>Scores [B,G,N] (float32) for keys [B,G,N,D].</summary>
     public static Tensor Score(Tensor keys, long seed, int layer)

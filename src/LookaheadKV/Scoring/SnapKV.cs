@@ -18,7 +18,7 @@ public sealed record SnapKV(int Window = SnapKV.DefaultWindow) : IPromptScorer
     public string Name => "snapkv";
 
     /// <inheritdoc/>
-    public Tensor Score(int layer, LayerRows prompt) => Score(prompt.Queries, prompt.Keys, Window);
+    public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Queries, prompt.Keys, Window);
 
     /// <summary>Scores [B,H,N] (float32): attention that the last W rows give each earlier position; 0 on the window itself.</summary>
     /// <param name="queries">Post-RoPE queries [B,H,N,D] of the prompt (at least its last W rows).</param>

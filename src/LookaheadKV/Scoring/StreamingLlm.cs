@@ -13,7 +13,7 @@ public sealed record StreamingLlm : IPromptScorer
     public string Name => "streaming";
 
     /// <inheritdoc/>
-    public Tensor Score(int layer, LayerRows prompt) => Score(prompt.Keys);
+    public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Keys);
 
     /// <summary>Scores [B,G,N] (float32) of keys [B,G,N,D]: the position itself, exact up to 2^24.</summary>
     public static Tensor Score(Tensor keys)
