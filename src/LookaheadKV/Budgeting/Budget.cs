@@ -67,25 +67,40 @@ public abstract record Budget
                 : null;
     }
 
-    /// <summary>C, the entries to keep a layer and key/value head of a prompt of <paramref name="promptLength"/> tokens; at most all of them.</summary>
+    /// <summary>
+    /// Entries that a key/value head keeps, summed over the layers: L·C for a budget in tokens. At most all of them; shares and bytes are rounded
+    /// down to a whole entry of all heads of a layer.
+    /// </summary>
     /// <param name="promptLength">N.</param>
-    /// <param name="config">The model, whose shape prices a token.</param>
+    /// <param name="config">The model, whose shape prices an entry.</param>
     /// <param name="elementSize">Bytes of one cache element.</param>
-    /// <exception cref="InputException">Not even one token can be kept.</exception>
-    public int TokensFor(long promptLength, DecoderConfig config, int elementSize)
+    /// <param name="held">Entries that every layer must keep, because they are protected.</param>
+    /// <exception cref="InputException">The budget cannot hold that, or not one entry a layer; the message names the smallest that can.</exception>
+    public long EntriesFor(long promptLength, DecoderConfig config, int elementSize, long held = 0)
     {
-        var perToken = config.CacheBytesPerToken(elementSize);
-        var count = this switch
+        var price = config.CacheBytesPerToken(elementSize) / config.Layers; // of an entry of all heads of a layer
+        var entries = this switch
         {
-            InTokens t => t.Count,
-            InRatio r => (long)Math.Floor(r.Share * promptLength),
-            InBytes b => b.Count / perToken,
+            InTokens t => (long)t.Count * config.Layers,
+            InRatio r => (long)Math.Floor(r.Share * promptLength * config.Layers + 1e-9),
+            InBytes b => b.Count / price,
             _ => throw new NotSupportedException(),
         };
-        if (count < 1)
+        var least = Math.Max(1, held);
+        if (entries < least * config.Layers)
             throw new InputException(
-                $"budget {this} keeps nothing of {promptLength} tokens; one token takes {perToken} bytes: raise the budget."
+                (held > 0 ? $"budget {this} cannot hold the {held} protected tokens" : $"budget {this} keeps nothing")
+                    + $" of a prompt of {promptLength}; give at least {Least(least, promptLength, config.Layers * price)}."
             );
-        return (int)Math.Min(count, promptLength);
+        return Math.Min(entries, promptLength * config.Layers);
     }
+
+    // The smallest budget of this kind that holds so many tokens.
+    private string Least(long tokens, long promptLength, long bytesPerToken) =>
+        this switch
+        {
+            InRatio => (Math.Ceiling(1e6 * tokens / promptLength) / 1e4).ToString("0.####", CultureInfo.InvariantCulture) + "%",
+            InBytes => new InBytes(tokens * bytesPerToken).ToString(),
+            _ => tokens.ToString(CultureInfo.InvariantCulture),
+        };
 }

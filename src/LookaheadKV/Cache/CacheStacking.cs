@@ -6,8 +6,9 @@ namespace LookaheadKV.Cache;
 public static class CacheStacking
 {
     /// <summary>
-    /// One cache whose rows are those of <paramref name="rows"/>, in fresh storage. A row that holds fewer entries than the longest one is followed
-    /// by empty places (position -1), which no query sees; every row goes on at its own logical length.
+    /// One cache whose rows are those of <paramref name="rows"/>, in fresh storage. Where all layers are rectangles, a row that holds fewer entries
+    /// than the longest one is followed by empty places (position -1), which no query sees; ragged layers hold no empty places. Every row goes on at
+    /// its own logical length.
     /// </summary>
     /// <param name="rows">Caches of one model: equally many layers, kv heads, head size, dtype and device. They stay as they are.</param>
     /// <param name="reserve">Room for this many tokens to come.</param>
@@ -24,15 +25,17 @@ public static class CacheStacking
     private static LayerCache Stack(IReadOnlyList<LayerCache> rows, long reserve)
     {
         using var scope = NewDisposeScope();
+        if (!rows.All(row => row.IsRectangular))
+            return Chain(rows, reserve);
         var longest = rows.Max(row => row.StoredLength);
-        var first = rows[0].Keys;
+        var first = rows[0];
         var cache = new LayerCache(
-            rows.Sum(row => row.Keys.size(0)),
-            first.size(1),
+            rows.Sum(row => row.Batch),
+            first.KvHeads,
             longest + reserve,
-            first.size(3),
-            first.dtype,
-            first.device
+            first.HeadSize,
+            first.DType,
+            first.Device
         );
         // Empty places hold zeros: a weight of 0 on uninitialised memory could still be 0 · NaN.
         cache.Append(
@@ -40,6 +43,36 @@ public static class CacheStacking
             cat([.. rows.Select(row => Lengthen(row.Values, longest, 0))]),
             cat([.. rows.Select(row => Lengthen(row.Positions, longest, -1))]),
             gaps: rows.Any(row => row.HasGaps || row.StoredLength < longest)
+        );
+        return cache;
+    }
+
+    // Ragged layers need no filling: the rows' segments follow each other.
+    private static LayerCache Chain(IReadOnlyList<LayerCache> rows, long reserve)
+    {
+        if (rows.Any(row => row.HasGaps))
+            throw new ArgumentException("a batch with empty places cannot be stacked on ragged rows; stack its single rows instead.");
+        var first = rows[0];
+        long[] counts = [.. rows.SelectMany(row => row.StoredLengths)];
+        var cache = new LayerCache(
+            rows.Sum(row => row.Batch),
+            first.KvHeads,
+            [.. counts.Select(n => n + reserve)],
+            first.HeadSize,
+            first.DType,
+            first.Device
+        );
+        var segments = rows.SelectMany(row =>
+                from b in Enumerable.Range(0, (int)row.Batch)
+                from g in Enumerable.Range(0, (int)row.KvHeads)
+                select row.Segment(b, g)
+            )
+            .ToArray();
+        cache.Append(
+            cat([.. segments.Select(s => s.Keys)]),
+            cat([.. segments.Select(s => s.Values)]),
+            cat([.. segments.Select(s => s.Positions)]),
+            counts
         );
         return cache;
     }
@@ -54,7 +87,6 @@ public static class CacheStacking
 
     private static void Require(IReadOnlyList<KeyValueCache> rows)
     {
-        using var scope = NewDisposeScope();
         if (rows.Count == 0)
             throw new ArgumentException("there is no cache to stack; give at least one.");
         var models = rows.Select(row => string.Join("; ", row.Layers.Select(Model))).Distinct().ToArray();
@@ -62,9 +94,5 @@ public static class CacheStacking
             throw new ArgumentException($"caches of different models cannot share a batch: {models[0]} and {models[1]}.");
     }
 
-    private static string Model(LayerCache layer)
-    {
-        var keys = layer.Keys;
-        return $"{keys.size(1)} kv heads of {keys.size(3)} {keys.dtype} on {keys.device}";
-    }
+    private static string Model(LayerCache layer) => $"{layer.KvHeads} kv heads of {layer.HeadSize} {layer.DType} on {layer.Device}";
 }

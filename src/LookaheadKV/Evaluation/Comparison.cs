@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using LookaheadKV.Budgeting;
-using LookaheadKV.Cache;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Scoring;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -30,6 +30,9 @@ public sealed record CompareOptions
 
     /// <summary>Seed of the prompts.</summary>
     public long Seed { get; init; }
+
+    /// <summary>Whether the question is part of the prompt that is scored.</summary>
+    public QueryMode Query { get; init; } = QueryMode.Aware;
 }
 
 /// <summary>One prompt under one policy and budget.</summary>
@@ -86,7 +89,7 @@ public static class Comparison
             {
                 cancellation.ThrowIfCancellationRequested();
                 var prompt = TaskGenerators.Generate(task, options.Length, options.Seed, sample, encoder);
-                IReadOnlyList<PromptResult> latest = [.. One(decoder, prompt, sample, options, cancellation)];
+                IReadOnlyList<PromptResult> latest = [.. One(decoder, encoder, prompt, sample, options, cancellation)];
                 results.AddRange(latest);
                 progress?.Report(new CompareProgress(++done, options.Samples * options.Tasks.Count, task, latest));
             }
@@ -96,6 +99,7 @@ public static class Comparison
     /// <summary>One prompt under the full cache and under every policy and budget.</summary>
     public static IEnumerable<PromptResult> One(
         Decoder decoder,
+        PieceEncoder encoder,
         TaskSample sample,
         int number,
         CompareOptions options,
@@ -104,26 +108,44 @@ public static class Comparison
     {
         Require(decoder, sample);
         using var scope = NewDisposeScope();
-        using var trace = new PromptTrace(decoder, sample.PromptIds, sample.AnswerIds, cancellation: cancellation);
-        var oracle = trace.Scores(Policies.Oracle);
-        var fullBytes = trace.Prompt.Count * decoder.Config.CacheBytesPerToken(Session.ElementSize(decoder));
+        var (scored, question) = QuerySplit.Of(sample, options.Query, encoder);
+        using var trace = new PromptTrace(decoder, scored, sample.AnswerIds, question, cancellation: cancellation);
+        var (config, elementSize) = (decoder.Config, Session.ElementSize(decoder));
+        var best = trace.Scores(Policies.Oracle, scored.Length);
         var correct = trace.Response.SequenceEqual(sample.AnswerIds);
+        var fullBytes = scored.Length * config.CacheBytesPerToken(elementSize);
         var results = new List<PromptResult> { new(sample.Task, number, Policies.Full.Name, null, correct, 1, fullBytes, 0) };
 
         foreach (var policy in options.Policies.Where(p => p.Scorer is not null))
         {
+            cancellation.ThrowIfCancellationRequested();
             using var inner = NewDisposeScope();
-            var (scores, scoring) = Timed(decoder, () => trace.Scores(policy));
+            (IReadOnlyList<Tensor> Value, double Milliseconds)? scores = null;
             foreach (var budget in options.Budgets)
             {
-                var count = budget.TokensFor(trace.Prompt.Count, decoder.Config, Session.ElementSize(decoder));
-                var (cache, evicting) = Timed(decoder, () => trace.Evict(scores, count, policy.Protection, sample.AnswerIds.Length));
-                using (cache)
+                using var step = NewDisposeScope();
+                var entries = budget.EntriesFor(scored.Length, config, elementSize, policy.Protection.Count(scored.Length));
+                if (scores is null || policy.Scorer is IWholePromptScorer { ReadsBudget: true })
                 {
-                    var (bytes, overlap) = (cache.Bytes, OracleOverlap(cache, oracle, count));
-                    var answered = trace.Answers(cache, sample.AnswerIds);
-                    results.Add(new(sample.Task, number, policy.Name, budget.ToString(), answered, overlap, bytes, scoring + evicting));
+                    scores = Timed(decoder, () => trace.Scores(policy, entries / config.Layers));
+                    foreach (var layer in scores.Value.Value)
+                        layer.MoveToOuterDisposeScope();
                 }
+                var (layers, scoring) = scores.Value;
+                var (evicted, evicting) = Timed(
+                    decoder,
+                    () =>
+                    {
+                        var kept = PromptEviction.Select(policy, layers, entries);
+                        return (Kept: kept, Cache: trace.Evict(kept, question.Length + sample.AnswerIds.Length));
+                    }
+                );
+                using var cache = evicted.Cache;
+                var (bytes, overlap) = (cache.Bytes, OracleOverlap(evicted.Kept, best, entries));
+                foreach (var set in evicted.Kept)
+                    set.Dispose();
+                var answered = trace.Answers(cache, sample.AnswerIds);
+                results.Add(new(sample.Task, number, policy.Name, budget.ToString(), answered, overlap, bytes, scoring + evicting));
             }
         }
         return results;
@@ -138,19 +160,21 @@ public static class Comparison
             );
     }
 
-    // Mean over layers and heads of |kept ∩ oracle's kept| / C.
-    private static double OracleOverlap(KeyValueCache cache, IReadOnlyList<Tensor> oracle, int count)
+    // |kept ∩ oracle's kept| / |oracle's kept|, the oracle keeping equally many in every layer and head.
+    private static double OracleOverlap(IReadOnlyList<KeptSet> kept, IReadOnlyList<Tensor> oracle, long entries)
     {
         using var scope = NewDisposeScope();
-        var shares = cache.Layers.Select(
-            (layer, l) =>
+        var count = entries / oracle.Count;
+        var shared = kept.Zip(
+            oracle,
+            (set, scores) =>
             {
-                using var best = Selection.Top(oracle[l], Math.Min(count, oracle[l].size(-1)));
-                var member = zeros_like(oracle[l]).scatter_(-1, best.Positions, ones(best.Positions.shape, device: oracle[l].device));
-                return member.gather(-1, layer.Positions).sum(-1).mean() / best.Count;
+                using var best = Selection.Top(scores, count);
+                var length = scores.size(-1);
+                return set.Mask(length).logical_and(best.Mask(length)).sum();
             }
         );
-        return stack([.. shares]).mean().cpu().item<float>();
+        return (double)stack([.. shared]).sum().cpu().item<long>() / (count * oracle.Sum(scores => scores.size(1)));
     }
 
     private static (T Value, double Milliseconds) Timed<T>(Decoder decoder, Func<T> run)

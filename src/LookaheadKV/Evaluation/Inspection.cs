@@ -45,14 +45,13 @@ public static class Inspection
     {
         using var scope = NewDisposeScope();
         using var trace = new PromptTrace(decoder, sample.PromptIds, sample.AnswerIds);
-        var count = budget.TokensFor(trace.Prompt.Count, decoder.Config, Session.ElementSize(decoder));
         var lookahead = policies.Select(p => p.Scorer).OfType<LookaheadScore>().FirstOrDefault();
         return new Anatomy(
             sample,
             [.. sample.PromptIds.Select(tokenizer.Token)],
             PerHead(Importance(trace, new Oracle())),
             lookahead is null ? null : PerHead(Importance(trace, lookahead)),
-            policies.Where(p => p.Scorer is not null).ToDictionary(p => p.Name, p => Kept(trace, p, count)),
+            policies.Where(p => p.Scorer is not null).ToDictionary(p => p.Name, p => Kept(decoder, trace, p, budget)),
             budget.ToString()
         );
     }
@@ -67,17 +66,16 @@ public static class Inspection
         return cat([.. layers], 0).MoveToOuterDisposeScope(); // L × [1,H,N] → [L,H,N]
     }
 
-    private static int[][][] Kept(PromptTrace trace, EvictionPolicy policy, int count)
+    private static int[][][] Kept(Decoder decoder, PromptTrace trace, EvictionPolicy policy, Budget budget)
     {
         using var scope = NewDisposeScope();
-        using var cache = trace.Evict(trace.Scores(policy), count, policy.Protection, 0);
-        return [.. cache.Layers.Select(layer => PositionsOf(layer.Positions))];
-    }
-
-    private static int[][] PositionsOf(Tensor positions)
-    {
-        using var cpu = positions[0].cpu();
-        return [.. cpu.data<long>().Select(p => (int)p).Chunk((int)positions.size(2))];
+        var length = trace.Prompt.Count;
+        var entries = budget.EntriesFor(length, decoder.Config, Session.ElementSize(decoder), policy.Protection.Count(length));
+        var sets = PromptEviction.Select(policy, trace.Scores(policy, entries / decoder.Config.Layers), entries);
+        var kept = sets.Select(set => (int[][])[.. set.ToArrays().Select(head => Array.ConvertAll(head, p => (int)p))]).ToArray();
+        foreach (var set in sets)
+            set.Dispose();
+        return kept;
     }
 
     private static float[,,] PerHead(Tensor importance)

@@ -6,19 +6,44 @@ namespace LookaheadKV.Eviction;
 /// <summary>The one physical step: kept entries are copied into storage of their own, so that dropping the full layer frees its memory.</summary>
 public static class Compaction
 {
-    /// <summary>Copies the kept keys and values.</summary>
+    /// <summary>Copies the kept keys and values of a prompt.</summary>
     /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
     /// <param name="values">Values [B,G,N,D].</param>
     /// <param name="kept">Which positions stay.</param>
     /// <param name="reserve">Room for this many tokens to come.</param>
-    /// <returns>A cache whose storage holds exactly C + reserve entries a head.</returns>
+    /// <returns>A cache whose storage holds exactly n + reserve entries a head, n being what that head keeps.</returns>
     public static LayerCache Keep(Tensor keys, Tensor values, KeptSet kept, long reserve = 0)
     {
         using var scope = NewDisposeScope();
         var (b, g, d) = (keys.size(0), keys.size(1), keys.size(3));
-        var cache = new LayerCache(b, g, kept.Count + reserve, d, keys.dtype, keys.device);
-        var index = kept.Positions.unsqueeze(-1).expand(b, g, kept.Count, d); // [B,G,C] → [B,G,C,D]
-        cache.Append(keys.gather(2, index), values.gather(2, index), kept.Positions);
+        long[] counts = [.. kept.Counts.SelectMany(row => row)];
+        var cache = new LayerCache(b, g, [.. counts.Select(n => n + reserve)], d, keys.dtype, keys.device);
+        if (kept.IsRectangular)
+        {
+            var index = kept.Positions.unsqueeze(-1).expand(b, g, kept.Count, d); // [B,G,C] → [B,G,C,D]
+            cache.Append(keys.gather(2, index), values.gather(2, index), kept.Positions);
+        }
+        else
+        {
+            var segment = kept.Segments();
+            TensorIndex[] index =
+            [
+                TensorIndex.Tensor(segment.div(g, RoundingMode.floor)),
+                TensorIndex.Tensor(segment.remainder(g)),
+                TensorIndex.Tensor(kept.Flat),
+            ];
+            cache.Append(keys.index(index), values.index(index), kept.Flat, counts); // [Σ n, D]
+        }
         return cache;
+    }
+
+    /// <summary>Copies some of a cache's entries: eviction in the middle of a conversation. The cache itself stays as it is.</summary>
+    /// <param name="cache">A layer.</param>
+    /// <param name="kept">Which entries stay, by their place in the segment, counted from its first entry.</param>
+    /// <param name="reserve">Room for this many tokens to come.</param>
+    public static LayerCache Keep(LayerCache cache, KeptSet kept, long reserve = 0)
+    {
+        long[] counts = [.. kept.Counts.SelectMany(row => row)];
+        return cache.Gather(kept.Flat, counts, reserve);
     }
 }

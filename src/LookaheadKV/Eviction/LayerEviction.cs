@@ -1,3 +1,4 @@
+using LookaheadKV.Budgeting;
 using LookaheadKV.Cache;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
@@ -23,20 +24,24 @@ public static class LayerEviction
             IObserverScorer scorer when observer is { } rows => scorer.Score(layer, prompt, rows),
             _ => throw new ArgumentException($"policy {policy.Name} cannot score a layer without its observer's rows."),
         };
-        return policy.Pooling.Apply(Grouping.Reduce(raw, prompt.Keys.size(1), policy.Group)).MoveToOuterDisposeScope();
+        return Shape(policy, raw, prompt).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Keeps the best <paramref name="count"/> entries of a layer in fresh storage.</summary>
-    /// <param name="prompt">The prompt's rows in this layer.</param>
-    /// <param name="scores">Scores [B,G,N].</param>
-    /// <param name="count">C.</param>
-    /// <param name="protection">Positions kept whatever their score.</param>
-    /// <param name="reserve">Room for tokens to come.</param>
-    public static LayerCache Evict(LayerRows prompt, Tensor scores, long count, Protection protection, long reserve)
+    /// <summary>Raw scores of a layer, grouped and pooled: [B,G,N].</summary>
+    public static Tensor Shape(EvictionPolicy policy, Tensor scores, LayerRows prompt)
     {
-        using var kept = Selection.Top(scores, count, protection);
-        return Compaction.Keep(prompt.Keys, prompt.Values, kept, reserve);
+        using var scope = NewDisposeScope();
+        return policy.Pooling.Apply(Grouping.Reduce(scores, prompt.Keys.size(1), policy.Group)).MoveToOuterDisposeScope();
     }
+
+    /// <summary>What a policy keeps of a layer.</summary>
+    /// <param name="policy">The policy; its budget is not looked at.</param>
+    /// <param name="scores">Scores [B,G,N].</param>
+    /// <param name="count">C, entries a head on average.</param>
+    public static KeptSet Select(EvictionPolicy policy, Tensor scores, long count) =>
+        policy.Heads is HeadAllocation.Adaptive adaptive
+            ? Selection.Shared(scores, count, policy.Protection, adaptive.Floor)
+            : Selection.Top(scores, count, policy.Protection);
 
     /// <summary>The whole layer in fresh storage: what the full-cache policy keeps.</summary>
     public static LayerCache KeepAll(LayerRows prompt, long reserve)

@@ -10,20 +10,44 @@ public sealed record Protection(int First, int Last)
     /// <summary>Nothing is protected.</summary>
     public static Protection None { get; } = new(0, 0);
 
+    /// <summary>Single positions, increasing and unique; those beyond a prompt's end are no part of it.</summary>
+    public EquatableList<int> Given { get; init; } = EquatableList<int>.Empty;
+
     /// <summary>The first <paramref name="count"/> positions.</summary>
     public static Protection FirstTokens(int count) => new(count, 0);
 
     /// <summary>The last <paramref name="count"/> positions.</summary>
     public static Protection LastTokens(int count) => new(0, count);
 
+    /// <summary>The given positions, in any order.</summary>
+    /// <exception cref="InputException">A position is negative.</exception>
+    public static Protection Positions(params IEnumerable<int> positions)
+    {
+        int[] given = [.. positions.Distinct().Order()];
+        return given.Length > 0 && given[0] < 0
+            ? throw new InputException($"protected position {given[0]} is negative; positions count from 0.")
+            : new Protection(0, 0) { Given = new(given) };
+    }
+
     /// <summary>How many of <paramref name="length"/> positions are protected.</summary>
-    public long Count(long length) => Math.Min(length, (long)First + Last);
+    public long Count(long length)
+    {
+        var ends = Math.Min(length, (long)First + Last);
+        return ends + Given.Count(position => position >= First && position < length - Last);
+    }
 
     /// <summary>The set as a mask, bool [N].</summary>
     public Tensor Mask(long length, Device device)
     {
         using var scope = NewDisposeScope();
         var position = arange(length, device: device);
-        return position.lt(First).logical_or(position.ge(length - Last)).MoveToOuterDisposeScope();
+        var mask = position.lt(First).logical_or(position.ge(length - Last));
+        long[] given = [.. Given.Where(position => position < length).Select(position => (long)position)];
+        if (given.Length > 0)
+            mask.index_fill_(0, tensor(given, device: device), true);
+        return mask.MoveToOuterDisposeScope();
     }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"first {First}, last {Last}" + (Given.Count > 0 ? $", {Given.Count} given" : "");
 }

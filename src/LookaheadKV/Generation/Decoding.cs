@@ -12,9 +12,10 @@ public static class Decoding
     /// <param name="decoder">The model.</param>
     /// <param name="cache">The cache; the new tokens stand at its logical lengths.</param>
     /// <param name="ids">Tokens [B, T] (int64).</param>
+    /// <param name="onLayer">Receives the new rows of each layer; they are disposed when it returns, unless it detaches them.</param>
     /// <returns>Logits [B, T, vocabulary] (float32).</returns>
     /// <exception cref="InputException">The tokens would stand beyond the model's context.</exception>
-    public static Tensor Extend(Decoder decoder, KeyValueCache cache, Tensor ids)
+    public static Tensor Extend(Decoder decoder, KeyValueCache cache, Tensor ids, Action<int, LayerRows>? onLayer = null)
     {
         using var scope = NewDisposeScope();
         var count = ids.size(1);
@@ -34,21 +35,11 @@ public static class Decoding
             var stored = cache.Layers[layer];
             var rows = decoder.Project(layer, hidden, angles);
             stored.Append(rows.Keys, rows.Values, entries);
-            var visible = count == 1 && !stored.HasGaps ? null : Visible(stored.Positions, positions);
-            var attended = FusedAttention.Visible(rows.Queries, stored.Keys, stored.Values, visible);
+            onLayer?.Invoke(layer, rows);
+            var attended = CacheAttention.Attend(rows.Queries, stored, positions);
             hidden = decoder.Finish(layer, hidden, attended).MoveToOuterDisposeScope();
         }
         cache.Advance(count);
         return decoder.Logits(hidden).MoveToOuterDisposeScope();
-    }
-
-    /// <summary>Which entries each row sees, bool [B,G,T,n]: those that exist and stand at or before it.</summary>
-    /// <param name="stored">Positions of a layer's entries [B,G,n], -1 where there is none.</param>
-    /// <param name="rows">Positions of the rows [B,T].</param>
-    public static Tensor Visible(Tensor stored, Tensor rows)
-    {
-        using var scope = NewDisposeScope();
-        var entry = stored.unsqueeze(2); // [B,G,1,n]
-        return entry.ge(0).logical_and(entry.le(rows.unsqueeze(1).unsqueeze(-1))).MoveToOuterDisposeScope();
     }
 }

@@ -9,14 +9,14 @@ namespace LookaheadKV.Generation;
 
 /// <summary>What a prefill did and cost.</summary>
 /// <param name="PromptTokens">N.</param>
-/// <param name="KeptTokens">Entries kept a layer and kv head.</param>
+/// <param name="KeptTokens">Entries kept, mean over layers and kv heads.</param>
 /// <param name="CacheBytes">Bytes of the entries kept, all layers and heads.</param>
-/// <param name="PeakCacheBytes">Most bytes that the cache held during the prefill, counted from storage: the compacted layers and one full layer.</param>
+/// <param name="PeakCacheBytes">Most bytes that the cache held during the prefill, counted from storage: the compacted layers and one full layer, or all full layers where a policy must see them all.</param>
 /// <param name="Elapsed">Time to the first token's logits.</param>
 /// <param name="EvictionElapsed">The part of it spent on scoring, selection and compaction.</param>
 public sealed record PrefillReport(
     long PromptTokens,
-    long KeptTokens,
+    double KeptTokens,
     long CacheBytes,
     long PeakCacheBytes,
     TimeSpan Elapsed,
@@ -46,11 +46,11 @@ public sealed class Session : IDisposable
     /// <summary>What the prefill did and cost.</summary>
     public PrefillReport Report { get; }
 
-    /// <summary>Prefills a prompt and evicts each layer as soon as it is scored.</summary>
+    /// <summary>Prefills a prompt and evicts each layer as soon as it is scored, or all of them at the end where the policy must see them all.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="prompt">Token ids, 1..context.</param>
     /// <param name="policy">What to keep.</param>
-    /// <param name="reserve">Room for this many tokens of answer.</param>
+    /// <param name="reserve">Room for this many tokens of questions and answers.</param>
     /// <param name="cancellation">Looked at before every layer and token.</param>
     /// <exception cref="InputException">The prompt does not fit the model, or the budget cannot hold what the policy protects.</exception>
     public static Session Start(
@@ -61,48 +61,65 @@ public sealed class Session : IDisposable
         CancellationToken cancellation = default
     )
     {
-        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var ids = decoder.Ids(prompt);
         var length = ids.size(1);
-        var kept = policy is { Scorer: not null, Budget: { } budget }
-            ? budget.TokensFor(length, decoder.Config, ElementSize(decoder))
-            : length;
-        var (total, eviction) = (Stopwatch.StartNew(), new Stopwatch());
+        var entries = policy is { Scorer: not null, Budget: { } budget }
+            ? budget.EntriesFor(length, decoder.Config, ElementSize(decoder), policy.Protection.Count(length))
+            : decoder.Config.Layers * length;
         var context = Context(decoder, ids, prompt, cancellation);
-        using var observer =
-            kept < length && policy.Scorer is IObserverScorer scorer
-                ? new ObserverPass(decoder, scorer.Observe(context), 1, length)
-                : null;
+        return Start(decoder, ids, cache => PrefillEviction.Of(policy, context, entries, cache, reserve), cancellation);
+    }
 
-        var cache = new KeyValueCache(length);
-        var peak = 0L;
+    /// <summary>Prefills a prompt and keeps given positions of it: what an earlier run kept, or another program chose.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="prompt">Token ids, 1..context.</param>
+    /// <param name="kept">The positions of each layer.</param>
+    /// <param name="reserve">Room for this many tokens of questions and answers.</param>
+    /// <param name="cancellation">Looked at before every layer.</param>
+    /// <exception cref="InputException">The prompt does not fit the model, or the kept positions are of another prompt or model.</exception>
+    public static Session Replay(
+        Decoder decoder,
+        IReadOnlyList<int> prompt,
+        KeptPositions kept,
+        int reserve = 256,
+        CancellationToken cancellation = default
+    )
+    {
+        kept.Require(prompt.Count, decoder.Config);
+        using var scope = NewDisposeScope();
+        KeptSet[] sets = [.. kept.Layers.Select(heads => KeptSet.Of(heads, decoder.Device))];
         try
         {
-            var hidden = PromptPass.Run(decoder, ids, Layer, cancellation);
-            var logits = decoder.Logits(hidden.narrow(1, length - 1, 1)).squeeze(1).DetachFromDisposeScope();
-            var report = new PrefillReport(length, kept, cache.Bytes, peak, total.Elapsed, eviction.Elapsed);
-            return new Session(decoder, cache, logits, report);
+            return Start(decoder, decoder.Ids(prompt), cache => PrefillEviction.Of(sets, cache, reserve), cancellation);
+        }
+        finally
+        {
+            foreach (var set in sets)
+                set.Dispose();
+        }
+    }
+
+    private static Session Start(Decoder decoder, Tensor ids, Func<KeyValueCache, PrefillEviction> way, CancellationToken cancellation)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var total = Stopwatch.StartNew();
+        var length = ids.size(1);
+        var cache = new KeyValueCache(length);
+        try
+        {
+            using var eviction = way(cache);
+            var hidden = PromptPass.Run(decoder, ids, eviction.Layer, cancellation);
+            var logits = decoder.Logits(hidden.narrow(1, length - 1, 1)).squeeze(1);
+            eviction.Finish(logits.argmax(-1));
+            var report = new PrefillReport(length, cache.MeanStoredLength, cache.Bytes, eviction.PeakBytes, total.Elapsed, eviction.Elapsed);
+            return new Session(decoder, cache, logits.DetachFromDisposeScope(), report);
         }
         catch
         {
             cache.Dispose();
             throw;
-        }
-
-        void Layer(int layer, LayerRows rows)
-        {
-            eviction.Start();
-            if (kept == length)
-                cache.Add(LayerEviction.KeepAll(rows, reserve));
-            else
-            {
-                LayerRows? watching = observer?.Layer(layer, rows, layer == decoder.Config.Layers - 1);
-                var scores = LayerEviction.Scores(policy, context, layer, rows, watching);
-                cache.Add(LayerEviction.Evict(rows, scores, kept, policy.Protection, reserve));
-            }
-            eviction.Stop();
-            peak = Math.Max(peak, cache.StorageBytes + StorageBytesOf.Tensor(rows.Keys) + StorageBytesOf.Tensor(rows.Values));
         }
     }
 
@@ -151,6 +168,49 @@ public sealed class Session : IDisposable
         _nextLogits = logits.narrow(0, tokens.Count - 1, 1).clone().DetachFromDisposeScope();
         return logits.MoveToOuterDisposeScope();
     }
+
+    /// <summary>
+    /// Asks something about the context and forgets question and answer afterwards: the next question finds the session as it was.
+    /// </summary>
+    /// <param name="question">Tokens that follow the context, at least one.</param>
+    /// <param name="maxNewTokens">Longest answer.</param>
+    /// <param name="cancellation">Looked at before every token.</param>
+    /// <returns>The greedy answer, the end token included where it was reached.</returns>
+    /// <exception cref="InvalidOperationException">Question and answer do not fit the reserve.</exception>
+    public int[] Ask(IReadOnlyList<int> question, int maxNewTokens = 128, CancellationToken cancellation = default)
+    {
+        var mark = Cache.Mark();
+        var next = _nextLogits.clone().DetachFromDisposeScope();
+        try
+        {
+            Append(question).Dispose();
+            return [.. Generate(maxNewTokens, cancellation)];
+        }
+        finally
+        {
+            Cache.RollBack(mark);
+            _nextLogits.Dispose();
+            _nextLogits = next;
+        }
+    }
+
+    /// <summary>Asks something and keeps question and answer: a dialogue goes on behind them.</summary>
+    /// <param name="question">Tokens that follow what was said so far, at least one.</param>
+    /// <param name="maxNewTokens">Longest answer.</param>
+    /// <param name="cancellation">Looked at before every token.</param>
+    /// <returns>The greedy answer, the end token included where it was reached.</returns>
+    public int[] Say(IReadOnlyList<int> question, int maxNewTokens = 128, CancellationToken cancellation = default)
+    {
+        Append(question).Dispose();
+        int[] answer = [.. Generate(maxNewTokens, cancellation)];
+        if (answer.Length > 0)
+            Append([answer[^1]]).Dispose(); // the last token was returned, but has not been seen by the cache
+        return answer;
+    }
+
+    /// <summary>A session of its own that goes on from here.</summary>
+    /// <param name="reserve">Room for this many tokens to come.</param>
+    public Session Fork(int reserve = 256) => new(_decoder, Cache.Fork(reserve), _nextLogits.clone().DetachFromDisposeScope(), Report);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -5,7 +5,19 @@ using static TorchSharp.torch;
 namespace LookaheadKV.Models;
 
 /// <summary>Post-RoPE queries [B,H,T,D] and keys, values [B,G,T,D] of some rows in one layer.</summary>
-public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Values);
+public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Values) : IDisposable
+{
+    /// <summary>The same rows, no longer disposed with a scope: whoever takes them disposes them.</summary>
+    public LayerRows Detach() => new(Queries.DetachFromDisposeScope(), Keys.DetachFromDisposeScope(), Values.DetachFromDisposeScope());
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Queries.Dispose();
+        Keys.Dispose();
+        Values.Dispose();
+    }
+}
 
 /// <summary>
 /// A decoder-only transformer of the Llama layout (Touvron et al., arXiv 2302.13971): RMSNorm, rotary positions, grouped-query attention, SwiGLU.

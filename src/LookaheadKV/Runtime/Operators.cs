@@ -23,6 +23,21 @@ internal static class Operators
         def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
             a, b = x.chunk(2, -1)
             return x * cos + torch.cat([-b, a], -1) * sin
+
+        def segments(q: Tensor, keys: Tensor, values: Tensor, stored: Tensor, starts: Tensor, lengths: Tensor, rows: Tensor, masked: bool) -> Tensor:
+            first: List[int] = starts.tolist()
+            count: List[int] = lengths.tolist()
+            out: List[Tensor] = []
+            for s in range(q.size(0)):
+                k = keys.narrow(0, first[s], count[s])[None, None]
+                v = values.narrow(0, first[s], count[s])[None, None]
+                if masked:
+                    at = stored.narrow(0, first[s], count[s])[None, :]
+                    visible = (at >= 0) & (at <= rows[s][:, None])
+                    out.append(torch.scaled_dot_product_attention(q[s][None, None], k, v, visible[None, None]))
+                else:
+                    out.append(torch.scaled_dot_product_attention(q[s][None, None], k, v))
+            return torch.cat(out, 1)
         """;
 
     private static readonly Lazy<jit.CompilationUnit> Unit = new(() => jit.compile(Source + "\n"));
@@ -41,6 +56,13 @@ internal static class Operators
 
     /// <summary>Rotary embedding, half-split (Llama) convention: <c>x∘cos + rotate_half(x)∘sin</c>.</summary>
     public static Tensor Rotate(Tensor x, Tensor cos, Tensor sin) => Call("rotate", x, cos, sin);
+
+    /// <summary>
+    /// Attention of segments, each to its own entries: rows [S,R,D] over keys, values [Σ,D] of which segment s has <c>lengths[s]</c> from
+    /// <c>starts[s]</c> (int64 [S] on the CPU). With <paramref name="rows"/> [S,R] a row sees the entries whose position is 0 or more and at most its own.
+    /// </summary>
+    public static Tensor SegmentAttention(Tensor q, Tensor keys, Tensor values, Tensor positions, Tensor starts, Tensor lengths, Tensor? rows) =>
+        Call("segments", q, keys, values, positions, starts, lengths, rows ?? positions, rows is not null);
 
     private static Tensor Call(string name, params object[] arguments) => ScriptCall.Invoke(Unit.Value, name, arguments);
 }

@@ -28,7 +28,9 @@ public static class Templates
     public static string QuestionFirstPrompt(string text, string question) => Document(text, question) + Ask(FirstQuestion);
 
     /// <summary>A question after a text, or after the answer to another question, up to where its answer starts.</summary>
-    public static string Ask(string question) => $"\nQuestion: {question}\nAnswer:";
+    public static string Ask(string question) => $"{QuestionMark} {question}\nAnswer:";
+
+    internal const string QuestionMark = "\nQuestion:";
 
     internal static string Document(string text, string? questionBefore = null) =>
         questionBefore is null ? $"{Begin}Text: {text}" : $"{Begin}Question: {questionBefore}\nText: {text}";
