@@ -1,0 +1,34 @@
+using LookaheadKV.Attention;
+using LookaheadKV.Models;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Scoring;
+
+/// <summary>
+/// SpecKV (Galim et al., arXiv 2506.08373): a small draft model writes a first answer, and what its tokens look at in the large model stays.
+/// <c>s[h,j] = max_i A_h[i,j]</c> over the prompt's last W rows and the draft's rows, j &lt; N-W. A policy protects the window.
+/// </summary>
+public sealed record SpecKV
+{
+    /// <summary>W of the paper's experiments.</summary>
+    public const int DefaultWindow = 32;
+
+    /// <summary>Scores [B,H,N] (float32): the largest weight that any of the rows gives a position; 0 on the window itself.</summary>
+    /// <param name="queries">Post-RoPE queries [B,H,N,D] of the prompt (at least its last W rows).</param>
+    /// <param name="keys">Post-RoPE keys [B,G,N,D].</param>
+    /// <param name="draft">Rows of the draft's M tokens at positions N..N+M-1.</param>
+    /// <param name="window">W ≥ 1; a prompt shorter than W is all window.</param>
+    /// <exception cref="InputException">The window is below 1.</exception>
+    public static Tensor Score(Tensor queries, Tensor keys, LayerRows draft, int window = DefaultWindow)
+    {
+        if (window < 1)
+            throw new InputException($"speckv window {window} is below 1; the paper uses {DefaultWindow}.");
+        using var scope = NewDisposeScope();
+        var length = keys.size(2);
+        var rows = Math.Min(window, length);
+        var watching = cat([queries.narrow(2, queries.size(2) - rows, rows), draft.Queries], 2); // [B,H,W+M,D]
+        var maxima = AttentionRows.ColumnMaxima(watching, cat([keys, draft.Keys], 2), length - rows);
+        maxima.narrow(-1, length - rows, rows).zero_();
+        return maxima.narrow(-1, 0, length).contiguous().MoveToOuterDisposeScope();
+    }
+}
