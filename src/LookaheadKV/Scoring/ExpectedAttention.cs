@@ -31,7 +31,8 @@ public sealed record ExpectedAttention
         var count = length - sinks;
         if (count < 1)
             return scores.MoveToOuterDisposeScope();
-        var back = new RotaryAngles(Rest(own.Cos), Rest(own.Sin).neg());
+        var inverse = own.Inverse();
+        var back = new RotaryAngles(Rest(inverse.Cos), Rest(inverse.Sin));
         var ahead = new RotaryAngles(Mean(future.Cos), Mean(future.Sin));
         for (var head = 0L; head < heads; head++)
             scores.narrow(1, head, 1).narrow(2, sinks, count).copy_(Head(head));
