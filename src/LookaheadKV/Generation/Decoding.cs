@@ -12,9 +12,10 @@ public static class Decoding
     /// <param name="decoder">The model.</param>
     /// <param name="cache">The cache; the new tokens stand at its logical lengths.</param>
     /// <param name="ids">Tokens [B, T] (int64).</param>
+    /// <param name="onLayer">Receives each layer's rows of these tokens; they are disposed when it returns, unless it moves them elsewhere.</param>
     /// <returns>Logits [B, T, vocabulary] (float32).</returns>
     /// <exception cref="InputException">The tokens would stand beyond the model's context.</exception>
-    public static Tensor Extend(Decoder decoder, KeyValueCache cache, Tensor ids)
+    public static Tensor Extend(Decoder decoder, KeyValueCache cache, Tensor ids, Action<int, LayerRows>? onLayer = null)
     {
         using var scope = NewDisposeScope();
         var count = ids.size(1);
@@ -37,6 +38,7 @@ public static class Decoding
             var visible = count == 1 && !stored.HasGaps ? null : Visible(stored.Positions, positions);
             var attended = FusedAttention.Visible(rows.Queries, stored.Keys, stored.Values, visible);
             hidden = decoder.Finish(layer, hidden, attended).MoveToOuterDisposeScope();
+            onLayer?.Invoke(layer, rows);
         }
         cache.Advance(count);
         return decoder.Logits(hidden).MoveToOuterDisposeScope();

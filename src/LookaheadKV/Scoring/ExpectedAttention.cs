@@ -5,17 +5,33 @@ using static TorchSharp.torch;
 namespace LookaheadKV.Scoring;
 
 /// <summary>
-/// Expected attention (Devoto et al., arXiv 2510.00636): queries to come are drawn like those of the prompt, so their mean weight on a key has a closed form.
-/// <c>s[h,j] = softmax_j(μ'·k_j/√D + k_jᵀΣ'k_j/2D) · ‖v_j‖₂</c>; μ and Σ: mean and covariance of the prompt's queries before RoPE; μ' = R̄μ,
-/// Σ' = R̄ΣR̄ᵀ with R̄ the mean rotation of the next 512 positions. The first 4 tokens (outliers) are left out; a policy protects them.
+/// Expected attention (Devoto et al., arXiv 2510.00636): if queries to come are drawn like the prompt's, their mean weight on a key has a closed form.
+/// <c>s[h,j] = softmax_j(μ'·k_j/√D + k_jᵀΣ'k_j/2D) · ‖v_j‖₂</c>; μ and Σ: mean and covariance of the prompt's queries before RoPE;
+/// μ' = R̄μ, Σ' = R̄ΣR̄ᵀ with R̄ the mean rotation of the next 512 positions. The first 4 tokens, outliers, are left out; a policy protects them.
 /// </summary>
-public sealed record ExpectedAttention
+/// <param name="Horizon">Positions behind the prompt at which queries are expected, ≥ 1.</param>
+/// <param name="Sinks">First tokens that neither count nor score, ≥ 0.</param>
+public sealed record ExpectedAttention(int Horizon = ExpectedAttention.DefaultHorizon, int Sinks = ExpectedAttention.DefaultSinks)
+    : IPromptScorer
 {
     /// <summary>Future positions averaged over, of the authors' code.</summary>
     public const int DefaultHorizon = 512;
 
     /// <summary>First tokens left out, of the authors' code.</summary>
     public const int DefaultSinks = 4;
+
+    /// <inheritdoc/>
+    public string Name => "expected";
+
+    /// <inheritdoc/>
+    public Tensor Score(PromptContext context, int layer, LayerRows prompt)
+    {
+        if (Horizon < 1)
+            throw new InputException($"expected horizon {Horizon} is below 1; the authors' code uses {DefaultHorizon}.");
+        using var scope = NewDisposeScope();
+        var (decoder, length) = (context.Decoder, prompt.Keys.size(2));
+        return Score(prompt, decoder.Angles(0, length), decoder.Angles(length, Horizon), Sinks).MoveToOuterDisposeScope();
+    }
 
     /// <summary>Scores [B,H,N] (float32); 0 on the first <paramref name="sinks"/> positions.</summary>
     /// <param name="prompt">Post-RoPE queries [B,H,N,D] of the whole prompt, post-RoPE keys and values [B,G,N,D].</param>
@@ -24,6 +40,8 @@ public sealed record ExpectedAttention
     /// <param name="sinks">First tokens that neither count nor score, ≥ 0.</param>
     public static Tensor Score(LayerRows prompt, RotaryAngles own, RotaryAngles future, int sinks = DefaultSinks)
     {
+        if (sinks < 0)
+            throw new InputException($"expected sinks {sinks} is below 0; the authors' code uses {DefaultSinks}.");
         using var scope = NewDisposeScope();
         var (batch, heads, length) = (prompt.Queries.size(0), prompt.Queries.size(1), prompt.Keys.size(2));
         var precision = AttentionRows.ScorePrecision(prompt.Keys.dtype);
@@ -43,7 +61,8 @@ public sealed record ExpectedAttention
         {
             using var inner = NewDisposeScope();
             var shared = head / (heads / prompt.Keys.size(1)); // the key/value head of this query head
-            var queries = ahead.Apply(back.Apply(Exact(prompt.Queries, head))); // [B,1,n,D]: R̄ is linear, so it may come before mean and covariance
+            // [B,1,n,D]; the mean rotation is linear, so it may come before mean and covariance.
+            var queries = ahead.Apply(back.Apply(Exact(prompt.Queries, head)));
             var keys = Exact(prompt.Keys, shared);
             var mean = queries.mean([2L], keepdim: true); // [B,1,1,D]
             var centred = queries - mean;

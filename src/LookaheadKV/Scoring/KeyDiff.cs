@@ -1,4 +1,5 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Models;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Scoring;
@@ -8,10 +9,16 @@ namespace LookaheadKV.Scoring;
 /// <c>s[g,j] = -cos(k_j, m)</c> with <c>m = (1/N) Σ_i k_i / ‖k_i‖₂</c>. No query is read and nothing is protected.
 /// Two keys are equally unlike their mean: with N = 2 rounding alone decides.
 /// </summary>
-public sealed record KeyDiff
+public sealed record KeyDiff : IPromptScorer
 {
     // A key of zeros has no direction: it scores 0, not NaN.
     private const double LeastNorm = 1e-12;
+
+    /// <inheritdoc/>
+    public string Name => "keydiff";
+
+    /// <inheritdoc/>
+    public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Keys);
 
     /// <summary>Scores [B,G,N] (float32), from -1 (the mean's own direction) to 1 (the opposite one); 0 for a key of zeros.</summary>
     /// <param name="keys">Post-RoPE keys [B,G,N,D].</param>

@@ -59,14 +59,18 @@ public sealed class GoldenScoreTests
         using var file = SafetensorsFile.Open(InGolden("scores.safetensors"));
         Tensor Get(string tensor) => file.Read($"{name}.{tensor}");
         var (queries, keys, values) = (Get("queries"), Get("keys"), Get("values"));
-        LayerRows Rows(long first, long count) => new(queries.narrow(2, first, count), keys.narrow(2, first, count), values.narrow(2, first, count));
+        LayerRows Rows(long first, long count) =>
+            new(queries.narrow(2, first, count), keys.narrow(2, first, count), values.narrow(2, first, count));
 
         var scores = Methods[method](golden, shape, Rows(0, shape.Length), Rows(shape.Length, shape.After));
         var expected = Get($"scores.{method}");
         Assert.Equal(ScalarType.Float32, scores.dtype);
         Assert.Equal(expected.shape, scores.shape);
         var allowed = expected.abs() * 1e-5 + expected.abs().max() * 1e-6;
-        Assert.True((scores - expected).abs().le(allowed).all().item<bool>(), $"largest difference {(scores - expected).abs().max().item<float>()}");
+        Assert.True(
+            (scores - expected).abs().le(allowed).all().item<bool>(),
+            $"largest difference {(scores - expected).abs().max().item<float>()}"
+        );
 
         var reduction = rule.Group == "max" ? GroupReduction.Max : GroupReduction.Mean;
         var pooled = Pooling.Max(rule.Pool).Apply(Grouping.Reduce(scores, shape.KvHeads, reduction));
