@@ -18,7 +18,7 @@ open LookaheadKV.Properties.TinyModels
 open LookaheadKV.Properties.Tensors
 
 /// Random rows in the shape of a case: queries [B,H,R,D], keys and values [B,G,N,D], as large as asked for.
-let private randomRows (shape: Shape) batch queries length (size: float) =
+let randomRows (shape: Shape) batch queries length (size: float) =
     use generator = new torch.Generator(uint64 shape.Seed, torch.CPU)
 
     let rows heads count : torch.Tensor =
@@ -30,7 +30,7 @@ let private randomRows (shape: Shape) batch queries length (size: float) =
     LayerRows(rows (shape.KvHeads * shape.Group) queries, rows shape.KvHeads length, rows shape.KvHeads length)
 
 /// Attention weights [batch][head][row][column] in plain arrays: head h shares the keys of kv head h / group.
-let private attention (shape: Shape) batch queries length first (rows': LayerRows) =
+let attention (shape: Shape) batch queries length first (rows': LayerRows) =
     let q, k = rows rows'.Queries, rows rows'.Keys
     let heads = shape.KvHeads * shape.Group
 

@@ -8,8 +8,11 @@ namespace LookaheadKV.Attention;
 /// </summary>
 public static class AttentionRows
 {
-    /// <summary>Rows that are materialised at once where a caller needs only their sum.</summary>
-    public const int DefaultChunk = 64;
+    /// <summary>
+    /// Weights (rows·N·H·B) that are materialised at once where a caller needs only sums or maxima over rows: 64 MiB of float32, whatever N.
+    /// A single row is never split.
+    /// </summary>
+    public const long WeightsAtOnce = 1 << 24;
 
     /// <summary>Attention weights [B,H,R,N] (float32) of queries that stand at positions <paramref name="firstPosition"/>, +1, …</summary>
     /// <param name="queries">Post-RoPE queries [B,H,R,D].</param>
@@ -33,29 +36,52 @@ public static class AttentionRows
         return logits.softmax(-1).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Sum over rows of the attention weights, [B,H,N] (float32), holding at most <paramref name="chunk"/> rows at once.</summary>
+    /// <summary>Sum over rows of the attention weights, [B,H,N] (float32); never all rows at once.</summary>
     /// <param name="queries">Post-RoPE queries [B,H,R,D].</param>
     /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
     /// <param name="firstPosition">Position of the first query row.</param>
-    /// <param name="chunk">Rows materialised at once, ≥ 1.</param>
+    /// <param name="chunk">Rows materialised at once, ≥ 1; null: as many as <see cref="WeightsAtOnce"/> allows.</param>
     /// <param name="weights">Weight of each row in the sum, [B,R]; null weighs every row 1.</param>
-    public static Tensor ColumnSums(Tensor queries, Tensor keys, long firstPosition, int chunk = DefaultChunk, Tensor? weights = null)
+    public static Tensor ColumnSums(Tensor queries, Tensor keys, long firstPosition, int? chunk = null, Tensor? weights = null)
     {
-        using var scope = NewDisposeScope();
-        var rows = queries.size(2);
-        var sums = zeros(queries.size(0), queries.size(1), keys.size(2), dtype: ScorePrecision(keys.dtype), device: keys.device);
-        for (var start = 0L; start < rows; start += chunk)
+        return Fold(queries, keys, firstPosition, chunk, Add);
+
+        void Add(Tensor sums, Tensor attention, long start)
         {
-            using var inner = NewDisposeScope();
-            var count = Math.Min(chunk, rows - start);
-            var attention = Softmax(queries.narrow(2, start, count), keys, firstPosition + start); // [B,H,chunk,N]
             if (weights is not null)
-                attention = attention * weights.narrow(1, start, count).unsqueeze(1).unsqueeze(-1);
+                attention = attention * weights.narrow(1, start, attention.size(2)).unsqueeze(1).unsqueeze(-1);
             sums.add_(attention.sum(2));
         }
-        return sums.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Maximum over rows of the attention weights, [B,H,N] (float32), 0 where no row sees the position; never all rows at once.</summary>
+    /// <param name="queries">Post-RoPE queries [B,H,R,D].</param>
+    /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
+    /// <param name="firstPosition">Position of the first query row.</param>
+    /// <param name="chunk">Rows materialised at once, ≥ 1; null: as many as <see cref="WeightsAtOnce"/> allows.</param>
+    public static Tensor ColumnMaxima(Tensor queries, Tensor keys, long firstPosition, int? chunk = null) =>
+        Fold(queries, keys, firstPosition, chunk, (maxima, attention, _) => maxima.copy_(maximum(maxima, attention.amax([2L]))));
+
+    // Rows in chunks; a chunk computes no column behind its last row. `add` gets the columns that its rows see, [B,H,n], their weights [B,H,chunk,n]
+    // and the number of its first row.
+    private static Tensor Fold(Tensor queries, Tensor keys, long firstPosition, int? chunk, Action<Tensor, Tensor, long> add)
+    {
+        using var scope = NewDisposeScope();
+        var (batch, heads, rows, length) = (queries.size(0), queries.size(1), queries.size(2), keys.size(2));
+        var most = chunk ?? Math.Max(1, WeightsAtOnce / (batch * heads * length));
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 1, nameof(chunk));
+        var total = zeros(batch, heads, length, dtype: ScorePrecision(keys.dtype), device: keys.device);
+        for (var start = 0L; start < rows; start += most)
+        {
+            using var inner = NewDisposeScope();
+            var count = Math.Min(most, rows - start);
+            var seen = Math.Min(length, firstPosition + start + count);
+            var attention = Softmax(queries.narrow(2, start, count), keys.narrow(2, 0, seen), firstPosition + start);
+            add(total.narrow(-1, 0, seen), attention, start);
+        }
+        return total.MoveToOuterDisposeScope();
     }
 
     // bfloat16 scores tie in masses, so scores are float32 whatever the model's dtype; float64 stays for numerical checks.
-    private static ScalarType ScorePrecision(ScalarType dtype) => dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+    internal static ScalarType ScorePrecision(ScalarType dtype) => dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 }
