@@ -72,7 +72,7 @@ public sealed class Decoder : IDisposable
     /// <summary>Embeds ids [B, T] to hidden rows [B, T, E].</summary>
     public Tensor Embed(Tensor ids) => Operators.Embedding(Weights.Embedding, ids);
 
-    /// <summary>Rotary angles of <paramref name="count"/> successive rows from position <paramref name="first"/>.</summary>
+    /// <summary>Rotary angles of <paramref name="count"/> successive rows from position <paramref name="first"/>; rows may pass the context.</summary>
     public RotaryAngles Angles(long first, long count) => _rotary.Rows(first, count);
 
     /// <summary>Rotary angles at given positions [B, T] (int64).</summary>

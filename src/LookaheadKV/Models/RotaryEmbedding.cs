@@ -8,50 +8,57 @@ public readonly record struct RotaryAngles(Tensor Cos, Tensor Sin)
 {
     /// <summary>Rotates queries or keys [B, heads, T, D] to these rows' positions (half-split convention of Llama).</summary>
     public Tensor Apply(Tensor x) => Operators.Rotate(x, Cos, Sin);
+
+    /// <summary>
+    /// The way back: <c>angles.Inverse().Apply(angles.Apply(x))</c> is x. Each pair's 2×2 map, <c>f·[[cos, -sin], [sin, cos]]</c>, is inverted as it
+    /// stands, rounding and length factor f included. In float32 even where the angles are bfloat16, so that what it is applied to becomes
+    /// float32; in float64 where the angles are.
+    /// </summary>
+    public RotaryAngles Inverse()
+    {
+        using var scope = NewDisposeScope();
+        var precision = Cos.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        var (cos, sin) = (Cos.to(precision), Sin.to(precision));
+        var determinant = cos.square() + sin.square();
+        return new((cos / determinant).MoveToOuterDisposeScope(), (sin / determinant).neg().MoveToOuterDisposeScope());
+    }
 }
 
 /// <summary>
 /// Rotary position embedding (Su et al., arXiv 2104.09864): the pair (x_i, x_{i+D/2}) turns by the angle <c>position · θ^(-2i/D)</c>.
-/// Angles are computed in float32 once and cast to the model's dtype, as the reference implementations do.
+/// Angles are computed in float32 and cast to the model's dtype, as the reference implementations do. They are made where they are asked for,
+/// so that every position has them: rows that observe or replay a prompt stand behind it and may pass the model's context.
 /// </summary>
 public sealed class RotaryEmbedding : IDisposable
 {
-    // Observer rows stand after the prompt and may pass the model's trained length by their own number.
-    private const int RowsBeyondContext = 1024;
+    private readonly Tensor _frequencies; // [D/2] float32
+    private readonly ScalarType _dtype;
 
-    private readonly Tensor _cos;
-    private readonly Tensor _sin;
-
-    /// <summary>Computes the tables for all positions a model can see, [positions, D] in <paramref name="dtype"/>.</summary>
+    /// <summary>Computes the frequencies of a model's head size; angles will be in <paramref name="dtype"/> on <paramref name="device"/>.</summary>
     public RotaryEmbedding(DecoderConfig config, Device device, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        var frequencies = pow(config.RopeTheta, arange(0, config.HeadSize, 2, dtype: ScalarType.Float32).div(config.HeadSize)).reciprocal();
-        var angles = outer(arange(config.MaxPositions + RowsBeyondContext, dtype: ScalarType.Float32), frequencies); // [positions, D/2]
-        var both = cat([angles, angles], -1); // [positions, D]
-        _cos = both.cos().to(dtype).to(device).DetachFromDisposeScope();
-        _sin = both.sin().to(dtype).to(device).DetachFromDisposeScope();
+        var exponents = arange(0, config.HeadSize, 2, dtype: ScalarType.Float32).div(config.HeadSize);
+        _frequencies = pow(config.RopeTheta, exponents).reciprocal().to(device).DetachFromDisposeScope();
+        _dtype = dtype;
     }
 
-    /// <summary>Angles of <paramref name="count"/> successive rows, the first at <paramref name="first"/>: views, [1, 1, T, D].</summary>
-    public RotaryAngles Rows(long first, long count) => new(Slice(_cos, first, count), Slice(_sin, first, count));
+    /// <summary>Angles of <paramref name="count"/> successive rows, the first at <paramref name="first"/> (any position ≥ 0), [1, 1, T, D].</summary>
+    public RotaryAngles Rows(long first, long count)
+    {
+        using var positions = arange(first, first + count, dtype: ScalarType.Int64, device: _frequencies.device).unsqueeze(0);
+        return At(positions);
+    }
 
-    /// <summary>Angles of rows at given positions [B, T] (int64): copies, [B, 1, T, D].</summary>
-    public RotaryAngles At(Tensor positions) => new(_cos[positions].unsqueeze(1), _sin[positions].unsqueeze(1));
+    /// <summary>Angles of rows at given positions [B, T] (int64, any ≥ 0), [B, 1, T, D].</summary>
+    public RotaryAngles At(Tensor positions)
+    {
+        using var scope = NewDisposeScope();
+        var angles = positions.to(ScalarType.Float32).unsqueeze(1).unsqueeze(-1) * _frequencies; // [B,1,T,D/2]
+        var both = cat([angles, angles], -1); // [B,1,T,D]
+        return new(both.cos().to(_dtype).MoveToOuterDisposeScope(), both.sin().to(_dtype).MoveToOuterDisposeScope());
+    }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _cos.Dispose();
-        _sin.Dispose();
-    }
-
-    private static Tensor Slice(Tensor table, long first, long count)
-    {
-        if (first + count > table.size(0))
-            throw new InputException(
-                $"position {first + count - 1} is beyond the model's context of {table.size(0) - RowsBeyondContext} tokens; shorten the prompt."
-            );
-        return table.narrow(0, first, count).unsqueeze(0).unsqueeze(0);
-    }
+    public void Dispose() => _frequencies.Dispose();
 }
