@@ -65,6 +65,7 @@ public sealed class PromptTrace : IDisposable
     /// <summary>Scores of every layer, grouped and pooled, [1,G,N] each.</summary>
     public IReadOnlyList<Tensor> Scores(EvictionPolicy policy)
     {
+        _decoder.Config.RequireWholeAttention(Prompt.Count);
         using var noGrad = no_grad();
         using var pass = policy.Scorer is IObserverScorer scorer ? Observe(scorer.Observe(Context)) : null;
         var scores = new List<Tensor>();

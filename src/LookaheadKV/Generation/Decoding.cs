@@ -26,6 +26,7 @@ public static class Decoding
         var positions = tensor(cache.LogicalLengths, device: decoder.Device).unsqueeze(1) + arange(count, device: decoder.Device); // [B,T]
         var angles =
             cache.LogicalLengths.Distinct().Count() == 1 ? decoder.Angles(cache.LogicalLengths[0], count) : decoder.AnglesAt(positions);
+        var window = decoder.Config.SlidingWindow;
         var entries = positions.unsqueeze(1); // [B,1,T]: the same for every kv head
         var hidden = decoder.Embed(ids);
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
@@ -34,7 +35,7 @@ public static class Decoding
             var stored = cache.Layers[layer];
             var rows = decoder.Project(layer, hidden, angles);
             stored.Append(rows.Keys, rows.Values, entries);
-            var visible = count == 1 && !stored.HasGaps ? null : Visible(stored.Positions, positions);
+            var visible = count == 1 && !stored.HasGaps && !(end > window) ? null : Visible(stored.Positions, positions, window);
             var attended = FusedAttention.Visible(rows.Queries, stored.Keys, stored.Values, visible);
             hidden = decoder.Finish(layer, hidden, attended).MoveToOuterDisposeScope();
         }
@@ -42,13 +43,16 @@ public static class Decoding
         return decoder.Logits(hidden).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Which entries each row sees, bool [B,G,T,n]: those that exist and stand at or before it.</summary>
+    /// <summary>Which entries each row sees, bool [B,G,T,n]: those that exist and stand at or before it, within its window.</summary>
     /// <param name="stored">Positions of a layer's entries [B,G,n], -1 where there is none.</param>
     /// <param name="rows">Positions of the rows [B,T].</param>
-    public static Tensor Visible(Tensor stored, Tensor rows)
+    /// <param name="window">A row sees this many positions, its own included; null when it sees all before it.</param>
+    public static Tensor Visible(Tensor stored, Tensor rows, int? window = null)
     {
         using var scope = NewDisposeScope();
         var entry = stored.unsqueeze(2); // [B,G,1,n]
-        return entry.ge(0).logical_and(entry.le(rows.unsqueeze(1).unsqueeze(-1))).MoveToOuterDisposeScope();
+        var row = rows.unsqueeze(1).unsqueeze(-1); // [B,1,T,1]
+        var visible = entry.ge(0).logical_and(entry.le(row));
+        return (window is { } w ? visible.logical_and(entry.gt(row - w)) : visible).MoveToOuterDisposeScope();
     }
 }

@@ -68,6 +68,8 @@ public sealed class Session : IDisposable
         var kept = policy is { Scorer: not null, Budget: { } budget }
             ? budget.TokensFor(length, decoder.Config, ElementSize(decoder))
             : length;
+        if (kept < length)
+            decoder.Config.RequireWholeAttention(length);
         var (total, eviction) = (Stopwatch.StartNew(), new Stopwatch());
         var context = Context(decoder, ids, prompt, cancellation);
         using var observer =
