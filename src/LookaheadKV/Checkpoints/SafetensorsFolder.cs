@@ -41,7 +41,9 @@ public sealed class SafetensorsFolder
             return new(folder, HeaderOf(folder, Single));
         if (File.Exists(index))
             return new(folder, Shards(folder, index));
-        throw new InputException($"{folder} has neither {Single} nor {Index}; give a Hugging Face folder with safetensors weights in it.");
+        throw new InputException(
+            $"{single}: no such file, and no {Index} beside it; give a Hugging Face folder with safetensors weights in it."
+        );
     }
 
     /// <summary>Checks that the folder holds exactly these tensors, in types that weights have; one error lists all that are missing, surplus, misshapen or of another type.</summary>
@@ -60,15 +62,21 @@ public sealed class SafetensorsFolder
                 "misshapen",
                 there
                     .Where(tensor => !Info(tensor.Name).Shape.SequenceEqual(tensor.Shape))
-                    .Select(tensor => $"{tensor.Name} [{string.Join(", ", Info(tensor.Name).Shape)}] instead of [{string.Join(", ", tensor.Shape)}]")
+                    .Select(tensor =>
+                        $"{tensor.Name} [{string.Join(", ", Info(tensor.Name).Shape)}] instead of [{string.Join(", ", tensor.Shape)}]"
+                    )
             ),
             .. List(
                 "of a type that no weight has",
-                there.Where(tensor => !Weights.Contains(Info(tensor.Name).DType)).Select(tensor => $"{tensor.Name} {Info(tensor.Name).DType}")
+                there
+                    .Where(tensor => !Weights.Contains(Info(tensor.Name).DType))
+                    .Select(tensor => $"{tensor.Name} {Info(tensor.Name).DType}")
             ),
         ];
         if (faults.Length > 0)
-            throw new InputException($"{_folder}: its weights do not fit its config.json: {string.Join("; ", faults)}; fetch the folder again.");
+            throw new InputException(
+                $"{_folder}: its weights do not fit its config.json: {string.Join("; ", faults)}; fetch the folder again."
+            );
     }
 
     /// <summary>Reads tensors to a device and a type.</summary>
@@ -116,7 +124,9 @@ public sealed class SafetensorsFolder
             foreach (var (name, tensor) in HeaderOf(folder, shard))
             {
                 if (!names.Contains(name))
-                    throw new InputException($"{index}: tensor {name} is in {shard}, where the index does not place it; fetch the folder again.");
+                    throw new InputException(
+                        $"{index}: tensor {name} is in {shard}, where the index does not place it; fetch the folder again."
+                    );
                 tensors.Add(name, tensor);
             }
             if (List("tensors that it lacks", names.Where(name => !tensors.ContainsKey(name))) is [var absent])
@@ -142,7 +152,9 @@ public sealed class SafetensorsFolder
             var map = document.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(e => e.Name, e => e.Value.GetString()!);
             foreach (var (name, shard) in map)
                 if (string.IsNullOrEmpty(shard) || Path.GetFileName(shard) != shard)
-                    throw new InputException($"{index}: weight_map places {name} in \"{shard}\", which is no file name; fetch the file again.");
+                    throw new InputException(
+                        $"{index}: weight_map places {name} in \"{shard}\", which is no file name; fetch the file again."
+                    );
             return map.Count > 0 ? map : throw new InputException($"{index}: its weight_map is empty; fetch the file again.");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or ArgumentException)

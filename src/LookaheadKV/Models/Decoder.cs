@@ -117,9 +117,10 @@ public sealed class Decoder : IDisposable
         var joined = attended.transpose(1, 2).flatten(2); // [B,H,T,D] → [B,T,H·D]
         var middle = hidden + Linear(joined, weights, LinearName.Output, lora);
         var x = Norm(middle, weights.FeedForwardNorm);
-        var gated = lora is null && weights.Bias(LinearName.Gate) is null
-            ? Operators.SwiGlu(x, weights[LinearName.Gate], weights[LinearName.Up])
-            : nn.functional.silu(Linear(x, weights, LinearName.Gate, lora)) * Linear(x, weights, LinearName.Up, lora);
+        var gated =
+            lora is null && weights.Bias(LinearName.Gate) is null
+                ? Operators.SwiGlu(x, weights[LinearName.Gate], weights[LinearName.Up])
+                : nn.functional.silu(Linear(x, weights, LinearName.Gate, lora)) * Linear(x, weights, LinearName.Up, lora);
         return (middle + Linear(gated, weights, LinearName.Down, lora)).MoveToOuterDisposeScope();
     }
 

@@ -12,7 +12,9 @@ internal static class RopeConfig
     /// <param name="positions">Its <c>max_position_embeddings</c>.</param>
     public static (double Theta, RopeScaling? Scaling) Parse(ConfigReader config, int positions)
     {
-        var (key, rope) = config.Object("rope_parameters") is { } five ? ("rope_parameters", five) : ("rope_scaling", config.Object("rope_scaling"));
+        var (key, rope) = config.Object("rope_parameters") is { } five
+            ? ("rope_parameters", five)
+            : ("rope_scaling", config.Object("rope_scaling"));
         var theta = rope?.Double("rope_theta", null) ?? config.Double("rope_theta", null) ?? 10_000;
         if (!(theta > 1))
             throw new InputException($"{config.Path}: rope_theta is {theta}, it must be above 1.");
@@ -75,13 +77,14 @@ internal static class RopeConfig
             return new RopeScaling.Yarn(factor, original, attention, fast, slow, rope.Bool("truncate", true));
         }
 
-        int Original() =>
-            config.IntOrNull("original_max_position_embeddings") ?? rope.Int("original_max_position_embeddings", positions);
+        int Original() => config.IntOrNull("original_max_position_embeddings") ?? rope.Int("original_max_position_embeddings", positions);
 
         double Factor(double? fallback) =>
             rope.Double("factor", fallback) is { } factor && factor >= 1
                 ? factor
-                : throw new InputException($"{config.Path}: {key}.factor of rope_type \"{type}\" must be a number ≥ 1; fetch config.json again.");
+                : throw new InputException(
+                    $"{config.Path}: {key}.factor of rope_type \"{type}\" must be a number ≥ 1; fetch config.json again."
+                );
 
         double Positive(string name) =>
             rope.Double(name, null) is { } value && value > 0
