@@ -107,7 +107,7 @@ def rewrite(path):
     rope = config.pop("rope_parameters")
     config["rope_theta"] = rope.pop("rope_theta")
     config["rope_scaling"] = None if rope["rope_type"] == "default" else rope
-    config["torch_dtype"] = config.pop("dtype")
+    config["torch_dtype"] = config.pop("dtype", "float32")
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 

@@ -73,7 +73,9 @@ public sealed class Session : IDisposable
         var (total, eviction) = (Stopwatch.StartNew(), new Stopwatch());
         var context = Context(decoder, ids, prompt, cancellation);
         using var observer =
-            kept < length && policy.Scorer is IObserverScorer scorer ? new ObserverPass(decoder, scorer.Observe(context), 1, length) : null;
+            kept < length && policy.Scorer is IObserverScorer scorer
+                ? new ObserverPass(decoder, scorer.Observe(context), 1, length)
+                : null;
 
         var cache = new KeyValueCache(length);
         var peak = 0L;
