@@ -11,26 +11,32 @@ public static class CacheAttention
     /// <param name="queries">Post-RoPE queries.</param>
     /// <param name="cache">The layer, the rows' own keys and values appended.</param>
     /// <param name="positions">Positions [B,T] of the rows (int64): a row sees the entries that exist and stand at or before it.</param>
-    public static Tensor Attend(Tensor queries, LayerCache cache, Tensor positions)
+    /// <param name="window">A row sees this many positions, its own included; null when it sees all before it.</param>
+    public static Tensor Attend(Tensor queries, LayerCache cache, Tensor positions, int? window = null)
     {
         using var scope = NewDisposeScope();
-        var unmasked = queries.size(2) == 1 && !cache.HasGaps;
+        var unmasked = queries.size(2) == 1 && !cache.HasGaps && window is null;
         if (cache.IsRectangular)
         {
-            var visible = unmasked ? null : Visible(cache.Positions, positions);
+            var visible = unmasked ? null : Visible(cache.Positions, positions, window);
             return FusedAttention.Visible(queries, cache.Keys, cache.Values, visible).MoveToOuterDisposeScope();
         }
+        if (window is not null)
+            throw new NotSupportedException("a ragged layer is attended to as a whole: eviction refuses prompts beyond a sliding window.");
         return Segments(queries, cache, unmasked ? null : positions).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Which entries each row sees, bool [B,G,T,n]: those that exist and stand at or before it.</summary>
+    /// <summary>Which entries each row sees, bool [B,G,T,n]: those that exist and stand at or before it, within its window.</summary>
     /// <param name="stored">Positions of a layer's entries [B,G,n], -1 where there is none.</param>
     /// <param name="rows">Positions of the rows [B,T].</param>
-    public static Tensor Visible(Tensor stored, Tensor rows)
+    /// <param name="window">A row sees this many positions, its own included; null when it sees all before it.</param>
+    public static Tensor Visible(Tensor stored, Tensor rows, int? window = null)
     {
         using var scope = NewDisposeScope();
         var entry = stored.unsqueeze(2); // [B,G,1,n]
-        return entry.ge(0).logical_and(entry.le(rows.unsqueeze(1).unsqueeze(-1))).MoveToOuterDisposeScope();
+        var row = rows.unsqueeze(1).unsqueeze(-1); // [B,1,T,1]
+        var visible = entry.ge(0).logical_and(entry.le(row));
+        return (window is { } w ? visible.logical_and(entry.gt(row - w)) : visible).MoveToOuterDisposeScope();
     }
 
     // Each segment on its own, none padded to the longest.

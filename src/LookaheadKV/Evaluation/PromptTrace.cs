@@ -73,6 +73,7 @@ public sealed class PromptTrace : IDisposable
     /// <param name="count">C, entries a layer and head on average, for methods whose scores depend on it.</param>
     public IReadOnlyList<Tensor> Scores(EvictionPolicy policy, long count)
     {
+        _decoder.Config.RequireWholeAttention(Prompt.Count);
         using var noGrad = no_grad();
         if (policy.Scorer is IWholePromptScorer whole)
             return PromptEviction.Scores(policy, whole, new WholePrompt(Context, _layers, NextToken), count);

@@ -28,6 +28,7 @@ public static class Decoding
         var angles =
             cache.LogicalLengths.Distinct().Count() == 1 ? decoder.Angles(cache.LogicalLengths[0], count) : decoder.AnglesAt(positions);
         var entries = positions.unsqueeze(1); // [B,1,T]: the same for every kv head
+        var window = decoder.Config.SlidingWindow;
         var hidden = decoder.Embed(ids);
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
         {
@@ -36,7 +37,7 @@ public static class Decoding
             var rows = decoder.Project(layer, hidden, angles);
             stored.Append(rows.Keys, rows.Values, entries);
             onLayer?.Invoke(layer, rows);
-            var attended = CacheAttention.Attend(rows.Queries, stored, positions);
+            var attended = CacheAttention.Attend(rows.Queries, stored, positions, end > window ? window : null);
             hidden = decoder.Finish(layer, hidden, attended).MoveToOuterDisposeScope();
         }
         cache.Advance(count);

@@ -21,7 +21,9 @@ public sealed class ObserverPass : IDisposable
     public ObserverPass(Decoder decoder, IObserver observer, long batch, long promptLength)
     {
         (_decoder, _observer, _promptLength) = (decoder, observer, promptLength);
-        _hidden = observer.Embed(decoder, batch).DetachFromDisposeScope();
+        _hidden = observer.Embed(decoder, batch);
+        decoder.Config.RequireWholeAttention(promptLength + Rows);
+        _hidden.DetachFromDisposeScope();
         _visible = FusedAttention.SuffixMask(promptLength, Rows, promptLength + Rows, decoder.Device).DetachFromDisposeScope();
     }
 

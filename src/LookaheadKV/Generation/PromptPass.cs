@@ -23,7 +23,7 @@ public static class PromptPass
             cancellation.ThrowIfCancellationRequested();
             using var inner = NewDisposeScope();
             var rows = decoder.Project(layer, hidden, angles);
-            var attended = FusedAttention.Causal(rows.Queries, rows.Keys, rows.Values);
+            var attended = FusedAttention.Causal(rows.Queries, rows.Keys, rows.Values, decoder.Config.SlidingWindow);
             var next = decoder.Finish(layer, hidden, attended);
             attended.Dispose();
             hidden.Dispose();

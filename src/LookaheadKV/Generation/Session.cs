@@ -67,6 +67,8 @@ public sealed class Session : IDisposable
         var entries = policy is { Scorer: not null, Budget: { } budget }
             ? budget.EntriesFor(length, decoder.Config, ElementSize(decoder), policy.Protection.Count(length))
             : decoder.Config.Layers * length;
+        if (entries < decoder.Config.Layers * length)
+            decoder.Config.RequireWholeAttention(length);
         var context = Context(decoder, ids, prompt, cancellation);
         return Start(decoder, ids, cache => PrefillEviction.Of(policy, context, entries, cache, reserve), cancellation);
     }

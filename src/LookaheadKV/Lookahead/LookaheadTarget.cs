@@ -34,6 +34,7 @@ public sealed class LookaheadTarget : IDisposable
     public static LookaheadTarget Compute(Decoder decoder, IReadOnlyList<int[]> prompts, IReadOnlyList<int[]> responses)
     {
         var (batch, length, longest) = (prompts.Count, prompts[0].Length, responses.Max(r => r.Length));
+        decoder.Config.RequireWholeAttention(length + longest);
         using var noGrad = no_grad();
         var holder = new DisposeScopeHolder();
         using var scope = NewDisposeScope();

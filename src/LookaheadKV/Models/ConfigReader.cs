@@ -12,6 +12,15 @@ internal sealed class ConfigReader(string path, JsonElement root)
         : WholeNumber(value) is { } number && number > 0 ? number
         : throw Wrong(key, value, "a positive whole number");
 
+    /// <summary>A positive whole number; null where the key is null or not there.</summary>
+    public int? IntOrNull(string key) => Find(key) is null ? null : Int(key);
+
+    /// <summary>Whether the key is there, null or not.</summary>
+    public bool Has(string key) => root.ValueKind == JsonValueKind.Object && root.TryGetProperty(key, out _);
+
+    /// <summary>The keys that have a value.</summary>
+    public IEnumerable<string> Keys => root.EnumerateObject().Where(p => p.Value.ValueKind != JsonValueKind.Null).Select(p => p.Name);
+
     public double? Double(string key, double? fallback) =>
         Find(key) is not { } value ? fallback
         : value.ValueKind == JsonValueKind.Number ? value.GetDouble()
@@ -52,6 +61,13 @@ internal sealed class ConfigReader(string path, JsonElement root)
     {
         if (!implemented.Contains(value))
             throw new InputException($"{path}: {key} \"{value}\" is not implemented; allowed: {string.Join(", ", implemented)}.");
+    }
+
+    /// <summary>Refuses a key by name, whatever its value.</summary>
+    public void RefuseKey(string key, string advice)
+    {
+        if (Find(key) is not null)
+            throw new InputException($"{path}: {key} is not implemented; {advice}.");
     }
 
     private static int? WholeNumber(JsonElement value) =>

@@ -1,3 +1,4 @@
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Runtime;
 using static TorchSharp.torch;
@@ -21,6 +22,7 @@ public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Valu
 
 /// <summary>
 /// A decoder-only transformer of the Llama layout (Touvron et al., arXiv 2302.13971): RMSNorm, rotary positions, grouped-query attention, SwiGLU.
+/// Llama, Mistral, Qwen2 and Qwen3 differ in what <see cref="DecoderConfig"/> says: biases, norms of heads, rotary scaling, a sliding window.
 /// It offers the pieces of a layer, <see cref="Project"/> and <see cref="Finish"/>; what the rows in between attend to is the caller's:
 /// a prompt attends causally to itself, an answer to a cache, lookahead rows to the prompt and to each other.
 /// </summary>
@@ -48,19 +50,27 @@ public sealed class Decoder : IDisposable
     /// <summary>Dtype of weights, activations and cache.</summary>
     public ScalarType DType { get; }
 
-    /// <summary>Loads a Hugging Face folder (<c>config.json</c>, <c>model.safetensors</c>).</summary>
+    /// <summary>Loads a Hugging Face folder: <c>config.json</c>, and <c>model.safetensors</c> or shards with their index.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="device">Target device; default the CPU.</param>
     /// <param name="dtype">float32 or bfloat16; weights are converted while they are read.</param>
+    /// <param name="progress">Receives every weight that was read.</param>
+    /// <param name="cancellation">Looked at before every weight.</param>
     /// <exception cref="InputException">Something in the folder is missing, damaged or not implemented.</exception>
-    public static Decoder Load(string folder, Device? device = null, ScalarType dtype = ScalarType.Float32)
+    public static Decoder Load(
+        string folder,
+        Device? device = null,
+        ScalarType dtype = ScalarType.Float32,
+        IProgress<ReadProgress>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         if (!Directory.Exists(folder))
             throw new InputException($"{folder}: no such folder; --model takes `nano` or a Hugging Face folder.");
         if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float64))
             throw new InputException($"dtype {dtype} is not supported; use float32 or bfloat16.");
         var config = DecoderConfig.Load(Path.Combine(folder, "config.json"));
-        return new Decoder(config, DecoderWeights.Load(folder, config, device ?? CPU, dtype));
+        return new Decoder(config, DecoderWeights.Load(folder, config, device ?? CPU, dtype, progress, cancellation));
     }
 
     /// <summary>Ids as a tensor [1, N] (int64) on the model's device.</summary>
@@ -90,7 +100,7 @@ public sealed class Decoder : IDisposable
     /// <summary>Rotary angles at given positions [B, T] (int64).</summary>
     public RotaryAngles AnglesAt(Tensor positions) => _rotary.At(positions);
 
-    /// <summary>First half of a layer: norm, q/k/v maps, rotary positions.</summary>
+    /// <summary>First half of a layer: norm, q/k/v maps, norms of heads where the model has them, rotary positions.</summary>
     /// <param name="layer">0..L-1.</param>
     /// <param name="hidden">Rows [B, T, E].</param>
     /// <param name="angles">Their positions.</param>
@@ -100,8 +110,8 @@ public sealed class Decoder : IDisposable
         var weights = Weights.Layers[layer];
         using var scope = NewDisposeScope();
         var x = Norm(hidden, weights.AttentionNorm);
-        var q = angles.Apply(Heads(Linear(x, weights, LinearName.Query, lora), Config.QueryHeads)); // [B,H,T,D]
-        var k = angles.Apply(Heads(Linear(x, weights, LinearName.Key, lora), Config.KeyValueHeads)); // [B,G,T,D]
+        var q = angles.Apply(NormHeads(Heads(Linear(x, weights, LinearName.Query, lora), Config.QueryHeads), weights.QueryNorm)); // [B,H,T,D]
+        var k = angles.Apply(NormHeads(Heads(Linear(x, weights, LinearName.Key, lora), Config.KeyValueHeads), weights.KeyNorm)); // [B,G,T,D]
         var v = Heads(Linear(x, weights, LinearName.Value, lora), Config.KeyValueHeads); // [B,G,T,D]
         return new LayerRows(q.MoveToOuterDisposeScope(), k.MoveToOuterDisposeScope(), v.MoveToOuterDisposeScope());
     }
@@ -119,9 +129,10 @@ public sealed class Decoder : IDisposable
         var joined = attended.transpose(1, 2).flatten(2); // [B,H,T,D] → [B,T,H·D]
         var middle = hidden + Linear(joined, weights, LinearName.Output, lora);
         var x = Norm(middle, weights.FeedForwardNorm);
-        var gated = lora is null
-            ? Operators.SwiGlu(x, weights[LinearName.Gate], weights[LinearName.Up])
-            : nn.functional.silu(Linear(x, weights, LinearName.Gate, lora)) * Linear(x, weights, LinearName.Up, lora);
+        var gated =
+            lora is null && weights.Bias(LinearName.Gate) is null
+                ? Operators.SwiGlu(x, weights[LinearName.Gate], weights[LinearName.Up])
+                : nn.functional.silu(Linear(x, weights, LinearName.Gate, lora)) * Linear(x, weights, LinearName.Up, lora);
         return (middle + Linear(gated, weights, LinearName.Down, lora)).MoveToOuterDisposeScope();
     }
 
@@ -141,11 +152,13 @@ public sealed class Decoder : IDisposable
 
     private Tensor Norm(Tensor x, Tensor weight) => Operators.RmsNorm(x, weight, Config.RmsNormEpsilon);
 
+    private Tensor NormHeads(Tensor heads, Tensor? weight) => weight is null ? heads : Norm(heads, weight);
+
     private Tensor Heads(Tensor x, int heads) => x.unflatten(2, heads, Config.HeadSize).transpose(1, 2); // [B,T,heads·D] → [B,heads,T,D]
 
     private static Tensor Linear(Tensor x, LayerWeights weights, LinearName name, LayerLora? lora)
     {
-        var y = nn.functional.linear(x, weights[name]);
+        var y = nn.functional.linear(x, weights[name], weights.Bias(name));
         return lora?[name] is { } pair ? y + pair.Delta(x) : y;
     }
 }

@@ -29,11 +29,23 @@ public sealed record DecoderConfig
     /// <summary>Width of the feed-forward block (<c>intermediate_size</c>).</summary>
     public required int IntermediateSize { get; init; }
 
-    /// <summary>Longest sequence the model was trained for (<c>max_position_embeddings</c>), prompt and answer together.</summary>
+    /// <summary>Longest sequence, prompt and answer together: <c>max_position_embeddings</c>, times the factor where the scaling extends it.</summary>
     public required int MaxPositions { get; init; }
 
     /// <summary>Base of the rotary frequencies (<c>rope_theta</c>).</summary>
     public double RopeTheta { get; init; } = 10_000;
+
+    /// <summary>How the rotary frequencies are changed for a longer context; null where they are not.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
+    /// <summary>A row sees at most this many tokens, itself included (<c>sliding_window</c>); null where it sees all before it.</summary>
+    public int? SlidingWindow { get; init; }
+
+    /// <summary>Linear maps that add a bias; LoRA never does.</summary>
+    public IReadOnlyList<LinearName> Biases { get; init; } = [];
+
+    /// <summary>Whether each head of queries and keys is RMS-normalised before it is rotated (Qwen3).</summary>
+    public bool QueryKeyNorm { get; init; }
 
     /// <summary>Epsilon of the RMS norms (<c>rms_norm_eps</c>).</summary>
     public double RmsNormEpsilon { get; init; } = 1e-5;
@@ -60,7 +72,7 @@ public sealed record DecoderConfig
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllText(path));
-            return Parse(new ConfigReader(path, document.RootElement));
+            return HuggingFaceConfig.Parse(new ConfigReader(path, document.RootElement));
         }
         catch (JsonException e)
         {
@@ -68,38 +80,14 @@ public sealed record DecoderConfig
         }
     }
 
-    private static DecoderConfig Parse(ConfigReader config)
+    /// <summary>Makes sure that attention rows over this many tokens are what the model's attention is.</summary>
+    /// <exception cref="InputException">The model's sliding window is shorter.</exception>
+    internal void RequireWholeAttention(long tokens)
     {
-        var architecture = config.Strings("architectures").FirstOrDefault() ?? config.String("model_type");
-        config.Refuse("architectures", architecture, "LlamaForCausalLM", "llama");
-        config.Refuse("hidden_act", config.String("hidden_act", "silu"), "silu");
-        config.Refuse("attention_bias", config.Bool("attention_bias", false), false);
-        config.Refuse("mlp_bias", config.Bool("mlp_bias", false), false);
-
-        var rope = config.Object("rope_parameters") ?? config.Object("rope_scaling");
-        var ropeType = rope?.String("rope_type", null) ?? rope?.String("type", null) ?? "default";
-        config.Refuse(rope is null ? "rope_scaling" : "rope_type", ropeType, "default");
-
-        var width = config.Int("hidden_size");
-        var heads = config.Int("num_attention_heads");
-        var kvHeads = config.Int("num_key_value_heads", heads);
-        if (heads % kvHeads != 0)
-            throw new InputException($"{config.Path}: num_attention_heads {heads} is not a multiple of num_key_value_heads {kvHeads}.");
-
-        return new DecoderConfig
-        {
-            VocabularySize = config.Int("vocab_size"),
-            Width = width,
-            Layers = config.Int("num_hidden_layers"),
-            QueryHeads = heads,
-            KeyValueHeads = kvHeads,
-            HeadSize = config.Int("head_dim", width / heads),
-            IntermediateSize = config.Int("intermediate_size"),
-            MaxPositions = config.Int("max_position_embeddings"),
-            RopeTheta = config.Object("rope_parameters")?.Double("rope_theta", null) ?? config.Double("rope_theta", null) ?? 10_000,
-            RmsNormEpsilon = config.Double("rms_norm_eps", 1e-6)!.Value,
-            TiedEmbeddings = config.Bool("tie_word_embeddings", false),
-            EndTokens = config.Ints("eos_token_id"),
-        };
+        if (SlidingWindow is { } window && tokens > window)
+            throw new InputException(
+                $"{tokens} tokens are more than the model's sliding_window {window}: scores and eviction need attention to all of them; "
+                    + "shorten the prompt, or use the full cache."
+            );
     }
 }

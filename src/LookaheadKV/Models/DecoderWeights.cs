@@ -61,30 +61,77 @@ public static class LinearNames
         };
 }
 
-/// <summary>Weights of one layer; linear maps are [out, in], norms [E].</summary>
-public sealed class LayerWeights(Tensor attentionNorm, Tensor feedForwardNorm, IReadOnlyList<Tensor> linears)
+/// <summary>Weights of one layer; linear maps are [out, in], norms [E], norms of heads [D].</summary>
+public sealed class LayerWeights
 {
+    private readonly IReadOnlyDictionary<string, Tensor> _tensors;
+    private readonly Tensor[] _linears;
+    private readonly Tensor?[] _biases;
+
+    /// <summary>Takes the tensors of one layer by their names within it, as <see cref="Shapes"/> lists them.</summary>
+    internal LayerWeights(IReadOnlyDictionary<string, Tensor> tensors)
+    {
+        _tensors = tensors;
+        _linears = [.. LinearNames.All.Select(name => tensors[name.Path() + ".weight"])];
+        _biases = [.. LinearNames.All.Select(name => tensors.GetValueOrDefault(name.Path() + ".bias"))];
+    }
+
     /// <summary>RMS-norm weight before attention, [E].</summary>
-    public Tensor AttentionNorm => attentionNorm;
+    public Tensor AttentionNorm => _tensors["input_layernorm.weight"];
 
     /// <summary>RMS-norm weight before the feed-forward block, [E].</summary>
-    public Tensor FeedForwardNorm => feedForwardNorm;
+    public Tensor FeedForwardNorm => _tensors["post_attention_layernorm.weight"];
+
+    /// <summary>RMS-norm weight of each query head, [D]; null where the model has none.</summary>
+    public Tensor? QueryNorm => _tensors.GetValueOrDefault("self_attn.q_norm.weight");
+
+    /// <summary>RMS-norm weight of each key head, [D]; null where the model has none.</summary>
+    public Tensor? KeyNorm => _tensors.GetValueOrDefault("self_attn.k_norm.weight");
 
     /// <summary>A linear map's weight, [out, in].</summary>
-    public Tensor this[LinearName name] => linears[(int)name];
+    public Tensor this[LinearName name] => _linears[(int)name];
 
-    internal IEnumerable<Tensor> All => [attentionNorm, feedForwardNorm, .. linears];
+    /// <summary>A linear map's bias, [out]; null where it has none.</summary>
+    public Tensor? Bias(LinearName name) => _biases[(int)name];
+
+    internal IEnumerable<Tensor> All => _tensors.Values;
+
+    /// <summary>Names within a layer, and shapes, of what a model of this configuration has.</summary>
+    internal static IEnumerable<(string Name, long[] Shape)> Shapes(DecoderConfig config)
+    {
+        yield return ("input_layernorm.weight", [config.Width]);
+        yield return ("post_attention_layernorm.weight", [config.Width]);
+        foreach (var name in LinearNames.All)
+        {
+            var (rows, columns) = name.Shape(config);
+            yield return (name.Path() + ".weight", [rows, columns]);
+            if (config.Biases.Contains(name))
+                yield return (name.Path() + ".bias", [rows]);
+        }
+        if (config.QueryKeyNorm)
+        {
+            yield return ("self_attn.q_norm.weight", [config.HeadSize]);
+            yield return ("self_attn.k_norm.weight", [config.HeadSize]);
+        }
+    }
 }
 
 /// <summary>All weights of a decoder, on one device in one dtype.</summary>
 public sealed class DecoderWeights : IDisposable
 {
-    private DecoderWeights(Tensor embedding, Tensor finalNorm, Tensor head, IReadOnlyList<LayerWeights> layers)
+    private const string EmbeddingName = "model.embed_tokens.weight";
+    private const string NormName = "model.norm.weight";
+    private const string HeadName = "lm_head.weight";
+
+    private DecoderWeights(DecoderConfig config, IReadOnlyDictionary<string, Tensor> tensors)
     {
-        Embedding = embedding;
-        FinalNorm = finalNorm;
-        Head = head;
-        Layers = layers;
+        Embedding = tensors[EmbeddingName];
+        FinalNorm = tensors[NormName];
+        Head = config.TiedEmbeddings ? Embedding : tensors[HeadName];
+        Layers = [.. Enumerable.Range(0, config.Layers).Select(Layer)];
+
+        LayerWeights Layer(int l) =>
+            new(LayerWeights.Shapes(config).ToDictionary(weight => weight.Name, weight => tensors[LayerPrefix(l) + weight.Name]));
     }
 
     /// <summary>Token embeddings [vocabulary, E].</summary>
@@ -103,57 +150,70 @@ public sealed class DecoderWeights : IDisposable
     public IEnumerable<Tensor> All =>
         Layers.SelectMany(l => l.All).Concat(ReferenceEquals(Head, Embedding) ? [Embedding, FinalNorm] : [Embedding, FinalNorm, Head]);
 
-    /// <summary>
-    /// Collects the weights of a Llama-layout model under their Hugging Face names; every tensor must be there, have its shape and be finite.
-    /// </summary>
+    /// <summary>Hugging Face names and shapes of all weights of a model of this configuration.</summary>
+    public static IEnumerable<(string Name, long[] Shape)> Shapes(DecoderConfig config)
+    {
+        yield return (EmbeddingName, [config.VocabularySize, config.Width]);
+        for (var layer = 0; layer < config.Layers; layer++)
+        {
+            foreach (var (name, shape) in LayerWeights.Shapes(config))
+                yield return (LayerPrefix(layer) + name, shape);
+        }
+        yield return (NormName, [config.Width]);
+        if (!config.TiedEmbeddings)
+            yield return (HeadName, [config.VocabularySize, config.Width]);
+    }
+
+    /// <summary>Collects the weights of a model under their Hugging Face names; every tensor must be there, have its shape and be finite.</summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="read">Gives a tensor by name (on the target device and dtype), or throws.</param>
     /// <exception cref="InputException">A tensor is missing, misshapen, or holds NaN or infinity.</exception>
     public static DecoderWeights Collect(DecoderConfig config, Func<string, Tensor> read)
     {
-        var (e, v) = (config.Width, config.VocabularySize);
-        var embedding = Get("model.embed_tokens.weight", v, e);
-        var norm = Get("model.norm.weight", e);
-        var head = config.TiedEmbeddings ? embedding : Get("lm_head.weight", v, e);
-        return new DecoderWeights(embedding, norm, head, [.. Enumerable.Range(0, config.Layers).Select(Layer)]);
+        using var scope = NewDisposeScope();
+        var tensors = Shapes(config).ToDictionary(weight => weight.Name, weight => Get(weight.Name, weight.Shape));
+        foreach (var tensor in tensors.Values)
+            tensor.DetachFromDisposeScope();
+        return new DecoderWeights(config, tensors);
 
-        LayerWeights Layer(int l)
-        {
-            var prefix = $"model.layers.{l}.";
-            return new LayerWeights(
-                Get(prefix + "input_layernorm.weight", e),
-                Get(prefix + "post_attention_layernorm.weight", e),
-                [.. LinearNames.All.Select(name => Linear(prefix, name))]
-            );
-        }
-
-        Tensor Linear(string prefix, LinearName name)
-        {
-            var (rows, columns) = name.Shape(config);
-            return Get($"{prefix}{name.Path()}.weight", rows, columns);
-        }
-
-        Tensor Get(string name, params long[] shape)
+        Tensor Get(string name, long[] shape)
         {
             var tensor = read(name);
             if (!tensor.shape.SequenceEqual(shape))
                 throw new InputException(
                     $"weight {name} has shape [{string.Join(", ", tensor.shape)}], config.json asks for [{string.Join(", ", shape)}]."
                 );
-            using var finite = tensor.isfinite().all();
-            if (!finite.item<bool>())
-                throw new InputException($"weight {name} holds NaN or infinity; the file is damaged or its training diverged.");
-            return tensor.DetachFromDisposeScope();
+            return IsFinite(tensor)
+                ? tensor
+                : throw new InputException($"weight {name} holds NaN or infinity; the file is damaged or its training diverged.");
         }
     }
 
-    /// <summary>Reads the weights of a Hugging Face folder: <c>model.safetensors</c>.</summary>
-    /// <exception cref="InputException">The file is missing, damaged, or does not hold the weights that <paramref name="config"/> asks for.</exception>
-    public static DecoderWeights Load(string folder, DecoderConfig config, Device device, ScalarType dtype)
+    /// <summary>
+    /// Reads the weights of a Hugging Face folder, <c>model.safetensors</c> or shards with their index, straight to their device and dtype. All
+    /// headers are checked against the configuration before the first weight is read; of the host's memory, one shard is in use at a time.
+    /// </summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="device">Where the weights shall live.</param>
+    /// <param name="dtype">The type they shall have.</param>
+    /// <param name="progress">Receives every weight that was read.</param>
+    /// <param name="cancellation">Looked at before every weight.</param>
+    /// <exception cref="InputException">Files are missing or damaged, or do not hold exactly the weights that <paramref name="config"/> asks for.</exception>
+    public static DecoderWeights Load(
+        string folder,
+        DecoderConfig config,
+        Device device,
+        ScalarType dtype,
+        IProgress<ReadProgress>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         using var scope = NewDisposeScope();
-        using var file = SafetensorsFile.Open(Path.Combine(folder, "model.safetensors"));
-        return Collect(config, name => file.Read(name, device, dtype));
+        var checkpoint = SafetensorsFolder.Open(folder);
+        checkpoint.Require([.. Shapes(config)], name => IsKnownSurplus(name, config));
+        var tensors = checkpoint.Read([.. Shapes(config).Select(weight => weight.Name)], device, dtype, progress, cancellation);
+        return Collect(config, name => tensors[name]);
     }
 
     /// <inheritdoc/>
@@ -161,5 +221,19 @@ public sealed class DecoderWeights : IDisposable
     {
         foreach (var tensor in All)
             tensor.Dispose();
+    }
+
+    private static string LayerPrefix(int layer) => $"model.layers.{layer}.";
+
+    // Older exports store the rotary frequencies, which follow from the configuration, and the head of tied models.
+    private static bool IsKnownSurplus(string name, DecoderConfig config) =>
+        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (config.TiedEmbeddings && name == HeadName);
+
+    // A sum is one pass without temporaries and is finite only if every weight is; weights of ~1e30, whose sum may overflow, are looked at singly.
+    private static bool IsFinite(Tensor tensor)
+    {
+        using var scope = NewDisposeScope();
+        var precision = tensor.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        return tensor.sum(precision).isfinite().item<bool>() || tensor.isfinite().all().item<bool>();
     }
 }

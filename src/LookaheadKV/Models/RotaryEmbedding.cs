@@ -25,22 +25,24 @@ public readonly record struct RotaryAngles(Tensor Cos, Tensor Sin)
 }
 
 /// <summary>
-/// Rotary position embedding (Su et al., arXiv 2104.09864): the pair (x_i, x_{i+D/2}) turns by the angle <c>position · θ^(-2i/D)</c>.
+/// Rotary position embedding (Su et al., arXiv 2104.09864): the pair (x_i, x_{i+D/2}) turns by the angle <c>position · frequency_i</c>.
 /// Angles are computed in float32 and cast to the model's dtype, as the reference implementations do. They are made where they are asked for,
 /// so that every position has them: rows that observe or replay a prompt stand behind it and may pass the model's context.
 /// </summary>
 public sealed class RotaryEmbedding : IDisposable
 {
+    private readonly DecoderConfig _config;
     private readonly Tensor _frequencies; // [D/2] float32
+    private readonly double _lengthFactor;
     private readonly ScalarType _dtype;
 
-    /// <summary>Computes the frequencies of a model's head size; angles will be in <paramref name="dtype"/> on <paramref name="device"/>.</summary>
+    /// <summary>Computes the frequencies of a model; angles will be in <paramref name="dtype"/> on <paramref name="device"/>.</summary>
     public RotaryEmbedding(DecoderConfig config, Device device, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        var exponents = arange(0, config.HeadSize, 2, dtype: ScalarType.Float32).div(config.HeadSize);
-        _frequencies = pow(config.RopeTheta, exponents).reciprocal().to(device).DetachFromDisposeScope();
-        _dtype = dtype;
+        (_config, _dtype) = (config, dtype);
+        _frequencies = RotaryFrequencies.Of(config).to(device).DetachFromDisposeScope();
+        _lengthFactor = RotaryFrequencies.LengthFactor(config);
     }
 
     /// <summary>Angles of <paramref name="count"/> successive rows, the first at <paramref name="first"/> (any position ≥ 0), [1, 1, T, D].</summary>
@@ -54,11 +56,19 @@ public sealed class RotaryEmbedding : IDisposable
     public RotaryAngles At(Tensor positions)
     {
         using var scope = NewDisposeScope();
-        var angles = positions.to(ScalarType.Float32).unsqueeze(1).unsqueeze(-1) * _frequencies; // [B,1,T,D/2]
+        var angles = positions.to(ScalarType.Float32).unsqueeze(1).unsqueeze(-1) * Frequencies(positions); // [B,1,T,D/2]
         var both = cat([angles, angles], -1); // [B,1,T,D]
-        return new(both.cos().to(_dtype).MoveToOuterDisposeScope(), both.sin().to(_dtype).MoveToOuterDisposeScope());
+        return new(Cast(both.cos()).MoveToOuterDisposeScope(), Cast(both.sin()).MoveToOuterDisposeScope());
     }
 
     /// <inheritdoc/>
     public void Dispose() => _frequencies.Dispose();
+
+    private Tensor Cast(Tensor x) => (_lengthFactor == 1 ? x : x * _lengthFactor).to(_dtype);
+
+    // [D/2], or [B,1,1,D/2] where they depend on the length of each row's sequence.
+    private Tensor Frequencies(Tensor positions) =>
+        _config.RopeScaling is RopeScaling.Dynamic dynamic
+            ? RotaryFrequencies.Of(_config, dynamic, positions.amax(1) + 1).unsqueeze(1).unsqueeze(1)
+            : _frequencies;
 }

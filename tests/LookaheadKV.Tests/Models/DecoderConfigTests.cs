@@ -61,11 +61,22 @@ public sealed class DecoderConfigTests
     [InlineData("\"vocab_size\": 128256", "\"vocab_size\": 1.5", "\"vocab_size\" is 1.5")]
     [InlineData("\"rms_norm_eps\": 1e-05", "\"eos_token_id\": [1, \"two\"]", "eos_token_id")]
     [InlineData("\"num_key_value_heads\": 8", "\"num_key_value_heads\": 5", "num_attention_heads 32 is not a multiple")]
-    [InlineData("\"rms_norm_eps\": 1e-05", "\"attention_bias\": true", "attention_bias")]
-    [InlineData("\"rms_norm_eps\": 1e-05", "\"mlp_bias\": true", "mlp_bias")]
-    [InlineData("\"rms_norm_eps\": 1e-05", "\"rope_scaling\": { \"rope_type\": \"llama3\", \"factor\": 32.0 }", "llama3")]
-    [InlineData("\"rms_norm_eps\": 1e-05", "\"rope_scaling\": { \"type\": \"linear\", \"factor\": 2.0 }", "linear")]
-    [InlineData("\"rms_norm_eps\": 1e-05", "\"rope_parameters\": { \"rope_type\": \"yarn\" }", "yarn")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"partial_rotary_factor\": 0.5", "partial_rotary_factor \"0.5\"")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"quantization_config\": { }", "quantization_config")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"use_sliding_window\": true", "use_sliding_window")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"layer_types\": [\"full_attention\", \"sliding_attention\"]", "sliding_attention")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"head_dim\": 7", "head_dim")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"rope_scaling\": { \"type\": \"longrope\", \"factor\": 2.0 }", "longrope")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"rope_scaling\": { \"type\": \"linear\" }", "rope_scaling.factor")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"rope_scaling\": { \"type\": \"linear\", \"factor\": 0.5 }", "rope_scaling.factor")]
+    [InlineData(
+        "\"rms_norm_eps\": 1e-05",
+        "\"rope_parameters\": { \"rope_type\": \"linear\", \"factor\": 2, \"beta_fast\": 1 }",
+        "beta_fast"
+    )]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"rope_parameters\": { \"rope_type\": \"default\", \"mrope_section\": [1] }", "mrope_section")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"rope_scaling\": { \"rope_type\": \"llama3\", \"factor\": 8.0 }", "low_freq_factor")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"rope_theta\": 0", "rope_theta")]
     public void What_is_not_implemented_is_refused_by_name(string part, string replacement, string named) =>
         Refused(Common.Replace(part, replacement, StringComparison.Ordinal), named);
 
