@@ -58,7 +58,10 @@ let ``H2O sums every column of the prompt's causal attention`` (case: Case) (chu
     use _scope = torch.NewDisposeScope()
     let length = case.Length
     let rows' = randomRows case.Shape batch length length 2.0
-    let expected = causal case.Shape length rows' |> Array.collect (total Array.sum length)
+
+    let expected =
+        causal case.Shape length rows' |> Array.collect (total Array.sum length)
+
     near 2e-5 "scores" expected (values (H2O.Score(rows'.Queries, rows'.Keys, 1 + chunk.Get % 20)))
     near 2e-5 "in one chunk" expected (values (H2O.Score(rows'.Queries, rows'.Keys)))
 
@@ -92,7 +95,7 @@ let ``KeyDiff is the negative cosine of a key and the mean direction; a key of z
     let keys = (randomRows case.Shape batch 1 case.Length 3.0).Keys
 
     if zero then
-        keys.narrow(2, 0, 1).zero_ () |> ignore
+        keys.narrow(2, 0, 1).zero_() |> ignore
 
     let unit' x =
         let length = norm x
@@ -102,7 +105,10 @@ let ``KeyDiff is the negative cosine of a key and the mean direction; a key of z
         vectors keys
         |> Array.collect (fun keys ->
             let directions = keys |> Array.map unit'
-            let mean = Array.init case.Shape.HeadSize (fun d -> directions |> Array.averageBy (fun x -> x[d])) |> unit'
+
+            let mean =
+                Array.init case.Shape.HeadSize (fun d -> directions |> Array.averageBy (fun x -> x[d])) |> unit'
+
             directions |> Array.map (fun direction -> -(DecoderReference.dot direction mean)))
 
     near 1e-5 "scores" expected (values (KeyDiff.Score keys))
@@ -128,7 +134,9 @@ let ``SpecKV takes the largest weight of window and draft, LAQ sums those of win
     let prompt, after, weights = watched case window
 
     let agrees name how (scores: torch.Tensor) =
-        let expected = weights |> Array.collect (exceptWindow (min window length) length how)
+        let expected =
+            weights |> Array.collect (exceptWindow (min window length) length how)
+
         near 2e-5 name expected (values scores)
         check $"{name}: exactly zero on the window" (Array.forall2 (fun e a -> e <> 0.0 || a = 0.0) expected (values scores))
 
@@ -181,14 +189,15 @@ let private multiply (a: float[][]) (b: float[][]) =
     a |> Array.map (fun row -> columns |> Array.map (DecoderReference.dot row))
 
 /// Expected attention of one query head, formula by formula: moments of the unrotated queries first, then the mean rotation of both.
-let private expectedAttention theta horizon sinks (queries: float[][]) (keys: float[][]) (values: float[][]) =
+let expectedAttention theta horizon sinks (queries: float[][]) (keys: float[][]) (values: float[][]) =
     let length, size = keys.Length, keys[0].Length
     let counted = float (length - sinks)
 
     let before =
         queries |> Array.mapi (fun j q -> DecoderReference.rotate theta -j q) |> Array.skip sinks
 
-    let mean = Array.init size (fun d -> (before |> Array.sumBy (fun q -> q[d])) / counted)
+    let mean =
+        Array.init size (fun d -> (before |> Array.sumBy (fun q -> q[d])) / counted)
 
     let covariance =
         Array.init size (fun i ->
@@ -267,7 +276,7 @@ let ``rival scores are float32 and finite for every dtype and for very large row
     |> List.iteri (fun i score ->
         let scores = score prompt after
         check $"scorer {i}: float32" (scores.dtype = torch.ScalarType.Float32)
-        check $"scorer {i}: finite" (scores.isfinite().all().item<bool> ()))
+        check $"scorer {i}: finite" (scores.isfinite().all().item<bool>()))
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |])>]
 let ``rival scores of a batch's row are those of the row alone, and the same when asked again`` (case: Case) =
