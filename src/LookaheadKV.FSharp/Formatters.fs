@@ -31,7 +31,15 @@ module Show =
         let head = value.ToArrays()[0]
         let some = head |> Seq.truncate 8 |> Seq.map string |> String.concat " "
         let dots = if head.Length > 8 then " …" else ""
-        $"{value.Count} positions for each of {value.Positions.size 1} kv heads; the first head's: {some}{dots}"
+
+        let counts =
+            if value.IsRectangular then
+                $"{value.Count} positions for each of {value.Counts[0].Count} kv heads"
+            else
+                let each = value.Counts[0] |> Seq.map string |> String.concat ", "
+                $"{each} positions for the kv heads"
+
+        $"{counts}; the first head's: {some}{dots}"
 
     /// <summary>Columns of text, aligned; the first column to the left, the others to the right.</summary>
     /// <param name="header">The columns' names.</param>

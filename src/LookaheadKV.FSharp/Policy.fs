@@ -3,6 +3,7 @@ namespace LookaheadKV.FSharp
 open LookaheadKV.Budgeting
 open LookaheadKV.Eviction
 open LookaheadKV.Lookahead
+open LookaheadKV.Models
 open LookaheadKV.Scoring
 
 /// How much of the prompt's cache is kept.
@@ -27,14 +28,16 @@ type Smoothing =
 module Policy =
 
     // C# records offer F# no `with`.
-    let private changed pooling group protection (policy: EvictionPolicy) =
+    let private changed (policy: EvictionPolicy) pooling group protection layers heads =
         EvictionPolicy(
             Name = policy.Name,
             Scorer = policy.Scorer,
             Budget = policy.Budget,
             Group = defaultArg group policy.Group,
             Pooling = defaultArg pooling policy.Pooling,
-            Protection = defaultArg protection policy.Protection
+            Protection = defaultArg protection policy.Protection,
+            Layers = defaultArg layers policy.Layers,
+            Heads = defaultArg heads policy.Heads
         )
 
     /// Keeps everything.
@@ -51,6 +54,46 @@ module Policy =
 
     /// SnapKV with its paper's window of 32 and max-pooling of 7.
     let snapkv = Policies.SnapKV()
+
+    /// H2O: what collects attention from the whole prompt, and the last 8 tokens.
+    let h2o = Policies.H2O()
+
+    /// TOVA: what the last token looks at, the same for every head.
+    let tova = Policies.Tova
+
+    /// PyramidKV: SnapKV with more entries for the lower layers.
+    let pyramidkv = Policies.PyramidKV()
+
+    /// Ada-KV: SnapKV with a budget that the heads of a layer compete for.
+    let adakv = Policies.AdaKV()
+
+    /// Keys of small norm.
+    let keynorm = Policies.KeyNorm
+
+    /// Keys unlike the mean key.
+    let keydiff = Policies.KeyDiff
+
+    /// Attention that is expected of the queries of the next 512 positions, and the first 4 tokens.
+    let expected = Policies.Expected()
+
+    /// KVzip: what a replay of the context looks at; one budget for all layers and heads.
+    let kvzip = Policies.KVzip()
+
+    /// LAQ: the queries of a first answer of up to 32 tokens that is written on SnapKV's cache.
+    let laq = Policies.Laq()
+
+    /// <summary>SpecKV: a smaller model's answer of up to 32 tokens, read by the large one.</summary>
+    let speckv (draft: Decoder) = Policies.SpecKV draft
+
+    /// <summary>A method of one's own: any scorer, nothing smoothed or protected.</summary>
+    let ofScorer (scorer: IScorer) =
+        EvictionPolicy(Name = scorer.Name, Scorer = scorer)
+
+    /// <summary>A policy as it is written on the command line, such as <c>"snapkv[window=16,heads=adaptive]"</c>.</summary>
+    /// <param name="parts">What lookahead and speckv need beside the text.</param>
+    /// <param name="text">A name with options in brackets.</param>
+    /// <exception cref="T:LookaheadKV.InputException">The text is no policy.</exception>
+    let parse (parts: PolicyParts) (text: string) = (PolicyText.Parse text).Build parts
 
     /// <summary>LookaheadKV with trained modules.</summary>
     let lookahead (modules: LookaheadModule) = Policies.Lookahead modules
@@ -72,12 +115,27 @@ module Policy =
             | MaxPooling width -> Pooling.Max width
             | MeanPooling width -> Pooling.Mean width
 
-        policy |> changed (Some pooling) None None
+        changed policy (Some pooling) None None None None
 
     /// <summary>The same policy with another way to make one score of a group's query heads.</summary>
     let grouping (reduction: GroupReduction) (policy: EvictionPolicy) =
-        policy |> changed None (Some reduction) None
+        changed policy None (Some reduction) None None None
 
     /// <summary>The same policy with positions that are kept whatever their score.</summary>
     let protect (protection: Protection) (policy: EvictionPolicy) =
-        policy |> changed None None (Some protection)
+        changed policy None None (Some protection) None None
+
+    /// <summary>The same policy with another division of the budget among the layers.</summary>
+    let layers (allocation: LayerAllocation) (policy: EvictionPolicy) =
+        changed policy None None None (Some allocation) None
+
+    /// <summary>The same policy with more entries for the lower layers (PyramidKV).</summary>
+    let pyramid policy =
+        layers (LayerAllocation.Pyramid()) policy
+
+    /// <summary>The same policy with one pool of entries for all heads of all layers.</summary>
+    let shared policy = layers (LayerAllocation.Global()) policy
+
+    /// <summary>The same policy with a budget that the heads of a layer compete for (Ada-KV).</summary>
+    let adaptive (policy: EvictionPolicy) =
+        changed policy None None None None (Some(HeadAllocation.Adaptive()))

@@ -52,7 +52,8 @@ let private prefill (decoder: Decoder) (policy: EvictionPolicy) kept reserve (id
                 observer |> Option.map (fun pass -> pass.Layer(layer, rows, isLast)) |> Option.toNullable
 
             let scores = LayerEviction.Scores(policy, context, layer, rows, watching)
-            cache.Add(LayerEviction.Evict(rows, scores, kept, policy.Protection, reserve))
+            use set = LayerEviction.Select(policy, scores, kept)
+            cache.Add(Compaction.Keep(rows.Keys, rows.Values, set, reserve))
 
     PromptPass.Run(decoder, ids, onLayer) |> ignore
     observer |> Option.iter _.Dispose()

@@ -9,6 +9,7 @@ open FsCheck
 open FsCheck.FSharp
 open FsCheck.Xunit
 open TorchSharp
+open LookaheadKV.Attention
 open LookaheadKV.Models
 open LookaheadKV.Cache
 open LookaheadKV.Eviction
@@ -78,7 +79,7 @@ let ``a prefill holds the compacted layers and one full layer at its peak, and r
         use session = Session.Start(decoder, prompt, policy, reserve)
         let kept, layers = keptOf case, int64 case.Shape.Layers
         let report = session.Report
-        check "kept" (report.KeptTokens = int64 kept && report.PromptTokens = int64 case.Length)
+        check "kept" (report.KeptTokens = float kept && report.PromptTokens = int64 case.Length)
         check "cache bytes" (report.CacheBytes = layers * layerBytes case.Shape 1 kept && report.CacheBytes = session.Cache.Bytes)
         check "held" (session.Cache.StorageBytes = layers * layerBytes case.Shape 1 (kept + reserve))
         check "peak" (report.PeakCacheBytes = session.Cache.StorageBytes + layerBytes case.Shape 1 case.Length)
@@ -163,7 +164,7 @@ let ``a row sees the entries that exist and stand at or before it, head by head`
         firsts |> Array.map (fun first -> Array.init case.Suffix (fun i -> first + int64 i))
 
     let visible =
-        Decoding.Visible(
+        CacheAttention.Visible(
             torch.tensor(Array.concat stored).reshape(int64 batch, int64 heads, int64 entries),
             torch.tensor(Array.concat rowPositions).reshape(int64 batch, int64 case.Suffix)
         )

@@ -45,7 +45,8 @@ let ``selecting all entries and compacting them gives the bits of the full cache
 
     let selected (rows: LookaheadKV.Models.LayerRows) =
         use scores = torch.rand [| 1L; int64 case.Shape.KvHeads; int64 case.Length |]
-        LayerEviction.Evict(rows, scores, int64 case.Length, Protection.None, int64 case.Suffix)
+        use all = Selection.Top(scores, int64 case.Length)
+        Compaction.Keep(rows.Keys, rows.Values, all, int64 case.Suffix)
 
     logits selected = logits (fun rows -> LayerEviction.KeepAll(rows, int64 case.Suffix))
 

@@ -34,6 +34,13 @@ internal sealed class CompareCommand : Verb
     private readonly Setting<int> _length = Parsed.Count("--length", "Upper bound of a prompt's tokens.", 2048);
     private readonly Setting<int> _samples = Parsed.Count("--samples", "Prompts a task.", 12);
 
+    private readonly Setting<QueryMode> _query = new(
+        "--query",
+        "aware: the question is part of what is scored; agnostic: the context is evicted before the question comes.",
+        text => Parsed.Name<QueryMode>(text),
+        "aware"
+    );
+
     private readonly Option<string?> _report = new("--report")
     {
         Description = "Folder for an HTML report, index.html, that works offline.",
@@ -42,7 +49,7 @@ internal sealed class CompareCommand : Verb
     public CompareCommand()
         : base("compare", "Compare policies at several budgets on long-context tasks.")
     {
-        AddAll([_model.Model, _policies, _budgets, _tasks, _length, _samples, _report, .. _model.WithModules.Skip(1)]);
+        AddAll([_model.Model, _policies, _budgets, _tasks, _length, _samples, _query, _report, .. _model.WithPolicies.Skip(1)]);
     }
 
     protected override Outcome Run(Call call)
@@ -54,20 +61,23 @@ internal sealed class CompareCommand : Verb
         call.Screen.Line(
             $"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}"
         );
-        call.Screen.Line($"tasks {string.Join(", ", tasks)}; {call.Value(_samples)} prompts each of up to {call.Value(_length)} tokens");
+        call.Screen.Line($"tasks {string.Join(", ", tasks)}; {call.Value(_samples)} prompts each of up to {call.Value(_length)} tokens, query-{CompareTables.Name(call.Value(_query))}");
         using var decoder = _model.Decoder(call);
         var run = _model.Run(call, decoder);
         call.Screen.Line($"device {run.Device}, {run.DType}, seed {run.Seed}, version {run.Version} ({run.Commit})");
         var tokenizer = _model.Tokenizer(call);
         using var module = texts.Any(text => text.NeedsModule) ? _model.Module(call, decoder) : null;
+        using var draft = texts.Any(text => text.NeedsDraft) ? _model.Draft(call, decoder) : null;
+        var parts = new PolicyParts(() => module!, () => draft!, run.Seed);
         var options = new CompareOptions
         {
-            Policies = [.. texts.Select(text => text.Build(() => module!, run.Seed))],
+            Policies = [.. texts.Select(text => text.Build(parts))],
             Budgets = budgets,
             Tasks = tasks,
             Length = call.Value(_length),
             Samples = call.Value(_samples),
             Seed = run.Seed,
+            Query = call.Value(_query),
         };
         Require(options, decoder);
         var encoder = new PieceEncoder(tokenizer.Encode);
@@ -80,8 +90,8 @@ internal sealed class CompareCommand : Verb
                 return Comparison.Run(decoder, encoder, options, progress, call.Cancellation);
             }
         );
-        var leftOut = SanityGates.LeftOut(ResultTable.Summarise(results, run.Seed));
-        var rows = ResultTable.Summarise(results, run.Seed, leftOut);
+        var leftOut = SanityGates.LeftOut(ResultTable.Summarise(results, run.Seed, query: options.Query));
+        var rows = ResultTable.Summarise(results, run.Seed, leftOut, options.Query);
         var refusals = SanityGates.Refusals(rows);
         CompareTables.Show(call.Screen, rows, tasks, leftOut);
         foreach (var refusal in refusals)
@@ -139,14 +149,10 @@ internal sealed class CompareCommand : Verb
         foreach (var policy in options.Policies.Where(policy => policy.Scorer is not null))
         foreach (var budget in options.Budgets)
         {
-            var count = budget.TokensFor(options.Length, decoder.Config, Session.ElementSize(decoder));
+            var held = policy.Protection.Count(options.Length);
             InputFile.Named(
                 $"--policies {policy.Name} --budgets {budget}",
-                () =>
-                {
-                    Selection.Require(count, options.Length, policy.Protection);
-                    return true;
-                }
+                () => budget.EntriesFor(options.Length, decoder.Config, Session.ElementSize(decoder), held)
             );
         }
     }

@@ -32,7 +32,7 @@ internal sealed class GenerateCommand : Verb
         : base("generate", "Answer one prompt on an evicted cache.")
     {
         _policy = new PolicyOptions(this, "full");
-        AddAll([.. _model.WithModules.Take(1), _prompt, _promptFile, _ids, .. _policy.All, _newTokens, .. _model.WithModules.Skip(1)]);
+        AddAll([.. _model.WithPolicies.Take(1), _prompt, _promptFile, _ids, .. _policy.All, _newTokens, .. _model.WithPolicies.Skip(1)]);
         Option[] sources = [_prompt, _promptFile, _ids];
         Validators.Add(result =>
         {
@@ -56,7 +56,7 @@ internal sealed class GenerateCommand : Verb
         call.Screen.Line(text ?? string.Join(' ', ids));
         call.Screen.Line(
             Units.Format(
-                $"[{policy.Name}: kept {report.KeptTokens} of {report.PromptTokens} tokens, cache {Units.Bytes(report.CacheBytes)}, "
+                $"[{policy.Name}: kept {report.KeptTokens:0.#} of {report.PromptTokens} tokens, cache {Units.Bytes(report.CacheBytes)}, "
             )
                 + Units.Format($"first token {report.Elapsed.TotalMilliseconds:0} ms")
                 + (milliseconds is { } each ? Units.Format($", then {each:0.0} ms/token]") : "]")

@@ -1,72 +1,97 @@
 using System.CommandLine;
-using System.Text.Json;
-using LookaheadKV.Cache;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
+using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Cli.Commands;
 
-/// <summary><c>lookahead keep</c>: which positions a policy keeps.</summary>
+/// <summary><c>lookahead keep</c>: which positions a policy keeps, and how two such sets differ.</summary>
 internal sealed class KeepCommand : Verb
 {
     private readonly ModelOptions _model = new();
     private readonly PolicyOptions _policy;
-    private readonly Option<string> _ids = new("--ids") { Description = "JSON file with the prompt's token ids.", Required = true };
-    private readonly Option<string> _out = new("--out") { Description = "JSON file for the kept positions.", Required = true };
+    private readonly Option<string?> _ids = new("--ids") { Description = "JSON file with the prompt's token ids." };
+    private readonly Option<string?> _out = new("--out") { Description = "JSON file for the kept positions." };
+    private readonly Setting<int?> _blocks = new(
+        "--blocks",
+        "Round outwards to whole blocks of this many positions, as paged engines hold them.",
+        text => int.TryParse(text, out var size) && size > 0 ? size : throw new InputException($"\"{text}\" is not a number of 1 or more.")
+    );
+    private readonly Option<string[]> _diff = new("--diff")
+    {
+        Description = "Compare two files of kept positions instead.",
+        Arity = new ArgumentArity(2, 2),
+        AllowMultipleArgumentsPerToken = true,
+    };
 
     public KeepCommand()
-        : base("keep", "Write the positions that a policy keeps, by layer and kv head.")
+        : base("keep", "Write the positions that a policy keeps, by layer and kv head, or compare two such files.")
     {
-        _policy = new PolicyOptions(this, fallback: null);
-        AddAll([_ids, .. _policy.All, _out, .. _model.WithModules]);
+        _policy = new PolicyOptions(this, fallback: null, unless: _diff);
+        AddAll([_ids, .. _policy.All, _out, _blocks, _diff, .. _model.WithPolicies]);
+        Validators.Add(result =>
+        {
+            if (result.GetResult(_diff) is null && (result.GetResult(_ids) is null || result.GetResult(_out) is null))
+                result.AddError("give --ids and --out to write a kept set, or --diff A B to compare two.");
+        });
     }
 
-    protected override Outcome Run(Call call)
+    protected override Outcome Run(Call call) =>
+        call.Arguments.GetResult(_diff) is null ? Write(call) : Compare(call, call.Value(_diff)[0], call.Value(_diff)[1]);
+
+    private Outcome Write(Call call)
     {
-        var path = call.Value(_out);
+        var path = call.Value(_out)!;
         AtomicFile.Probe(path);
+        using var scope = NewDisposeScope();
         using var decoder = _model.Decoder(call);
-        var ids = InputFile.Ids(call.Value(_ids), decoder);
+        var ids = InputFile.Ids(call.Value(_ids)!, decoder);
         var policy = _policy.Policy(call, _model, decoder);
         using var session = Session.Start(decoder, ids, policy, reserve: 0, call.Cancellation);
-        var (name, budget) = (policy.Name, policy.Budget?.ToString());
-        var layers = session.Cache.Layers.Select(Positions).ToArray();
-        AtomicFile.WriteText(
-            path,
-            JsonSerializer.Serialize(
-                new
-                {
-                    policy = name,
-                    budget,
-                    length = ids.Length,
-                    layers,
-                },
-                JsonFiles.Options
-            ) + "\n"
-        );
+        var kept = session.KeptPositions(policy);
+        if (call.Value(_blocks) is { } size)
+            kept = kept.RoundToBlocks(size);
+        kept.Save(path);
         call.Screen.Line(
-            $"{name} kept {session.Report.KeptTokens} of {ids.Length} tokens in {layers.Length} layers of {layers[0].Length} kv heads → {path}"
+            Units.Format($"{kept.Policy} kept {kept.MeanCount:0.#} of {ids.Length} tokens in {kept.Layers.Count} layers of ")
+                + $"{kept.Layers[0].Count} kv heads → {path}"
         );
         return new Outcome(
             _model.Run(call, decoder),
             new
             {
                 @out = path,
-                policy = name,
-                budget,
+                policy = kept.Policy,
+                budget = kept.Budget,
                 length = ids.Length,
-                session.Report.KeptTokens,
+                keptTokens = kept.MeanCount,
                 session.Report.CacheBytes,
             }
         );
     }
 
-    /// <summary>Positions that a layer holds, a kv head each.</summary>
-    private static long[][] Positions(LayerCache layer)
+    private Outcome Compare(Call call, string left, string right)
     {
-        using var scope = NewDisposeScope();
-        return [.. layer.Positions[0].cpu().contiguous().data<long>().ToArray().Chunk((int)layer.StoredLength)];
+        var (a, b) = (KeptPositions.Load(left), KeptPositions.Load(right));
+        var differences = a.DifferencesTo(b);
+        call.Screen.Table(
+            ["layer", "head", "shared", $"only {a.Policy}", $"only {b.Policy}", "Jaccard"],
+            differences.Select(d =>
+                (string[])
+                    [
+                        $"{d.Layer}",
+                        $"{d.Head}",
+                        $"{d.Shared}",
+                        $"{d.OnlyLeft.Count}",
+                        $"{d.OnlyRight.Count}",
+                        Units.Format($"{d.Jaccard:0.000}"),
+                    ]
+            )
+        );
+        var mean = differences.Average(d => d.Jaccard);
+        call.Screen.Line(Units.Format($"{left} and {right} share {mean:0.000} of what either keeps (mean Jaccard over layers and heads)"));
+        return new Outcome(_model.Run(call), new { jaccard = mean, differences });
     }
 }

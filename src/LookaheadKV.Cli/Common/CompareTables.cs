@@ -8,7 +8,7 @@ internal static class CompareTables
     public static void Show(Screen screen, IReadOnlyList<ResultRow> rows, IReadOnlyList<string> tasks, IReadOnlyList<string> leftOut)
     {
         screen.Table(
-            ["policy", "budget", "accuracy ± 95 %", "oracle's set", "cache", "eviction ms"],
+            ["policy", "query", "budget", "accuracy ± 95 %", "oracle's set", "cache", "eviction ms"],
             rows.Where(row => row.Task == ResultTable.Mean).Select(Summary)
         );
         screen.Table(
@@ -22,9 +22,12 @@ internal static class CompareTables
             );
     }
 
+    public static string Name(QueryMode mode) => mode.ToString().ToLowerInvariant();
+
     private static string[] Summary(ResultRow row) =>
         [
             row.Policy,
+            Name(row.Query),
             row.Budget ?? "all",
             Units.Format($"{row.Accuracy:0.000} ± {(row.High - row.Low) / 2:0.000}"),
             Units.Format($"{row.OracleOverlap:0.000}"),

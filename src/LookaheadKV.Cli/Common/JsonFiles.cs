@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace LookaheadKV.Cli.Common;
 
@@ -8,7 +9,12 @@ internal static class JsonFiles
 {
     /// <summary>One line, camelCase, text readable.</summary>
     public static JsonSerializerOptions Options { get; } =
-        new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        new()
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        };
 
     /// <summary>The same, indented.</summary>
     public static JsonSerializerOptions Indented { get; } = new(Options) { WriteIndented = true };

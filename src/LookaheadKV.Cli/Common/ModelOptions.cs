@@ -24,6 +24,11 @@ internal sealed class ModelOptions
         Description = "Folder of trained lookahead modules [default: MODEL/lookahead].",
     };
 
+    private readonly Option<string?> _draft = new("--draft")
+    {
+        Description = "Hugging Face folder of speckv's draft model [default: MODEL/draft].",
+    };
+
     public static Option<string> NewModel() =>
         new("--model") { Description = "nano (shipped) or a Hugging Face folder.", DefaultValueFactory = _ => ModelFolders.Nano };
 
@@ -67,7 +72,24 @@ internal sealed class ModelOptions
     public LookaheadModule? ModuleIfAny(Call call, Decoder decoder) =>
         call.Value(_modules) is null && !Directory.Exists(ModuleFolder(call)) ? null : Module(call, decoder);
 
+    /// <summary>Options of the verbs that run any policy.</summary>
+    public IEnumerable<Option> WithPolicies => [Model, _modules, _draft, _device, _dtype, Seed];
+
+    /// <summary>The draft model, where the model is; an error where there is none.</summary>
+    public Decoder Draft(Call call, Decoder decoder)
+    {
+        var folder = call.Value(_draft) ?? Path.Combine(Folder(call), ModelFolders.DraftFolder);
+        return Directory.Exists(folder)
+            ? InputFile.Named(folder, () => Models.Decoder.Load(folder, decoder.Device, decoder.DType))
+            : throw new InputException(
+                $"{folder}: no such folder; this model has no draft model: name a smaller one with the same tokenizer by --draft."
+            );
+    }
+
     private string ModuleFolder(Call call) => call.Value(_modules) ?? Path.Combine(Folder(call), ModelFolders.LookaheadFolder);
+
+    /// <summary>Of a run without a model.</summary>
+    public RunInfo Run(Call call) => RunInfo.Of(call.CommandLine, call.Value(Seed), "", "", "");
 
     public RunInfo Run(Call call, Decoder decoder) =>
         RunInfo.Of(

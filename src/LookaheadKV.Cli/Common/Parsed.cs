@@ -26,6 +26,16 @@ internal static class Parsed
             _ => throw new InputException($"dtype \"{text}\" is not supported; use float32 or bfloat16."),
         };
 
+    /// <summary>One of an enumeration's names, in lower case.</summary>
+    public static T Name<T>(string text)
+        where T : struct, Enum
+    {
+        var names = Enum.GetNames<T>().Select(name => name.ToLowerInvariant()).ToArray();
+        return names.Contains(text)
+            ? Enum.Parse<T>(text, ignoreCase: true)
+            : throw new InputException($"\"{text}\" is not one of {string.Join(", ", names)}.");
+    }
+
     /// <summary>A list separated by commas, none empty or twice.</summary>
     public static IReadOnlyList<T> List<T>(string text, Func<string, T> parse)
     {

@@ -15,7 +15,7 @@ internal sealed class PolicyOptions
         Budget.Parse
     );
 
-    public PolicyOptions(Command command, string? fallback)
+    public PolicyOptions(Command command, string? fallback, Option? unless = null)
     {
         _policy = new Setting<PolicyText>(
             "--policy",
@@ -23,9 +23,13 @@ internal sealed class PolicyOptions
             PolicyText.Parse,
             fallback
         );
-        _policy.Required = fallback is null;
+        _policy.Required = fallback is null && unless is null;
         command.Validators.Add(result =>
         {
+            if (unless is not null && result.GetResult(unless) is not null)
+                return;
+            if (fallback is null && result.GetResult(_policy) is null)
+                result.AddError("Option '--policy' is required.");
             var policy = result.GetValue<string?>(_policy);
             if (Evicts(policy) && result.GetValue<string?>(_budget) is null)
                 result.AddError($"--policy {policy} needs a --budget, such as --budget 64.");
@@ -34,10 +38,11 @@ internal sealed class PolicyOptions
 
     public IEnumerable<Option> All => [_policy, _budget];
 
-    /// <summary>The policy with its budget; modules are loaded into the caller's dispose scope if it needs them.</summary>
+    /// <summary>The policy with its budget; modules and a draft model are loaded into the caller's dispose scope if it needs them.</summary>
     public EvictionPolicy Policy(Call call, ModelOptions model, Decoder decoder)
     {
-        var policy = call.Value(_policy).Build(() => model.Module(call, decoder), call.Value(model.Seed));
+        var parts = new PolicyParts(() => model.Module(call, decoder), () => model.Draft(call, decoder), call.Value(model.Seed));
+        var policy = call.Value(_policy).Build(parts);
         return policy.Scorer is null ? policy : policy with { Budget = call.Value(_budget) };
     }
 

@@ -11,6 +11,7 @@ namespace LookaheadKV.Evaluation;
 /// <param name="OracleOverlap">Share of the oracle's kept set that was kept, 0..1.</param>
 /// <param name="CacheBytes">Mean bytes of the kept entries.</param>
 /// <param name="EvictionMs">Median milliseconds of eviction.</param>
+/// <param name="Query">Whether the question was part of what was scored.</param>
 public sealed record ResultRow(
     string Policy,
     string? Budget,
@@ -21,7 +22,8 @@ public sealed record ResultRow(
     double High,
     double OracleOverlap,
     long CacheBytes,
-    double EvictionMs
+    double EvictionMs,
+    QueryMode Query = QueryMode.Aware
 );
 
 /// <summary>Prompts' results as a table.</summary>
@@ -33,11 +35,13 @@ public static class ResultTable
     /// <summary>One row a policy, budget and task, and one with the mean of the tasks.</summary>
     /// <param name="results">Results of single prompts.</param>
     /// <param name="seed">Seed of the bootstrap.</param>
+    /// <param name="query">How the results were made.</param>
     /// <param name="excludedFromMean">Tasks that the mean leaves out; default none.</param>
     public static IReadOnlyList<ResultRow> Summarise(
         IReadOnlyList<PromptResult> results,
         long seed = 0,
-        IReadOnlyCollection<string>? excludedFromMean = null
+        IReadOnlyCollection<string>? excludedFromMean = null,
+        QueryMode query = QueryMode.Aware
     )
     {
         var rows = new List<ResultRow>();
@@ -73,7 +77,8 @@ public static class ResultTable
                     high,
                     groups.Average(g => g.Average(r => r.OracleOverlap)),
                     (long)all.Average(r => r.CacheBytes),
-                    Median([.. all.Select(r => r.EvictionMs)])
+                    Median([.. all.Select(r => r.EvictionMs)]),
+                    query
                 );
             }
         }

@@ -1,5 +1,5 @@
 using System.Globalization;
-using LookaheadKV.Lookahead;
+using LookaheadKV.Budgeting;
 using LookaheadKV.Scoring;
 
 namespace LookaheadKV.Eviction;
@@ -14,15 +14,34 @@ public sealed record PolicyText
     private const string GroupKey = "group";
     private const string SinksKey = "sinks";
     private const string WindowKey = "window";
+    private const string ProtectKey = "protect";
+    private const string LayersKey = "layers";
+    private const string HeadsKey = "heads";
     private const string SeedKey = "seed";
-    private static readonly string[] ScorerKeys = [PoolKey, GroupKey, SinksKey, WindowKey];
+    private const string TokensKey = "tokens";
+    private const string ChunkKey = "chunk";
+    private const string HorizonKey = "horizon";
+    private static readonly string[] ScorerKeys = [PoolKey, GroupKey, SinksKey, WindowKey, ProtectKey, LayersKey, HeadsKey];
+
+    // Methods whose window is their observation window, not only protection.
+    private static readonly string[] Observing = ["snapkv", "pyramidkv", "adakv", "laq", "speckv"];
 
     private static readonly Dictionary<string, string[]> KeysOf = new()
     {
         ["full"] = [],
         ["random"] = [.. ScorerKeys, SeedKey],
         ["streaming"] = ScorerKeys,
+        ["h2o"] = ScorerKeys,
+        ["tova"] = ScorerKeys,
         ["snapkv"] = ScorerKeys,
+        ["pyramidkv"] = ScorerKeys,
+        ["adakv"] = ScorerKeys,
+        ["keynorm"] = ScorerKeys,
+        ["keydiff"] = ScorerKeys,
+        ["expected"] = [.. ScorerKeys, HorizonKey],
+        ["kvzip"] = [.. ScorerKeys, ChunkKey],
+        ["laq"] = [.. ScorerKeys, TokensKey],
+        ["speckv"] = [.. ScorerKeys, TokensKey],
         ["lookahead"] = ScorerKeys,
         ["oracle"] = ScorerKeys,
     };
@@ -50,11 +69,32 @@ public sealed record PolicyText
     /// <summary><c>window=N</c>: the last N positions are kept whatever their score; for SnapKV its observation window too.</summary>
     public int? Window { get; init; }
 
+    /// <summary><c>protect=A+B-C</c>: these positions and ranges (ends included) are kept whatever their score.</summary>
+    public EquatableList<int>? Protect { get; init; }
+
+    /// <summary><c>layers=uniform</c>, <c>pyramid</c>, <c>pyramid:β</c> or <c>global</c>: how the budget is divided among the layers.</summary>
+    public LayerAllocation? Layers { get; init; }
+
+    /// <summary><c>heads=uniform</c>, <c>adaptive</c> or <c>adaptive:α</c>: how a layer's part is divided among its kv heads.</summary>
+    public HeadAllocation? Heads { get; init; }
+
+    /// <summary><c>tokens=N</c>: most tokens of the pseudo answer (laq) or the draft (speckv).</summary>
+    public int? Tokens { get; init; }
+
+    /// <summary><c>chunk=N</c>: tokens that kvzip replays at once.</summary>
+    public int? Chunk { get; init; }
+
+    /// <summary><c>horizon=N</c>: positions at which expected attention expects queries.</summary>
+    public int? Horizon { get; init; }
+
     /// <summary><c>seed=N</c>: seed of the random policy.</summary>
     public long? Seed { get; init; }
 
     /// <summary>Whether <see cref="Build"/> will ask for a trained lookahead module.</summary>
     public bool NeedsModule => Method == "lookahead";
+
+    /// <summary>Whether <see cref="Build"/> will ask for a draft model.</summary>
+    public bool NeedsDraft => Method == "speckv";
 
     /// <summary>Reads one policy.</summary>
     /// <exception cref="InputException">The name, an option or its value is not one of those allowed; the message lists them.</exception>
@@ -80,14 +120,23 @@ public sealed record PolicyText
                 throw new InputException($"policy \"{written}\": option \"{key}\" comes twice; give it once.");
             policy = policy.WithOption(key, value);
         }
+        if (policy is { Layers: LayerAllocation.Global, Heads: not null })
+            throw new InputException($"policy \"{written}\": a global budget is divided among heads by itself; leave {HeadsKey} away.");
+        if (method == "kvzip" && policy is { Layers: null, Heads: not null })
+            throw new InputException($"policy \"{written}\": kvzip's budget is global; give {LayersKey}=uniform or pyramid to divide it among {HeadsKey}.");
         return policy;
     }
 
-    /// <summary>Reads a list separated by commas; those within brackets do not separate.</summary>
+    /// <summary>Reads a list separated by commas; those within brackets do not separate. <c>all</c> stands for every method with its defaults.</summary>
     /// <exception cref="InputException">A policy is wrong or comes twice, or there is none.</exception>
     public static IReadOnlyList<PolicyText> ParseList(string text)
     {
-        var policies = Split(text).Where(part => part.Trim().Length > 0).Select(Parse).ToList();
+        var policies = Split(text)
+            .Select(part => part.Trim())
+            .Where(part => part.Length > 0)
+            .SelectMany(part => part == "all" ? Methods : [part])
+            .Select(Parse)
+            .ToList();
         if (policies.Count == 0)
             throw new InputException($"no policy is named; allowed: {string.Join(", ", Methods)}.");
         if (policies.GroupBy(policy => policy.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
@@ -96,17 +145,26 @@ public sealed record PolicyText
     }
 
     /// <summary>The policy itself, without a budget.</summary>
-    /// <param name="module">Gives the trained module; called only where <see cref="NeedsModule"/>.</param>
-    /// <param name="seed">Seed of the random policy unless the text has one.</param>
-    public EvictionPolicy Build(Func<LookaheadModule> module, long seed = 0)
+    /// <param name="parts">What some methods need beside the text.</param>
+    public EvictionPolicy Build(PolicyParts parts)
     {
         var policy = Method switch
         {
             "full" => Policies.Full,
-            "random" => Policies.Random(Seed ?? seed),
+            "random" => Policies.Random(Seed ?? parts.Seed),
             "streaming" => Policies.Streaming(),
+            "h2o" => Policies.H2O(),
+            "tova" => Policies.Tova,
             "snapkv" => Policies.SnapKV(Window ?? SnapKV.DefaultWindow),
-            "lookahead" => Policies.Lookahead(module()),
+            "pyramidkv" => Policies.PyramidKV(Window ?? SnapKV.DefaultWindow),
+            "adakv" => Policies.AdaKV(Window ?? SnapKV.DefaultWindow),
+            "keynorm" => Policies.KeyNorm,
+            "keydiff" => Policies.KeyDiff,
+            "expected" => Policies.Expected(Horizon ?? ExpectedAttention.DefaultHorizon),
+            "kvzip" => Policies.KVzip(Chunk ?? KVzip.DefaultChunk),
+            "laq" => Policies.Laq(Tokens ?? Laq.DefaultTokens, Window ?? Laq.DefaultWindow),
+            "speckv" => Policies.SpecKV(parts.Draft(), Tokens ?? SpecKV.DefaultTokens, Window ?? SpecKV.DefaultWindow),
+            "lookahead" => Policies.Lookahead(parts.Module()),
             "oracle" => Policies.Oracle,
             _ => throw new NotSupportedException(Method),
         };
@@ -115,7 +173,12 @@ public sealed record PolicyText
             Name = Name,
             Pooling = Pooling ?? policy.Pooling,
             Group = Group ?? policy.Group,
-            Protection = new Protection(Sinks ?? policy.Protection.First, Window ?? policy.Protection.Last),
+            Protection = new Protection(Sinks ?? policy.Protection.First, Window ?? policy.Protection.Last)
+            {
+                Given = Protect ?? policy.Protection.Given,
+            },
+            Layers = Layers ?? policy.Layers,
+            Heads = Heads ?? policy.Heads,
         };
     }
 
@@ -134,7 +197,32 @@ public sealed record PolicyText
                 },
             },
             SinksKey => this with { Sinks = Count(0) },
-            WindowKey => this with { Window = Count(Method == "snapkv" ? 1 : 0) },
+            WindowKey => this with { Window = Count(Observing.Contains(Method) ? 1 : 0) },
+            ProtectKey => this with { Protect = new(value.Split('+').SelectMany(Range).Distinct().Order()) },
+            LayersKey => this with
+            {
+                Layers = value.Split(':', 2) switch
+                {
+                    ["uniform"] => LayerAllocation.Uniform,
+                    ["global"] => new LayerAllocation.Global(),
+                    ["pyramid"] => new LayerAllocation.Pyramid(),
+                    ["pyramid", var beta] when Number(beta) is >= 1 and var b => new LayerAllocation.Pyramid(b),
+                    _ => throw Wrong("uniform, pyramid, pyramid:β with β of 1 or more, or global"),
+                },
+            },
+            HeadsKey => this with
+            {
+                Heads = value.Split(':', 2) switch
+                {
+                    ["uniform"] => HeadAllocation.Uniform,
+                    ["adaptive"] => new HeadAllocation.Adaptive(),
+                    ["adaptive", var floor] when Number(floor) is >= 0 and <= 1 and var f => new HeadAllocation.Adaptive(f),
+                    _ => throw Wrong("uniform, adaptive, or adaptive:α with α of 0 to 1"),
+                },
+            },
+            TokensKey => this with { Tokens = Count(1) },
+            ChunkKey => this with { Chunk = Count(1) },
+            HorizonKey => this with { Horizon = Count(1) },
             SeedKey => this with
             {
                 Seed = long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var seed)
@@ -148,6 +236,19 @@ public sealed record PolicyText
             int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count >= least
                 ? count
                 : throw Wrong($"a number of tokens, {least} or more");
+
+        static double? Number(string text) =>
+            double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number : null;
+
+        IEnumerable<int> Range(string text)
+        {
+            var ends = text.Split('-')
+                .Select(end => int.TryParse(end, NumberStyles.None, CultureInfo.InvariantCulture, out var at) ? at : -1)
+                .ToArray();
+            return ends is [>= 0] || ends is [>= 0, _] && ends[1] >= ends[0]
+                ? Enumerable.Range(ends[0], ends[^1] - ends[0] + 1)
+                : throw Wrong("positions and ranges joined by +, such as 3+10-19");
+        }
 
         InputException Wrong(string allowed) => new($"policy \"{Name}\": {key}={value} is not allowed; give {allowed}.");
     }

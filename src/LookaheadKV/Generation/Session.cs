@@ -210,6 +210,26 @@ public sealed class Session : IDisposable
         return answer;
     }
 
+    /// <summary>The positions of the prompt that each layer and head holds, as plain data.</summary>
+    /// <param name="policy">What kept them.</param>
+    public KeptPositions KeptPositions(EvictionPolicy policy)
+    {
+        using var scope = NewDisposeScope();
+        return new KeptPositions(
+            policy.Name,
+            policy.Scorer is null ? null : policy.Budget?.ToString(),
+            (int)Report.PromptTokens,
+            [
+                .. Cache.Layers.Select(layer =>
+                    (IReadOnlyList<IReadOnlyList<long>>)
+                        [.. Enumerable.Range(0, (int)layer.KvHeads).Select(head => (IReadOnlyList<long>)Prompt(layer.Segment(0, head).Positions))]
+                ),
+            ]
+        );
+
+        long[] Prompt(Tensor positions) => [.. positions.cpu().contiguous().data<long>().ToArray().Where(p => p < Report.PromptTokens)];
+    }
+
     /// <summary>A session of its own that goes on from here.</summary>
     /// <param name="reserve">Room for this many tokens to come.</param>
     public Session Fork(int reserve = 256) => new(_decoder, Cache.Fork(reserve), _nextLogits.clone().DetachFromDisposeScope(), Report);

@@ -6,12 +6,12 @@ using static TorchSharp.torch;
 namespace LookaheadKV.Models;
 
 /// <summary>Post-RoPE queries [B,H,T,D] and keys, values [B,G,T,D] of some rows in one layer.</summary>
-public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Values) : IDisposable
+public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Values)
 {
     /// <summary>The same rows, no longer disposed with a scope: whoever takes them disposes them.</summary>
     public LayerRows Detach() => new(Queries.DetachFromDisposeScope(), Keys.DetachFromDisposeScope(), Values.DetachFromDisposeScope());
 
-    /// <inheritdoc/>
+    /// <summary>Frees rows that were detached; within a scope the scope does.</summary>
     public void Dispose()
     {
         Queries.Dispose();

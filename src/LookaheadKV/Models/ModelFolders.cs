@@ -9,6 +9,9 @@ public static class ModelFolders
     /// <summary>Folder of a model's trained lookahead modules, within the model's folder.</summary>
     public const string LookaheadFolder = "lookahead";
 
+    /// <summary>Folder of a smaller model of the same tokenizer, within the model's folder: what SpecKV drafts with.</summary>
+    public const string DraftFolder = "draft";
+
     /// <summary>The folder of a model.</summary>
     /// <param name="model"><c>nano</c>, or the path of a Hugging Face folder (<c>./nano</c> for one of that name).</param>
     /// <exception cref="InputException">There is no such folder.</exception>

@@ -6,24 +6,42 @@ namespace LookaheadKV.Tests.Budgeting;
 
 public sealed class BudgetTests
 {
-    // 2 · 2 layers · 2 heads · 4 numbers · 4 bytes = 128 bytes a token.
+    // Two layers of 2 heads of 4 numbers of 4 bytes: 64 bytes an entry of a layer, 128 a token.
     [Theory]
-    [InlineData("64", 1000, 64)]
-    [InlineData("64", 10, 10)]
-    [InlineData("5%", 1000, 50)]
-    [InlineData("12.5%", 100, 12)]
-    [InlineData("100%", 7, 7)]
-    [InlineData("1280B", 1000, 10)]
-    [InlineData("1407B", 1000, 10)]
-    [InlineData("2KiB", 1000, 16)]
-    [InlineData("1MiB", 100000, 8192)]
-    [InlineData("1GiB", 100, 100)]
-    public void Tokens_of_a_budget(string text, int prompt, int tokens) =>
-        Assert.Equal(tokens, Budget.Parse(text).TokensFor(prompt, TinyDecoder.Config, sizeof(float)));
+    [InlineData("64", 1000, 128)]
+    [InlineData("64", 10, 20)]
+    [InlineData("5%", 1000, 100)]
+    [InlineData("12.5%", 100, 25)]
+    [InlineData("100%", 7, 14)]
+    [InlineData("1280B", 1000, 20)]
+    [InlineData("1407B", 1000, 21)]
+    [InlineData("1343B", 1000, 20)]
+    [InlineData("2KiB", 1000, 32)]
+    [InlineData("1MiB", 100000, 16384)]
+    [InlineData("1GiB", 100, 200)]
+    public void Entries_of_a_budget(string text, int prompt, int entries) =>
+        Assert.Equal(entries, Budget.Parse(text).EntriesFor(prompt, TinyDecoder.Config, sizeof(float)));
 
     [Fact]
-    public void Half_the_bytes_a_token_is_twice_the_tokens() =>
-        Assert.Equal(32, Budget.Parse("2KiB").TokensFor(1000, TinyDecoder.Config, 2));
+    public void Half_the_bytes_an_entry_is_twice_the_entries() =>
+        Assert.Equal(64, Budget.Parse("2KiB").EntriesFor(1000, TinyDecoder.Config, 2));
+
+    [Theory]
+    [InlineData("7", 8, 100, "8")]
+    [InlineData("7%", 8, 100, "8%")]
+    [InlineData("2%", 3, 90, "3.3334%")]
+    [InlineData("1023B", 8, 100, "1KiB")]
+    [InlineData("1%", 0, 99, "1.0102%")]
+    [InlineData("127B", 0, 99, "128B")]
+    public void A_budget_that_cannot_hold_what_is_protected_names_the_smallest_that_can(string text, int held, int prompt, string least)
+    {
+        var message = Assert
+            .Throws<InputException>(() => Budget.Parse(text).EntriesFor(prompt, TinyDecoder.Config, sizeof(float), held))
+            .Message;
+        Assert.Contains($"budget {text} {(held > 0 ? $"cannot hold the {held} protected tokens" : "keeps nothing")}", message);
+        Assert.EndsWith($"give at least {least}.", message);
+        Assert.Equal(2 * Math.Max(1, held), Budget.Parse(least).EntriesFor(prompt, TinyDecoder.Config, sizeof(float), held));
+    }
 
     [Theory]
     [InlineData("64")]
@@ -46,13 +64,4 @@ public sealed class BudgetTests
     [InlineData("3TiB", "\"3TiB\" is not understood")]
     public void Others_are_refused(string text, string named) =>
         Assert.Contains(named, Assert.Throws<InputException>(() => Budget.Parse(text)).Message);
-
-    [Theory]
-    [InlineData("1%", 99)]
-    [InlineData("127B", 99)]
-    public void A_budget_below_one_token_is_refused(string text, int prompt) =>
-        Assert.Contains(
-            $"budget {text} keeps nothing of {prompt} tokens",
-            Assert.Throws<InputException>(() => Budget.Parse(text).TokensFor(prompt, TinyDecoder.Config, sizeof(float))).Message
-        );
 }

@@ -47,8 +47,8 @@ public class PromptTraceTests
 
                 bool Answers(int[] answer)
                 {
-                    var scores = trace.Scores(policy);
-                    using var cache = trace.Evict(scores, budget, policy.Protection, 8);
+                    var scores = trace.Scores(policy, budget);
+                    using var cache = trace.Evict(PromptEviction.Select(policy, scores, budget * decoder.Config.Layers), 8);
                     foreach (var score in scores)
                         score.Dispose();
                     return trace.Answers(cache, answer);
@@ -84,7 +84,7 @@ public class PromptTraceTests
         {
             using var scope = torch.NewDisposeScope();
             using var trace = new PromptTrace(decoder, [4, 7, 1, 9, 3, 2]);
-            using var cache = trace.Evict(trace.Scores(Policies.Oracle), 3, Protection.None, 4);
+            using var cache = trace.Evict(PromptEviction.Select(Policies.Oracle, trace.Scores(Policies.Oracle, 3), 3 * decoder.Config.Layers), 4);
             trace.Answers(cache, [1, 2, 3]);
         }
     }
