@@ -20,7 +20,7 @@ let private batch = 2
 /// Some of the rows, along positions.
 let private slice (first: int) (count: int) (rows': LayerRows) =
     let narrow (t: torch.Tensor) = t.narrow (2, int64 first, int64 count)
-    LayerRows(narrow rows'.Queries, narrow rows'.Keys, narrow rows'.Values)
+    new LayerRows(narrow rows'.Queries, narrow rows'.Keys, narrow rows'.Values)
 
 let private total how length (rows: float[][]) =
     Array.init length (fun j -> rows |> Array.map (fun row -> row[j]) |> how)
@@ -284,7 +284,7 @@ let ``rival scores of a batch's row are those of the row alone, and the same whe
     let prompt, after = promptAndAfter case 2.0
 
     let row (rows': LayerRows) =
-        LayerRows(rows'.Queries.narrow (0, 1, 1), rows'.Keys.narrow (0, 1, 1), rows'.Values.narrow (0, 1, 1))
+        new LayerRows(rows'.Queries.narrow (0, 1, 1), rows'.Keys.narrow (0, 1, 1), rows'.Values.narrow (0, 1, 1))
 
     rivals case.Shape
     |> List.iteri (fun i score ->
@@ -301,7 +301,7 @@ let ``rival scores of bfloat16 rows are as exact as the rows allow`` (case: Case
 
     let wide (rows': LayerRows) =
         let cast (t: torch.Tensor) = t.``to`` torch.ScalarType.Float64
-        LayerRows(cast rows'.Queries, cast rows'.Keys, cast rows'.Values)
+        new LayerRows(cast rows'.Queries, cast rows'.Keys, cast rows'.Values)
 
     // The tables of angles stay those of the bfloat16 model: what is compared is the arithmetic on the same rows.
     rivals shape

@@ -27,7 +27,7 @@ let randomRows (shape: Shape) batch queries length (size: float) =
             .mul(size.ToScalar())
             .``to``(dtype shape.Precision)
 
-    LayerRows(rows (shape.KvHeads * shape.Group) queries, rows shape.KvHeads length, rows shape.KvHeads length)
+    new LayerRows(rows (shape.KvHeads * shape.Group) queries, rows shape.KvHeads length, rows shape.KvHeads length)
 
 /// Attention weights [batch][head][row][column] in plain arrays: head h shares the keys of kv head h / group.
 let attention (shape: Shape) batch queries length first (rows': LayerRows) =
@@ -202,7 +202,7 @@ let ``bfloat16 rows are scored in float32: as exactly as the rows allow`` (case:
     let rows' = randomRows shape 1 case.Length case.Length 1.0
 
     let wide =
-        LayerRows(rows'.Queries.``to`` torch.ScalarType.Float64, rows'.Keys.``to`` torch.ScalarType.Float64, rows'.Values)
+        new LayerRows(rows'.Queries.``to`` torch.ScalarType.Float64, rows'.Keys.``to`` torch.ScalarType.Float64, rows'.Values)
 
     let exact = AttentionRows.ColumnSums(wide.Queries, wide.Keys, 0)
     near 1e-6 "column sums" (values exact) (values (AttentionRows.ColumnSums(rows'.Queries, rows'.Keys, 0)))

@@ -29,7 +29,7 @@ let private whole (decoder: Decoder) (prompts: int[][]) =
     let keep (t: torch.Tensor) = t.MoveToOtherDisposeScope scope
 
     let hidden =
-        PromptPass.Run(decoder, ids, fun _ rows -> layers.Add(LayerRows(keep rows.Queries, keep rows.Keys, keep rows.Values)))
+        PromptPass.Run(decoder, ids, fun _ rows -> layers.Add(new LayerRows(keep rows.Queries, keep rows.Keys, keep rows.Values)))
 
     for rows in layers do
         for tensor in [ rows.Queries; rows.Keys; rows.Values ] do
