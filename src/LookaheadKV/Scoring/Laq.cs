@@ -35,6 +35,7 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
     {
         if (Tokens < 0)
             throw new InputException($"laq tokens {Tokens} is below 0; a pseudo answer of up to {DefaultTokens} tokens is usual.");
+        Require(Window);
         using var scope = NewDisposeScope();
         var pseudo = PseudoAnswer(prompt, count);
         return [.. prompt.Layers.Zip(pseudo, (rows, after) => Score(rows.Queries, rows.Keys, after, Window).MoveToOuterDisposeScope())];
@@ -76,8 +77,7 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
     /// <exception cref="InputException">The window is below 1.</exception>
     public static Tensor Score(Tensor queries, Tensor keys, LayerRows pseudo, int window = DefaultWindow)
     {
-        if (window < 1)
-            throw new InputException($"laq window {window} is below 1; the authors' code uses {DefaultWindow}.");
+        Require(window);
         using var scope = NewDisposeScope();
         var length = keys.size(2);
         var rows = Math.Min(window, length);
@@ -94,6 +94,12 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
         var scores = Grouping.Reduce(SnapKV.Score(rows.Queries, rows.Keys, Window), rows.Keys.size(1));
         using var kept = Selection.Top(DraftPooling.Apply(scores), count, Protection.LastTokens((int)Math.Min(Window, count)));
         return Compaction.Keep(rows.Keys, rows.Values, kept, reserve);
+    }
+
+    private static void Require(int window)
+    {
+        if (window < 1)
+            throw new InputException($"laq window {window} is below 1; the authors' code uses {DefaultWindow}.");
     }
 
     private static LayerRows Moved(LayerRows rows, DisposeScope scope) =>
