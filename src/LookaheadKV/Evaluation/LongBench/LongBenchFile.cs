@@ -61,7 +61,7 @@ public static class LongBenchFile
             line.Member("input").Text(),
             line.Member("context").Text(),
             line.Member("answers").Texts(),
-            line.Find("all_classes")?.Texts() ?? [],
+            [.. line.Find("all_classes")?.Items().Select(static name => name.Text()) ?? []],
             line.Find("length")?.Count(),
             line.Source
         );
