@@ -7,13 +7,13 @@ internal static class RulerWords
 {
     private static readonly string[] MoreAdjectives =
         """
-        able agile airy ancient antique aquatic arctic awake balmy barren bashful blunt bold brave brief brisk candid careful
+        able airy ancient antique aquatic arctic awake balmy barren bashful blunt bold brave brief brisk candid careful
         chilly clever cloudy coastal cosmic curious daring distant dreamy dusty eager earnest early eastern elder elegant empty
         faded famous fearless festive fierce final floral fluffy foreign formal fragile frank gentle giant glad glossy graceful
-        grand grateful hardy hasty heavy honest humble icy idle jolly keen kind lazy lively local loud loyal lucky magic major
+        grand grateful hardy hasty heavy honest humble idle jolly keen kind lazy lively local loud loyal lucky magic major
         merry mighty modern modest narrow neat nimble noble northern odd patient plain playful polite proud quaint quick rapid
         rare remote restless rich robust rough royal rural secret severe shy simple sleepy slender smooth sober solemn southern
-        spicy stern stout subtle sunny swift tall tender thick thin timid tough tranquil urban useful vague vast vivid wary
+        spicy stout subtle sunny swift tall tender thick thin timid tough tranquil urban useful vague vast vivid wary
         western wild wise witty young zesty
         """.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
 
