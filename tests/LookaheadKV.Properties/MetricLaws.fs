@@ -53,7 +53,7 @@ let private metrics: (string * (string -> string -> float)) list =
 let private symmetric = [ "exact"; "f1"; "rouge sentence"; "ratio" ]
 
 let private words (text: string) =
-    text.Split((null: char[]), StringSplitOptions.RemoveEmptyEntries)
+    text.Split([| ' '; '\n'; '\t' |], StringSplitOptions.RemoveEmptyEntries)
 
 [<Property(Arbitrary = [| typeof<Texts> |], MaxTest = 300)>]
 let ``scores lie between 0 and 1`` (prediction: string) (answer: string) =
