@@ -26,7 +26,7 @@ public sealed class BadInputTests : IDisposable
         Fails(1, part, "logits", "--ids", "{ids.json}", "--out", "{out.safetensors}", "--json", "{out.json}");
 
     [Theory]
-    [InlineData("nope", "--policy: unknown policy \"nope\"; allowed: full, random, streaming, snapkv, lookahead, oracle")]
+    [InlineData("nope", "--policy: unknown policy \"nope\"; allowed: full, random, streaming, h2o, tova, snapkv")]
     [InlineData("snapkv[width=3]", "unknown option \"width\"; allowed: pool, group, sinks, window")]
     public Task An_unknown_policy(string policy, string part) =>
         Fails(2, part, "keep", "--ids", "{ids.json}", "--policy", policy, "--budget", "4", "--out", "{out.json}");
@@ -199,7 +199,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("tasks", "--task", "riddle", "--task: unknown task 'riddle'")]
     [InlineData("compare", "--tasks", "single,riddle", "--tasks: unknown task 'riddle'")]
     [InlineData("compare", "--budgets", "64,0", "--budgets: budget 0 keeps nothing")]
-    [InlineData("compare", "--policies", "random,h2o", "--policies: unknown policy \"h2o\"")]
+    [InlineData("compare", "--policies", "random,h2", "--policies: unknown policy \"h2\"")]
     [InlineData("compare", "--samples", "0", "--samples: \"0\" is not a whole number of 1 or more")]
     [InlineData("riddle", "--a", "b", "'riddle'")]
     public async Task Usage_errors_of_other_verbs(string verb, string option, string value, string part)

@@ -48,9 +48,10 @@ public class PromptTraceTests
                 bool Answers(int[] answer)
                 {
                     var scores = trace.Scores(policy, budget);
-                    using var cache = trace.Evict(PromptEviction.Select(policy, scores, budget * decoder.Config.Layers), 8);
-                    foreach (var score in scores)
-                        score.Dispose();
+                    var kept = PromptEviction.Select(policy, scores, budget * decoder.Config.Layers);
+                    using var cache = trace.Evict(kept, 8);
+                    foreach (var held in kept.Cast<IDisposable>().Concat(scores))
+                        held.Dispose();
                     return trace.Answers(cache, answer);
                 }
             }
@@ -84,7 +85,10 @@ public class PromptTraceTests
         {
             using var scope = torch.NewDisposeScope();
             using var trace = new PromptTrace(decoder, [4, 7, 1, 9, 3, 2]);
-            using var cache = trace.Evict(PromptEviction.Select(Policies.Oracle, trace.Scores(Policies.Oracle, 3), 3 * decoder.Config.Layers), 4);
+            var kept = PromptEviction.Select(Policies.Oracle, trace.Scores(Policies.Oracle, 3), 3 * decoder.Config.Layers);
+            using var cache = trace.Evict(kept, 4);
+            foreach (var set in kept)
+                set.Dispose();
             trace.Answers(cache, [1, 2, 3]);
         }
     }

@@ -55,10 +55,10 @@ public class PolicyTextTests
     }
 
     [Theory]
-    [InlineData("h2o", "unknown policy \"h2o\"; allowed: full, random, streaming, snapkv, lookahead, oracle.")]
+    [InlineData("h2", "unknown policy \"h2\"; allowed: full, random, streaming, h2o, tova, snapkv, pyramidkv, adakv, keynorm, keydiff, expected, ")]
     [InlineData("", "unknown policy")]
     [InlineData("SnapKV", "unknown policy")]
-    [InlineData("snapkv[foo=1]", "unknown option \"foo\"; allowed: pool, group, sinks, window.")]
+    [InlineData("snapkv[foo=1]", "unknown option \"foo\"; allowed: pool, group, sinks, window, protect, layers, heads.")]
     [InlineData("snapkv[seed=1]", "unknown option \"seed\"")]
     [InlineData("full[sinks=1]", "allowed: none")]
     [InlineData("snapkv[window=0]", "give a number of tokens, 1 or more")]
