@@ -160,16 +160,16 @@ internal sealed class CompareCommand : Verb
     /// <summary>Exact answers so far at the first budget, a policy each: what one watches while it runs.</summary>
     private sealed class SoFar(Budget budget)
     {
-        private readonly Dictionary<string, (int Right, int All)> _counts = [];
+        private readonly Dictionary<string, (double Right, int All)> _counts = [];
 
         public string Add(IReadOnlyList<PromptResult> results)
         {
             foreach (var result in results.Where(r => r.Budget is null || r.Budget == budget.ToString()))
             {
                 var (right, all) = _counts.GetValueOrDefault(result.Policy);
-                _counts[result.Policy] = (right + (result.Correct ? 1 : 0), all + 1);
+                _counts[result.Policy] = (right + result.Score, all + 1);
             }
-            return $"right at {budget}: " + string.Join(", ", _counts.Select(c => $"{c.Key} {c.Value.Right}/{c.Value.All}"));
+            return $"right at {budget}: " + string.Join(", ", _counts.Select(c => $"{c.Key} {c.Value.Right:0.##}/{c.Value.All}"));
         }
     }
 }
