@@ -169,7 +169,7 @@ internal sealed class CompareCommand : Verb
                 var (right, all) = _counts.GetValueOrDefault(result.Policy);
                 _counts[result.Policy] = (right + result.Score, all + 1);
             }
-            return $"right at {budget}: " + string.Join(", ", _counts.Select(c => $"{c.Key} {c.Value.Right:0.##}/{c.Value.All}"));
+            return $"right at {budget}: " + string.Join(", ", _counts.Select(c => Units.Format($"{c.Key} {c.Value.Right:0.##}/{c.Value.All}")));
         }
     }
 }
