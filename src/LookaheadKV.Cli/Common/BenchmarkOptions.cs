@@ -15,6 +15,8 @@ internal sealed class BenchmarkOptions
     private const string Ruler = "ruler";
     private const string Raw = "raw";
 
+    private static readonly string[] Known = [.. TaskNames.All, .. RulerTasks.Names];
+
     // Tokens of an HTML→TSV answer: enough for LongProc's group 2k.
     private const int TableTokens = 3072;
 
@@ -23,7 +25,7 @@ internal sealed class BenchmarkOptions
 
     private readonly Setting<IReadOnlyList<string>> _tasks = new(
         "--tasks",
-        $"{All} (the synthetic tasks), {Ruler} (RULER's tasks), or some of {string.Join(", ", TaskNames.All)}, {string.Join(", ", RulerTasks.Names)} [default: {All}, or those of the files given].",
+        $"{All} (the synthetic tasks), {Ruler} (RULER's tasks), or some of {string.Join(", ", Known)} [default: {All}, or those of the files given].",
         text => [.. Parsed.List(text, Named).SelectMany(static names => names).Distinct()]
     );
     private readonly Option<string?> _squad = new("--squad") { Description = "SQuAD's JSON file, for RULER's qa_1." };
@@ -62,7 +64,8 @@ internal sealed class BenchmarkOptions
         {
             var questions = task switch
             {
-                RulerTasks.Squad => squad ?? throw new InputException($"{task} asks questions of SQuAD: give its file by --squad, or leave the task out."),
+                RulerTasks.Squad => squad
+                    ?? throw new InputException($"{task} asks questions of SQuAD: give its file by --squad, or leave the task out."),
                 RulerTasks.Hotpot => hotpot
                     ?? throw new InputException($"{task} asks questions of HotpotQA: give its file by --hotpot, or leave the task out."),
                 _ => null,
@@ -110,7 +113,14 @@ internal sealed class BenchmarkOptions
         if (call.Value(_tasks) is not { } asked)
             return (call.Value(_longBench) ?? []).Length > 0 || call.Value(_longProc) is not null ? [] : TaskNames.All;
         // Of "ruler", what can be asked without a file; by its name, each must have what it needs.
-        return [.. asked.Where(task => call.Arguments.GetValue<string?>(_tasks)!.Contains(task) || !NeedsFile(task) || Has(task))];
+        return
+        [
+            .. asked.Where(task =>
+                call.Arguments.GetValue<string?>(_tasks)!.Split(',', StringSplitOptions.TrimEntries).Contains(task)
+                || !NeedsFile(task)
+                || Has(task)
+            ),
+        ];
 
         bool NeedsFile(string task) => task is RulerTasks.Squad or RulerTasks.Hotpot;
         bool Has(string task) => call.Value(task == RulerTasks.Squad ? _squad : _hotpot) is not null;
@@ -126,6 +136,7 @@ internal sealed class BenchmarkOptions
         {
             All => TaskNames.All,
             Ruler => RulerTasks.Names,
-            _ => RulerTasks.Names.Contains(name) ? [name] : [TaskNames.Check(name)],
+            _ when Known.Contains(name) => [name],
+            _ => throw new InputException($"unknown task '{name}': choose {All}, {Ruler} or some of {string.Join(", ", Known)}."),
         };
 }

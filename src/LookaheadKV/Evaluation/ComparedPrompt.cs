@@ -50,7 +50,8 @@ public sealed record ExactPrompt : ComparedPrompt
     public override double Score(IReadOnlyList<int> response) => response.SequenceEqual(_answer) ? 1 : 0;
 
     /// <inheritdoc/>
-    public override double Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation) => trace.Answers(cache, _answer) ? 1 : 0;
+    public override double Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation) =>
+        trace.Answers(cache, _answer) ? 1 : 0;
 }
 
 /// <summary>A prompt of a benchmark: the answer is generated and its text scored by the benchmark's metric.</summary>

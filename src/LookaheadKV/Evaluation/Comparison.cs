@@ -125,11 +125,21 @@ public static class Comparison
         Require(decoder, prompt);
         using var scope = NewDisposeScope();
         var scored = prompt.Scored;
-        using var trace = new PromptTrace(decoder, scored, prompt.Guess, prompt.Question, prompt.Guess is null ? prompt.AnswerTokens : LongestAnswer, cancellation);
+        using var trace = new PromptTrace(
+            decoder,
+            scored,
+            prompt.Guess,
+            prompt.Question,
+            prompt.Guess is null ? prompt.AnswerTokens : LongestAnswer,
+            cancellation
+        );
         var (config, elementSize) = (decoder.Config, Session.ElementSize(decoder));
         var best = trace.Scores(Policies.Oracle, scored.Length);
         var fullBytes = scored.Length * config.CacheBytesPerToken(elementSize);
-        var results = new List<PromptResult> { new(prompt.Task, number, Policies.Full.Name, null, prompt.Score(trace.Response), 1, fullBytes, 0) };
+        var results = new List<PromptResult>
+        {
+            new(prompt.Task, number, Policies.Full.Name, null, prompt.Score(trace.Response), 1, fullBytes, 0),
+        };
 
         foreach (var policy in options.Policies.Where(p => p.Scorer is not null))
         {

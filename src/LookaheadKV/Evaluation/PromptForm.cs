@@ -27,7 +27,9 @@ public sealed record PromptForm(Tokenizer Tokenizer, ChatTemplate? Template, str
         {
             var around = Tokenizer.Encode(Text("", sample.AnswerPrefix, sample.Chat)).Length;
             if (around >= length)
-                throw new InputException($"length {length} is too short for {sample.Task}: {around} tokens stand around its prompt; give more.");
+                throw new InputException(
+                    $"length {length} is too short for {sample.Task}: {around} tokens stand around its prompt; give more."
+                );
             // The halves may have more tokens within the template than alone; taking as many off again is enough.
             for (var room = length - around; ids.Length > length; room -= ids.Length - length)
             {
@@ -45,7 +47,9 @@ public sealed record PromptForm(Tokenizer Tokenizer, ChatTemplate? Template, str
         var at = sample.Question == "" ? -1 : text.LastIndexOf(sample.Question.Trim(), StringComparison.Ordinal);
         return at > 0
             ? QuerySplit.At(text[..at], ids, Tokenizer.Encode)
-            : throw new InputException($"a {sample.Task} prompt has no question at its end to keep back; run it query-aware, or with a greater length.");
+            : throw new InputException(
+                $"a {sample.Task} prompt has no question at its end to keep back; run it query-aware, or with a greater length."
+            );
     }
 
     private string Text(string prompt, string answerPrefix, bool chat) =>

@@ -26,6 +26,11 @@ public sealed record PromptSource(string Task, int Count, Func<int, ComparedProm
     /// <param name="sample">The sample of a number, from 0.</param>
     /// <param name="form">How samples become tokens.</param>
     /// <param name="options">Length and query mode.</param>
-    public static PromptSource OfBenchmark(string task, int count, Func<int, EvaluationSample> sample, PromptForm form, CompareOptions options) =>
-        new(task, count, index => form.Prompt(sample(index), options.Length, options.Query));
+    public static PromptSource OfBenchmark(
+        string task,
+        int count,
+        Func<int, EvaluationSample> sample,
+        PromptForm form,
+        CompareOptions options
+    ) => new(task, count, index => form.Prompt(sample(index), options.Length, options.Query));
 }

@@ -20,7 +20,12 @@ public class ComparisonTests
     {
         using var decoder = TinyDecoder.Create();
         var policies = new[] { Policies.Random(1), Policies.Streaming(2), Policies.KeyNorm };
-        var options = new CompareOptions { Policies = policies, Budgets = [Budget.Tokens(4), Budget.Tokens(8)], Samples = 6 };
+        var options = new CompareOptions
+        {
+            Policies = policies,
+            Budgets = [Budget.Tokens(4), Budget.Tokens(8)],
+            Samples = 6,
+        };
         int[][] prompts = [.. Enumerable.Range(0, 6).Select(seed => Prompt(seed))];
         // A score that tells every answer from every other.
         var results = Comparison.Run(decoder, [Source("told", 4), Source("again", 1)], options);
@@ -31,7 +36,9 @@ public class ComparisonTests
         Assert.True(results.Select(r => r.Score).Distinct().Count() > 4);
         foreach (var result in results)
         {
-            var policy = result.Budget is { } budget ? policies.Single(p => p.Name == result.Policy).With(Budget.Parse(budget)) : Policies.Full;
+            var policy = result.Budget is { } budget
+                ? policies.Single(p => p.Name == result.Policy).With(Budget.Parse(budget))
+                : Policies.Full;
             var (scored, question) = (prompts[result.Sample][questionTokens..], prompts[result.Sample][..questionTokens]);
             using var session = Session.Start(decoder, scored, policy, reserve: 8);
             int[] answer = questionTokens == 0 ? [.. session.Generate(AnswerTokens)] : session.Ask(question, AnswerTokens);
@@ -50,8 +57,17 @@ public class ComparisonTests
     public void APromptThatDoesNotFitTheModelIsRefused()
     {
         using var decoder = TinyDecoder.Create();
-        var options = new CompareOptions { Policies = [Policies.Random(1)], Budgets = [Budget.Tokens(4)], Samples = 1 };
-        var source = new PromptSource("long", 1, _ => new MeasuredPrompt(Sample("long"), [.. Enumerable.Repeat(1, TinyDecoder.Config.MaxPositions)], [], Told));
+        var options = new CompareOptions
+        {
+            Policies = [Policies.Random(1)],
+            Budgets = [Budget.Tokens(4)],
+            Samples = 1,
+        };
+        var source = new PromptSource(
+            "long",
+            1,
+            _ => new MeasuredPrompt(Sample("long"), [.. Enumerable.Repeat(1, TinyDecoder.Config.MaxPositions)], [], Told)
+        );
         var error = Assert.Throws<InputException>(() => Comparison.Run(decoder, [source], options)).Message;
         Assert.Contains($"a long prompt with its answer takes {TinyDecoder.Config.MaxPositions + AnswerTokens} tokens", error);
     }

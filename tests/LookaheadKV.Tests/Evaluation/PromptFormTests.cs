@@ -53,7 +53,10 @@ public class PromptFormTests
             Assert.EndsWith("number 59. ", World.Tokenizer.Decode(parts.Scored).TrimEnd('\n'));
             Assert.StartsWith("Where did the rain fall?", World.Tokenizer.Decode(parts.Question).TrimStart('\n'));
         }
-        Assert.Contains("query-aware", Assert.Throws<InputException>(() => Plain.Prompt(Sample with { Question = "" }, 9999, QueryMode.Agnostic)).Message);
+        Assert.Contains(
+            "query-aware",
+            Assert.Throws<InputException>(() => Plain.Prompt(Sample with { Question = "" }, 9999, QueryMode.Agnostic)).Message
+        );
     }
 
     [Theory]
@@ -75,7 +78,10 @@ public class PromptFormTests
 
     [Fact]
     public void ALengthThatHoldsNoPromptIsRefused() =>
-        Assert.Contains("length 5 is too short for rain", Assert.Throws<InputException>(() => Plain.Prompt(Sample, 5, QueryMode.Aware)).Message);
+        Assert.Contains(
+            "length 5 is too short for rain",
+            Assert.Throws<InputException>(() => Plain.Prompt(Sample, 5, QueryMode.Aware)).Message
+        );
 
     [Fact]
     public void AnswersAreScoredAsTextWithoutSpecialTokens()
