@@ -191,6 +191,12 @@ public class RulerTasksTests
         Assert.Contains($"length 9 cannot hold the task '{task}'", error.Message);
         var smallest = int.Parse(Regex.Match(error.Message, @"use (\d+) tokens or more").Groups[1].Value);
         Assert.Equal(smallest, CountWords(Joined(RulerTasks.Generate(task, smallest, seed: 0, index: 0, CountWords))));
+        // From there on every length asks something that has one answer.
+        for (var length = smallest; length < smallest + 60; length++)
+        {
+            var sample = RulerTasks.Generate(task, length, seed: 0, index: 0, CountWords);
+            Assert.Equal(Readers[task](sample.Prompt).Order(), sample.Answers.Order());
+        }
 
         static string Joined(EvaluationSample sample) => sample.Prompt + sample.AnswerPrefix;
     }
