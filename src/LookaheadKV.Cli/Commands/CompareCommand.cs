@@ -114,12 +114,7 @@ internal sealed class CompareCommand : Verb
     }
 
     /// <summary>A prompt of each of a few tasks, looked into at a small budget, the oracle's choice among the others.</summary>
-    private static IEnumerable<Anatomy> Anatomies(
-        Call call,
-        Decoder decoder,
-        Tokenizer tokenizer,
-        CompareOptions options
-    )
+    private static IEnumerable<Anatomy> Anatomies(Call call, Decoder decoder, Tokenizer tokenizer, CompareOptions options)
     {
         var encoder = new PieceEncoder(tokenizer.Encode);
         var policies = options.Policies.Append(Policies.Oracle).DistinctBy(policy => policy.Name).ToList();
@@ -172,7 +167,8 @@ internal sealed class CompareCommand : Verb
                 var (right, all) = _counts.GetValueOrDefault(result.Policy);
                 _counts[result.Policy] = (right + result.Score, all + 1);
             }
-            return $"right at {budget}: " + string.Join(", ", _counts.Select(c => Units.Format($"{c.Key} {c.Value.Right:0.##}/{c.Value.All}")));
+            return $"right at {budget}: "
+                + string.Join(", ", _counts.Select(c => Units.Format($"{c.Key} {c.Value.Right:0.##}/{c.Value.All}")));
         }
     }
 }
