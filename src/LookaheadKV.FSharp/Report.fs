@@ -105,7 +105,7 @@ type Report private () =
                     for i, policy in List.indexed policies -> line (i = 0) budget policy
             ]
 
-        "<p>Share of exact answers with its 95 % bootstrap interval. Bold: the best but for the bounds, full and oracle.</p><div class=\"scroll\"><table><thead><tr><th>budget</th><th>policy</th>"
+        "<p>Mean score (of right and wrong answers: the share of right ones) with its 95 % bootstrap interval. Bold: the best but for the bounds, full and oracle.</p><div class=\"scroll\"><table><thead><tr><th>budget</th><th>policy</th>"
         + String.Concat(columns |> List.map (fun task -> $"<th>{Html.escape task}</th>"))
         + "<th>oracle overlap</th><th>cache</th><th>eviction ms</th></tr></thead><tbody>"
         + String.Join("\n", body)

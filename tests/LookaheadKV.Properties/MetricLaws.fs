@@ -13,23 +13,25 @@ type Texts =
     static member Text() =
         let piece =
             Gen.elements
-                [ "the"
-                  "a"
-                  "red"
-                  "Red"
-                  "sky"
-                  "sky."
-                  "7"
-                  "12"
-                  "."
-                  "\n"
-                  "\t"
-                  "#"
-                  "\""
-                  "é"
-                  "雨"
-                  "```tsv\n"
-                  "```" ]
+                [
+                    "the"
+                    "a"
+                    "red"
+                    "Red"
+                    "sky"
+                    "sky."
+                    "7"
+                    "12"
+                    "."
+                    "\n"
+                    "\t"
+                    "#"
+                    "\""
+                    "é"
+                    "雨"
+                    "```tsv\n"
+                    "```"
+                ]
 
         Gen.listOf piece |> Gen.map (String.concat " ") |> Arb.fromGen
 
@@ -37,18 +39,20 @@ let private answers = [| "sky"; "red sky"; "7" |]
 
 /// All metrics of one answer.
 let private metrics: (string * (string -> string -> float)) list =
-    [ "exact", (fun p a -> ExactAnswer.Score(p, a))
-      "f1", (fun p a -> AnswerF1.Score(p, a))
-      "rouge sentence", (fun p a -> RougeL.Sentence(p, a))
-      "rouge summary", (fun p a -> RougeL.Summary(p, a))
-      "classification", (fun p a -> Classification.Score(p, a, [| a; "red"; "sky" |]))
-      "count", (fun p a -> NumberShare.Count(p, a))
-      "retrieval", (fun p a -> NumberShare.Retrieval(p, $"Paragraph {a.Length}"))
-      "code", (fun p a -> CodeSimilarity.Score(p, a))
-      "ratio", (fun p a -> CodeSimilarity.Ratio(p, a))
-      "all", (fun p a -> StringMatch.All(p, [| a; "sky" |]))
-      "part", (fun p a -> StringMatch.Part(p, [| a; "sky" |]))
-      "rows", (fun p a -> RowF1.Score(p, a)) ]
+    [
+        "exact", (fun p a -> ExactAnswer.Score(p, a))
+        "f1", (fun p a -> AnswerF1.Score(p, a))
+        "rouge sentence", (fun p a -> RougeL.Sentence(p, a))
+        "rouge summary", (fun p a -> RougeL.Summary(p, a))
+        "classification", (fun p a -> Classification.Score(p, a, [| a; "red"; "sky" |]))
+        "count", (fun p a -> NumberShare.Count(p, a))
+        "retrieval", (fun p a -> NumberShare.Retrieval(p, $"Paragraph {a.Length}"))
+        "code", (fun p a -> CodeSimilarity.Score(p, a))
+        "ratio", (fun p a -> CodeSimilarity.Ratio(p, a))
+        "all", (fun p a -> StringMatch.All(p, [| a; "sky" |]))
+        "part", (fun p a -> StringMatch.Part(p, [| a; "sky" |]))
+        "rows", (fun p a -> RowF1.Score(p, a))
+    ]
 
 let private symmetric = [ "exact"; "f1"; "rouge sentence"; "ratio" ]
 
@@ -121,11 +125,13 @@ let ``the best of several answers is never below any of them`` (prediction: stri
 
 /// Tables of small numbers; rows may repeat.
 let private table (rows: (byte * byte) list) =
-    "x\ty\n"
-    + String.concat "\n" [ for x, y in rows -> $"{int x % 4}\t{int y % 3}" ]
+    "x\ty\n" + String.concat "\n" [ for x, y in rows -> $"{int x % 4}\t{int y % 3}" ]
 
 [<Property(MaxTest = 300)>]
-let ``rows in another order score the same, and F1 is that of the sets of rows`` (p: NonEmptyArray<byte * byte>) (a: NonEmptyArray<byte * byte>) =
+let ``rows in another order score the same, and F1 is that of the sets of rows``
+    (p: NonEmptyArray<byte * byte>)
+    (a: NonEmptyArray<byte * byte>)
+    =
     let prediction, answer = List.ofArray p.Get, List.ofArray a.Get
     let rows = List.map (fun (x: byte, y: byte) -> int x % 4, int y % 3)
 
@@ -135,7 +141,8 @@ let ``rows in another order score the same, and F1 is that of the sets of rows``
         |> List.length
         |> fun n -> float n / float part.Length
 
-    let precision, recall = share (rows prediction) (rows answer), share (rows answer) (rows prediction)
+    let precision, recall =
+        share (rows prediction) (rows answer), share (rows answer) (rows prediction)
 
     let expected =
         if precision + recall = 0.0 then

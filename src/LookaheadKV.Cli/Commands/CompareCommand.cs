@@ -30,7 +30,7 @@ internal sealed class CompareCommand : Verb
         text => Parsed.List(text, Budget.Parse),
         "32,64,128,256"
     );
-    private readonly Setting<IReadOnlyList<string>> _tasks = TasksCommand.TaskList("--tasks");
+    private readonly BenchmarkOptions _tasks = new();
     private readonly Setting<int> _length = Parsed.Count("--length", "Upper bound of a prompt's tokens.", 2048);
     private readonly Setting<int> _samples = Parsed.Count("--samples", "Prompts a task.", 12);
 
@@ -49,7 +49,7 @@ internal sealed class CompareCommand : Verb
     public CompareCommand()
         : base("compare", "Compare policies at several budgets on long-context tasks.")
     {
-        AddAll([_model.Model, _policies, _budgets, _tasks, _length, _samples, _query, _report, .. _model.WithPolicies.Skip(1)]);
+        AddAll([_model.Model, _policies, _budgets, .. _tasks.Options, _length, _samples, _query, _report, .. _model.WithPolicies.Skip(1)]);
     }
 
     protected override Outcome Run(Call call)
@@ -57,11 +57,10 @@ internal sealed class CompareCommand : Verb
         var report = call.Value(_report);
         if (report is not null)
             ProbeFolder(report);
-        var (texts, budgets, tasks) = (call.Value(_policies), call.Value(_budgets), call.Value(_tasks));
+        var (texts, budgets) = (call.Value(_policies), call.Value(_budgets));
         call.Screen.Line(
             $"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}"
         );
-        call.Screen.Line($"tasks {string.Join(", ", tasks)}; {call.Value(_samples)} prompts each of up to {call.Value(_length)} tokens, query-{CompareTables.Name(call.Value(_query))}");
         using var decoder = _model.Decoder(call);
         var run = _model.Run(call, decoder);
         call.Screen.Line($"device {run.Device}, {run.DType}, seed {run.Seed}, version {run.Version} ({run.Commit})");
@@ -73,21 +72,25 @@ internal sealed class CompareCommand : Verb
         {
             Policies = [.. texts.Select(text => text.Build(parts))],
             Budgets = budgets,
-            Tasks = tasks,
+            Tasks = _tasks.Synthetic(call),
             Length = call.Value(_length),
             Samples = call.Value(_samples),
             Seed = run.Seed,
             Query = call.Value(_query),
         };
         Require(options, decoder);
-        var encoder = new PieceEncoder(tokenizer.Encode);
+        var sources = _tasks.Sources(call, _model.Folder(call), tokenizer, options);
+        string[] tasks = [.. sources.Select(source => source.Task)];
+        call.Screen.Line(
+            $"tasks {string.Join(", ", tasks)}; {options.Samples} prompts each of up to {options.Length} tokens, query-{CompareTables.Name(options.Query)}"
+        );
         var results = call.Screen.Progress(
             "prompt",
             tell =>
             {
                 var sofar = new SoFar(budgets[0]);
                 var progress = new Inline<CompareProgress>(p => tell(new Tick(p.Done, p.Total, $"{p.Task}; {sofar.Add(p.Latest)}")));
-                return Comparison.Run(decoder, encoder, options, progress, call.Cancellation);
+                return Comparison.Run(decoder, sources, options, progress, call.Cancellation);
             }
         );
         var leftOut = SanityGates.LeftOut(ResultTable.Summarise(results, run.Seed, query: options.Query));
@@ -98,7 +101,7 @@ internal sealed class CompareCommand : Verb
             call.Arguments.InvocationConfiguration.Error.WriteLine($"refused: {refusal}");
         if (report is not null)
         {
-            Report.Write(report, run, rows, [.. Anatomies(call, decoder, tokenizer, encoder, options)]);
+            Report.Write(report, run, rows, [.. Anatomies(call, decoder, tokenizer, options)]);
             call.Screen.Line($"report → {Path.Combine(report, "index.html")}");
         }
         var numbers = new
@@ -111,17 +114,12 @@ internal sealed class CompareCommand : Verb
     }
 
     /// <summary>A prompt of each of a few tasks, looked into at a small budget, the oracle's choice among the others.</summary>
-    private static IEnumerable<Anatomy> Anatomies(
-        Call call,
-        Decoder decoder,
-        Tokenizer tokenizer,
-        PieceEncoder encoder,
-        CompareOptions options
-    )
+    private static IEnumerable<Anatomy> Anatomies(Call call, Decoder decoder, Tokenizer tokenizer, CompareOptions options)
     {
+        var encoder = new PieceEncoder(tokenizer.Encode);
         var policies = options.Policies.Append(Policies.Oracle).DistinctBy(policy => policy.Name).ToList();
         var budget = options.Budgets[(options.Budgets.Count - 1) / 2];
-        foreach (var task in Telling.Intersect(options.Tasks).DefaultIfEmpty(options.Tasks[0]))
+        foreach (var task in Telling.Intersect(options.Tasks).DefaultIfEmpty(options.Tasks.FirstOrDefault()).OfType<string>())
         {
             call.Cancellation.ThrowIfCancellationRequested();
             var sample = TaskGenerators.Generate(task, options.Length, options.Seed, 0, encoder);
@@ -160,16 +158,17 @@ internal sealed class CompareCommand : Verb
     /// <summary>Exact answers so far at the first budget, a policy each: what one watches while it runs.</summary>
     private sealed class SoFar(Budget budget)
     {
-        private readonly Dictionary<string, (int Right, int All)> _counts = [];
+        private readonly Dictionary<string, (double Right, int All)> _counts = [];
 
         public string Add(IReadOnlyList<PromptResult> results)
         {
             foreach (var result in results.Where(r => r.Budget is null || r.Budget == budget.ToString()))
             {
                 var (right, all) = _counts.GetValueOrDefault(result.Policy);
-                _counts[result.Policy] = (right + (result.Correct ? 1 : 0), all + 1);
+                _counts[result.Policy] = (right + result.Score, all + 1);
             }
-            return $"right at {budget}: " + string.Join(", ", _counts.Select(c => $"{c.Key} {c.Value.Right}/{c.Value.All}"));
+            return $"right at {budget}: "
+                + string.Join(", ", _counts.Select(c => Units.Format($"{c.Key} {c.Value.Right:0.##}/{c.Value.All}")));
         }
     }
 }

@@ -18,7 +18,7 @@ internal static class CompareTables
         );
         foreach (var task in leftOut)
             screen.Line(
-                $"* {task} is left out of the mean: {Accuracy(rows.Where(row => row.Budget is null), task)} on the full cache is below {Units.Format($"{SanityGates.LeastBaseline:0.00}")}."
+                $"* {task} is left out of the mean: {Accuracy(rows.Where(row => row.Budget is null), task)} on the full cache is below {Units.Format($"{SanityGates.LeastBaselineOf(task):0.00}")}."
             );
     }
 

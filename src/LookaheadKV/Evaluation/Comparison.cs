@@ -40,7 +40,7 @@ public sealed record CompareOptions
 /// <param name="Sample">The prompt's number within its task.</param>
 /// <param name="Policy">The policy's name.</param>
 /// <param name="Budget">The budget as written; null for the full cache.</param>
-/// <param name="Correct">Whether the greedy answer equals the task's answer exactly.</param>
+/// <param name="Score">Score of the greedy answer, 0..1; of a synthetic task, 1 if it equals the task's answer exactly.</param>
 /// <param name="OracleOverlap">Share of the oracle's kept set that was kept, mean over layers and heads.</param>
 /// <param name="CacheBytes">Bytes of the prompt's entries that are kept.</param>
 /// <param name="EvictionMs">Milliseconds for observing, scoring, selecting and compacting, all layers.</param>
@@ -49,7 +49,7 @@ public sealed record PromptResult(
     int Sample,
     string Policy,
     string? Budget,
-    bool Correct,
+    double Score,
     double OracleOverlap,
     long CacheBytes,
     double EvictionMs
@@ -65,6 +65,9 @@ public sealed record CompareProgress(int Done, int Total, string Task, IReadOnly
 /// <summary>Runs tasks under every policy and budget; one prefill of a prompt serves them all.</summary>
 public static class Comparison
 {
+    // Of a model's own answer to a synthetic task, which is right or not long before.
+    private const int LongestAnswer = 256;
+
     /// <summary>Runs the comparison, sample by sample over all tasks, so that a cancelled run is balanced.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="encoder">Its tokenizer.</param>
@@ -78,20 +81,34 @@ public static class Comparison
         CompareOptions options,
         IProgress<CompareProgress>? progress = null,
         CancellationToken cancellation = default
+    ) => Run(decoder, [.. options.Tasks.Select(task => PromptSource.OfTask(task, options, encoder))], options, progress, cancellation);
+
+    /// <summary>Runs the comparison on prompts from anywhere, sample by sample over all sources.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="sources">The tasks; of each, the first prompts are run, as many as are wanted or as there are.</param>
+    /// <param name="options">What is compared; its tasks are not looked at.</param>
+    /// <param name="progress">Receives every prompt.</param>
+    /// <param name="cancellation">Looked at before every prompt.</param>
+    /// <exception cref="InputException">A prompt with its answer does not fit the model, or a budget cannot hold what a policy protects.</exception>
+    public static IReadOnlyList<PromptResult> Run(
+        Decoder decoder,
+        IReadOnlyList<PromptSource> sources,
+        CompareOptions options,
+        IProgress<CompareProgress>? progress = null,
+        CancellationToken cancellation = default
     )
     {
         if (options.Samples < 1)
             throw new InputException($"{options.Samples} samples is below 1; give at least 1 prompt a task.");
         var results = new List<PromptResult>();
-        var done = 0;
+        var (done, total) = (0, sources.Sum(source => Math.Min(options.Samples, source.Count)));
         for (var sample = 0; sample < options.Samples; sample++)
-            foreach (var task in options.Tasks)
+            foreach (var source in sources.Where(source => sample < source.Count))
             {
                 cancellation.ThrowIfCancellationRequested();
-                var prompt = TaskGenerators.Generate(task, options.Length, options.Seed, sample, encoder);
-                IReadOnlyList<PromptResult> latest = [.. One(decoder, encoder, prompt, sample, options, cancellation)];
+                IReadOnlyList<PromptResult> latest = [.. One(decoder, source.Prompt(sample), sample, options, cancellation)];
                 results.AddRange(latest);
-                progress?.Report(new CompareProgress(++done, options.Samples * options.Tasks.Count, task, latest));
+                progress?.Report(new CompareProgress(++done, total, source.Task, latest));
             }
         return results;
     }
@@ -99,22 +116,30 @@ public static class Comparison
     /// <summary>One prompt under the full cache and under every policy and budget.</summary>
     public static IEnumerable<PromptResult> One(
         Decoder decoder,
-        PieceEncoder encoder,
-        TaskSample sample,
+        ComparedPrompt prompt,
         int number,
         CompareOptions options,
         CancellationToken cancellation = default
     )
     {
-        Require(decoder, sample);
+        Require(decoder, prompt);
         using var scope = NewDisposeScope();
-        var (scored, question) = QuerySplit.Of(sample, options.Query, encoder);
-        using var trace = new PromptTrace(decoder, scored, sample.AnswerIds, question, cancellation: cancellation);
+        var scored = prompt.Scored;
+        using var trace = new PromptTrace(
+            decoder,
+            scored,
+            prompt.Guess,
+            prompt.Question,
+            prompt.Guess is null ? prompt.AnswerTokens : LongestAnswer,
+            cancellation
+        );
         var (config, elementSize) = (decoder.Config, Session.ElementSize(decoder));
         var best = trace.Scores(Policies.Oracle, scored.Length);
-        var correct = trace.Response.SequenceEqual(sample.AnswerIds);
         var fullBytes = scored.Length * config.CacheBytesPerToken(elementSize);
-        var results = new List<PromptResult> { new(sample.Task, number, Policies.Full.Name, null, correct, 1, fullBytes, 0) };
+        var results = new List<PromptResult>
+        {
+            new(prompt.Task, number, Policies.Full.Name, null, prompt.Score(trace.Response), 1, fullBytes, 0),
+        };
 
         foreach (var policy in options.Policies.Where(p => p.Scorer is not null))
         {
@@ -137,26 +162,26 @@ public static class Comparison
                     () =>
                     {
                         var kept = PromptEviction.Select(policy, layers, entries);
-                        return (Kept: kept, Cache: trace.Evict(kept, question.Length + sample.AnswerIds.Length));
+                        return (Kept: kept, Cache: trace.Evict(kept, prompt.Question.Length + prompt.AnswerTokens));
                     }
                 );
                 using var cache = evicted.Cache;
                 var (bytes, overlap) = (cache.Bytes, OracleOverlap(evicted.Kept, best, entries));
                 foreach (var set in evicted.Kept)
                     set.Dispose();
-                var answered = trace.Answers(cache, sample.AnswerIds);
-                results.Add(new(sample.Task, number, policy.Name, budget.ToString(), answered, overlap, bytes, scoring + evicting));
+                var score = prompt.Score(trace, cache, cancellation);
+                results.Add(new(prompt.Task, number, policy.Name, budget.ToString(), score, overlap, bytes, scoring + evicting));
             }
         }
         return results;
     }
 
-    private static void Require(Decoder decoder, TaskSample sample)
+    private static void Require(Decoder decoder, ComparedPrompt prompt)
     {
-        var (needed, context) = (sample.PromptIds.Length + sample.AnswerIds.Length, decoder.Config.MaxPositions);
-        if (needed > context)
+        var needed = prompt.Scored.Length + prompt.Question.Length + prompt.AnswerTokens;
+        if (decoder.Config.MaxPositions is var context && needed > context)
             throw new InputException(
-                $"a {sample.Task} prompt with its answer takes {needed} tokens, the model's context is {context}; lower --length."
+                $"a {prompt.Task} prompt with its answer takes {needed} tokens, the model's context is {context}; lower --length."
             );
     }
 

@@ -124,6 +124,29 @@ public sealed class PromptTrace : IDisposable
         return predicted.Skip(known).Select(id => (int)id).SequenceEqual(_question.Count == 0 ? answer.Skip(1) : answer);
     }
 
+    /// <summary>
+    /// The greedy answer over a cache, the end token included where it is reached. The cache is consumed; it needs room for question and
+    /// answer.
+    /// </summary>
+    /// <param name="cache">What is left of this prompt.</param>
+    /// <param name="maxNewTokens">Longest answer, at least 1.</param>
+    /// <param name="cancellation">Looked at before every token.</param>
+    public int[] Generate(KeyValueCache cache, int maxNewTokens, CancellationToken cancellation = default)
+    {
+        var answer = new List<int> { _question.Count == 0 ? NextToken : Next(_question) };
+        while (answer.Count < maxNewTokens && !_decoder.Config.EndTokens.Contains(answer[^1]))
+            answer.Add(Next([answer[^1]]));
+        return [.. answer];
+
+        int Next(IReadOnlyList<int> tokens)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var noGrad = no_grad();
+            using var scope = NewDisposeScope();
+            return (int)Decoding.Extend(_decoder, cache, _decoder.Ids(tokens))[0, ^1].argmax(-1).item<long>();
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -26,9 +26,17 @@ public static class QuerySplit
         var end = sample.Prompt.LastIndexOf(Templates.QuestionMark, StringComparison.Ordinal);
         if (end < 0)
             throw new InputException($"a {sample.Task} prompt has no \"{Templates.QuestionMark.Trim()}\" to split at; run it query-aware.");
+        return At(sample.Prompt[..end], sample.PromptIds, encoder.Encode);
+    }
+
+    /// <summary>A prompt's tokens up to the end of its context, and those after it.</summary>
+    /// <param name="context">The beginning of the prompt's text.</param>
+    /// <param name="ids">The prompt's tokens.</param>
+    /// <param name="encode">The tokenizer that made them.</param>
+    public static (int[] Scored, int[] Question) At(string context, int[] ids, Func<string, int[]> encode)
+    {
         // A token may reach over the border: the parts meet at the last token that both tokenizations share.
-        var context = encoder.Encode(sample.Prompt[..end]);
-        var shared = context.Zip(sample.PromptIds).TakeWhile(pair => pair.First == pair.Second).Count();
-        return (sample.PromptIds[..shared], sample.PromptIds[shared..]);
+        var shared = encode(context).Zip(ids).TakeWhile(pair => pair.First == pair.Second).Count();
+        return (ids[..shared], ids[shared..]);
     }
 }

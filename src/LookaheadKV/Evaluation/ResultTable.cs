@@ -5,7 +5,7 @@ namespace LookaheadKV.Evaluation;
 /// <param name="Budget">The budget as written; null for the full cache.</param>
 /// <param name="Task">The task, or <c>mean</c>.</param>
 /// <param name="Samples">Prompts behind the row.</param>
-/// <param name="Accuracy">Share of exact answers, 0..1.</param>
+/// <param name="Accuracy">Mean score of the answers, 0..1: of the synthetic tasks, the share of exact ones.</param>
 /// <param name="Low">Lower end of the 95 % bootstrap interval.</param>
 /// <param name="High">Upper end.</param>
 /// <param name="OracleOverlap">Share of the oracle's kept set that was kept, 0..1.</param>
@@ -64,7 +64,7 @@ public static class ResultTable
 
             ResultRow Row(string name, IReadOnlyList<List<PromptResult>> groups)
             {
-                var values = groups.Select(g => (IReadOnlyList<double>)[.. g.Select(r => r.Correct ? 1.0 : 0.0)]).ToList();
+                var values = groups.Select(g => (IReadOnlyList<double>)[.. g.Select(r => r.Score)]).ToList();
                 var (low, high) = Bootstrap.Interval(values, seed);
                 var all = groups.SelectMany(g => g).ToList();
                 return new ResultRow(

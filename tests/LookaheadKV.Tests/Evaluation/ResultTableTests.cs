@@ -93,5 +93,5 @@ public class ResultTableTests
         double milliseconds = 0,
         string policy = "snapkv",
         string? budget = "64"
-    ) => new(task, 0, policy, budget, correct, overlap, bytes, milliseconds);
+    ) => new(task, 0, policy, budget, correct ? 1 : 0, overlap, bytes, milliseconds);
 }

@@ -14,6 +14,8 @@ namespace LookaheadKV.Evaluation.LongBench;
 /// <param name="FirstLine">Whether only the first line of an answer counts, line breaks before it aside: models go on with a further example.</param>
 public sealed partial record LongBenchDataset(string Name, string Metric, int MaxNewTokens, string Template, bool Chat, bool FirstLine)
 {
+    private const string Context = "{context}";
+
     // Their scores need a segmenter of Chinese, which is not here.
     private static readonly string[] Chinese = ["multifieldqa_zh", "dureader", "vcsum", "lsht", "passage_retrieval_zh"];
 
@@ -34,8 +36,11 @@ public sealed partial record LongBenchDataset(string Name, string Metric, int Ma
         );
 
     /// <summary>The prompt of a record.</summary>
-    public string Prompt(LongBenchRecord record) =>
-        Slot().Replace(Template, slot => slot.Groups[1].Value == "context" ? record.Context : record.Input);
+    public string Prompt(LongBenchRecord record) => Fill(Template, record);
+
+    /// <summary>The part of a record's prompt after its context.</summary>
+    public string Question(LongBenchRecord record) =>
+        Fill(Template[(Template.IndexOf(Context, StringComparison.Ordinal) + Context.Length)..], record);
 
     /// <summary>A record as a sample; a long prompt is for the caller to shorten (<see cref="MiddleTruncation"/>).</summary>
     public static EvaluationSample Sample(LongBenchRecord record)
@@ -43,6 +48,7 @@ public sealed partial record LongBenchDataset(string Name, string Metric, int Ma
         var dataset = Of(record.Dataset);
         return new(dataset.Name, dataset.Prompt(record), record.Answers, dataset.Scoring(record.Classes), dataset.MaxNewTokens)
         {
+            Question = dataset.Question(record),
             Chat = dataset.Chat,
         };
     }
@@ -68,10 +74,18 @@ public sealed partial record LongBenchDataset(string Name, string Metric, int Ma
     internal void Check(LongBenchRecord record)
     {
         if (Metric == "classification" && !record.Answers.All(record.Classes.Contains))
-            throw new InputException($"{record.Place}: all_classes must name every class that answers names, as '{Name}' asks for a class.");
+            throw new InputException(
+                $"{record.Place}: all_classes must name every class that answers names, as '{Name}' asks for a class."
+            );
         if (Metric == "retrieval" && record.Answers.FirstOrDefault(static answer => !NumberShare.NamesParagraph(answer)) is { } answer)
-            throw new InputException($"{record.Place}: answers has {Text.Quoting.Quote(answer)}, must name a paragraph, as \"Paragraph 12\".");
+            throw new InputException(
+                $"{record.Place}: answers has {Text.Quoting.Quote(answer)}, must name a paragraph, as \"Paragraph 12\"."
+            );
     }
+
+    // In one go: a text may hold what looks like a slot.
+    private static string Fill(string template, LongBenchRecord record) =>
+        Slot().Replace(template, slot => slot.Value == Context ? record.Context : record.Input);
 
     private static string First(string prediction) => prediction.TrimStart('\n').Split('\n')[0];
 
@@ -93,7 +107,7 @@ public sealed partial record LongBenchDataset(string Name, string Metric, int Ma
         );
     }
 
-    [GeneratedRegex(@"\{(context|input)\}")]
+    [GeneratedRegex(@"\{context\}|\{input\}")]
     private static partial Regex Slot();
 
     private sealed record Row(string Metric, int MaxNewTokens, string Prompt, bool Chat = true, bool FirstLine = false);

@@ -17,14 +17,20 @@ public sealed record HtmlToTsvRecord(string Html, string Tsv, string Header, str
 
     /// <summary>The page as a sample that is scored by <see cref="RowF1"/>.</summary>
     /// <param name="maxNewTokens">How many tokens the table may have: LongProc's groups are named for 0.5k, 2k and 8k of them.</param>
-    public EvaluationSample Sample(int maxNewTokens) => new(Task, Prompt(), [Tsv], AnyAnswer.Best(RowF1.Score), maxNewTokens);
+    public EvaluationSample Sample(int maxNewTokens) =>
+        new(Task, Page() + Question(), [Tsv], AnyAnswer.Best(RowF1.Score), maxNewTokens) { Question = Question() };
 
-    private string Prompt() =>
+    private string Page() =>
         $"""
             Below is the HTML of a web page{(Topic == "" ? "" : $" about: {Topic}")}. Extract a table from it as tab-separated values.
             {(Columns == "" ? "" : $"The columns are: {Columns}.\n")}{(Filter == "" ? "" : $"{Filter}\n")}
             HTML:
             {Html}
+            """;
+
+    private string Question() =>
+        $"""
+
 
             Extract the table from the page above. Rules:
             - The first line is exactly this header: {Header}

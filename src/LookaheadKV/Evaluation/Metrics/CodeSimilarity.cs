@@ -13,7 +13,10 @@ public static class CodeSimilarity
     /// every line has one.
     /// </summary>
     public static string FirstLine(string prediction) =>
-        prediction.TrimStart('\n').Split('\n').FirstOrDefault(static line => !line.Contains('`') && !line.Contains('#') && !line.Contains("//"), "");
+        prediction
+            .TrimStart('\n')
+            .Split('\n')
+            .FirstOrDefault(static line => !line.Contains('`') && !line.Contains('#') && !line.Contains("//"), "");
 
     /// <summary>
     /// <c>2c / (n + m)</c> for texts of n and m characters, c of them in a longest common subsequence; this is 1 less the insertions and deletions that

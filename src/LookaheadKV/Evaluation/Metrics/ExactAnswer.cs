@@ -4,5 +4,6 @@ namespace LookaheadKV.Evaluation.Metrics;
 public static class ExactAnswer
 {
     /// <summary>1 or 0; two texts of articles and punctuation alone are equal.</summary>
-    public static double Score(string prediction, string answer) => AnswerText.Normalize(prediction) == AnswerText.Normalize(answer) ? 1 : 0;
+    public static double Score(string prediction, string answer) =>
+        AnswerText.Normalize(prediction) == AnswerText.Normalize(answer) ? 1 : 0;
 }

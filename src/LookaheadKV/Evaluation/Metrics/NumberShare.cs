@@ -16,7 +16,9 @@ public static partial class NumberShare
     public static double Retrieval(string prediction, string answer) =>
         Paragraph().Match(answer) is { Success: true } match
             ? Share(prediction, match.Groups[1].Value)
-            : throw new InputException($"the answer {Text.Quoting.Quote(answer)} names no paragraph: it must contain \"Paragraph\" and a number.");
+            : throw new InputException(
+                $"the answer {Text.Quoting.Quote(answer)} names no paragraph: it must contain \"Paragraph\" and a number."
+            );
 
     /// <summary>Whether an answer can be that of a retrieval.</summary>
     internal static bool NamesParagraph(string answer) => Paragraph().IsMatch(answer);

@@ -41,7 +41,8 @@ public static partial class RowF1
     }
 
     // Normalised cells hold no white space, so a tab keeps them apart.
-    private static string Key(IEnumerable<string> cells) => string.Join('\t', cells.Select(static cell => string.Concat(AnswerText.Words(cell))));
+    private static string Key(IEnumerable<string> cells) =>
+        string.Join('\t', cells.Select(static cell => string.Concat(AnswerText.Words(cell))));
 
     private static string Fenced(string prediction) =>
         Fence().Match(prediction) is { Success: true } match ? match.Groups[1].Value

@@ -11,7 +11,9 @@ internal static class CommonWordsTask
     // Uncommon words of the worked example that comes first.
     private const int ExampleUncommon = 10;
 
-    private const string Prefix = $" Answer: The 10 words that occur most often in the list are:";
+    private const string Question = "\nQuestion: Which 10 words occur most often in the list above?";
+
+    private const string Prefix = " Answer: The 10 words that occur most often in the list are:";
 
     /// <summary>RULER's counts where they fit: common words 30 times among words 3 times; else, in short prompts, 6 times and once.</summary>
     public static RulerDraft Draft(RandomStream random, int length, Func<string, int> count)
@@ -23,13 +25,18 @@ internal static class CommonWordsTask
 
     private static RulerDraft Draft(string[] words, RandomStream random, Counts counts, Counts exampleCounts)
     {
-        var (common, example, rest) = (words[..Common], words[Common..(2 * Common + ExampleUncommon)], words[(2 * Common + ExampleUncommon)..]);
+        var (common, example, rest) = (
+            words[..Common],
+            words[Common..(2 * Common + ExampleUncommon)],
+            words[(2 * Common + ExampleUncommon)..]
+        );
         var answer = string.Join(' ', example.Take(Common).Select(static (word, i) => $"{i + 1}. {word}"));
-        var solved = $"{Ask(example[..Common], example[Common..], exampleCounts, random.Copy())}{Prefix} {answer}";
+        var solved = $"{List(example[..Common], example[Common..], exampleCounts, random.Copy())}{Question}{Prefix} {answer}";
         return new(
             Least: 1,
             Most: rest.Length,
-            units => $"{solved}\n\n{Ask(common, rest[..units], counts, random.Copy())}",
+            units => $"{solved}\n\n{List(common, rest[..units], counts, random.Copy())}",
+            Question,
             Prefix,
             common,
             StringMatch.All,
@@ -37,7 +44,7 @@ internal static class CommonWordsTask
         );
     }
 
-    private static string Ask(string[] common, string[] uncommon, Counts counts, RandomStream random)
+    private static string List(string[] common, string[] uncommon, Counts counts, RandomStream random)
     {
         string[] list =
         [
@@ -46,8 +53,7 @@ internal static class CommonWordsTask
         ];
         random.Shuffle(list.AsSpan());
         var numbered = string.Join(' ', list.Select(static (word, i) => $"{i + 1}. {word}"));
-        return "Some words of the numbered list below occur more often than others. Remember those that occur most often.\n"
-            + $"{numbered}\nQuestion: Which 10 words occur most often in the list above?";
+        return "Some words of the numbered list below occur more often than others. Remember those that occur most often.\n" + numbered;
     }
 
     private readonly record struct Counts(int Common, int Uncommon);

@@ -28,10 +28,8 @@ internal static class FrequentWordsTask
         return new(
             LeastUnits,
             Most: int.MaxValue,
-            units =>
-                "The text below is made of coded words. Keep count of how often each of them occurs.\n"
-                + $"{Text(units)}\nQuestion: Leave out the dots '{Dots}' and give no explanation. "
-                + "Which three coded words occur most often in the text above?",
+            units => $"The text below is made of coded words. Keep count of how often each of them occurs.\n{Text(units)}",
+            $"\nQuestion: Leave out the dots '{Dots}' and give no explanation. Which three coded words occur most often in the text above?",
             " Answer: The three coded words that occur most often in the text above are:",
             ranks[1..(1 + Asked)],
             StringMatch.All,
@@ -43,7 +41,10 @@ internal static class FrequentWordsTask
         {
             var count = (int)Math.Sqrt(units / Zeta);
             Grow(count);
-            string[] words = [.. ranks.Take(count).SelectMany((word, i) => Enumerable.Repeat(word, (int)(units / (Zeta * (i + 1) * (i + 1)))))];
+            string[] words =
+            [
+                .. ranks.Take(count).SelectMany((word, i) => Enumerable.Repeat(word, (int)(units / (Zeta * (i + 1) * (i + 1))))),
+            ];
             order.Copy().Shuffle(words.AsSpan());
             return string.Join(' ', words);
         }

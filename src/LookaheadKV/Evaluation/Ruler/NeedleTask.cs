@@ -54,7 +54,8 @@ internal sealed record NeedleTask(
         return new(
             Least: 1,
             Most: int.MaxValue,
-            units => $"{before}\n{hay.Weave(units, separator, woven)}\n{after}",
+            units => $"{before}\n{hay.Weave(units, separator, woven)}",
+            $"\n{after}",
             prefix,
             [.. asked.SelectMany(static needle => needle.Values)],
             StringMatch.All,

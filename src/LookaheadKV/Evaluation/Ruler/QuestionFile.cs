@@ -25,9 +25,14 @@ public sealed record QuestionFile(string Path, IReadOnlyList<string> Documents, 
                 if (question.Find("is_impossible")?.Truth() != true)
                 {
                     var gold = library.Add(paragraph.Member("context").Text());
-                    string[] answers = [.. question.Member("answers").Items().Select(static answer => answer.Member("text").Text()).Distinct()];
+                    string[] answers =
+                    [
+                        .. question.Member("answers").Items().Select(static answer => answer.Member("text").Text()).Distinct(),
+                    ];
                     if (answers.Length > 0)
-                        questions.Add(new(question.Member("question").Text(), answers, [gold], [.. near.Where(document => document != gold)]));
+                        questions.Add(
+                            new(question.Member("question").Text(), answers, [gold], [.. near.Where(document => document != gold)])
+                        );
                 }
         }
         return Checked(path, library, questions);
@@ -58,7 +63,9 @@ public sealed record QuestionFile(string Path, IReadOnlyList<string> Documents, 
     }
 
     private static QuestionFile Checked(string path, Library library, List<DocumentQuestion> questions) =>
-        questions.Count > 0 ? new(path, library.Documents, questions) : throw new InputException($"{path}: no question in it has an answer.");
+        questions.Count > 0
+            ? new(path, library.Documents, questions)
+            : throw new InputException($"{path}: no question in it has an answer.");
 
     // Gives every different document one number.
     private sealed class Library

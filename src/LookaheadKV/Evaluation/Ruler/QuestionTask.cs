@@ -26,7 +26,8 @@ internal static class QuestionTask
         return new(
             Least: 0,
             Most: near.Length + far.Length,
-            units => $"{Instruction}\n\nThese are the documents.\n\n{Documents(units)}\n\n{Instruction}\n\nQuestion: {question.Text}",
+            units => $"{Instruction}\n\nThese are the documents.\n\n{Documents(units)}",
+            $"\n\n{Instruction}\n\nQuestion: {question.Text}",
             " Answer:",
             question.Answers,
             StringMatch.Part,

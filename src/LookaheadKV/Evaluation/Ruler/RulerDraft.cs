@@ -6,7 +6,8 @@ namespace LookaheadKV.Evaluation.Ruler;
 /// <summary>A question whose text still has to be filled up: everything but the amount of haystack is decided.</summary>
 /// <param name="Least">The fewest units of haystack that make a prompt.</param>
 /// <param name="Most">The most units that there are.</param>
-/// <param name="Prompt">The prompt with that many units; more units make a longer prompt.</param>
+/// <param name="Context">The prompt up to its question with that many units; more units make a longer prompt.</param>
+/// <param name="Question">The end of the prompt.</param>
 /// <param name="AnswerPrefix">How the answer begins.</param>
 /// <param name="Answers">The right answers.</param>
 /// <param name="Metric">Scores an answer.</param>
@@ -14,7 +15,8 @@ namespace LookaheadKV.Evaluation.Ruler;
 internal sealed record RulerDraft(
     int Least,
     int Most,
-    Func<int, string> Prompt,
+    Func<int, string> Context,
+    string Question,
     string AnswerPrefix,
     IReadOnlyList<string> Answers,
     Metric Metric,
@@ -33,13 +35,13 @@ internal sealed record RulerDraft(
         var units = Units(length, fewest, count);
         if (units == Most && Tokens(Most, count) is var all && all < length)
             throw new InputException($"length {length} is more than the task '{task}' has text for: use {all} tokens or fewer.");
-        return new(task, Prompt(units), Answers, Metric, MaxNewTokens) { AnswerPrefix = AnswerPrefix };
+        return new(task, Context(units) + Question, Answers, Metric, MaxNewTokens) { Question = Question, AnswerPrefix = AnswerPrefix };
     }
 
     /// <summary>Whether the fewest units fit.</summary>
     public bool Fits(int length, Func<string, int> count) => Tokens(Least, count) <= length;
 
-    private int Tokens(int units, Func<string, int> count) => count(Prompt(units) + AnswerPrefix);
+    private int Tokens(int units, Func<string, int> count) => count(Context(units) + Question + AnswerPrefix);
 
     // Counting a long prompt is slow, so the search goes where the tokens per unit say that the end is, and halves the rest every third step.
     private int Units(int length, int fewest, Func<string, int> count)

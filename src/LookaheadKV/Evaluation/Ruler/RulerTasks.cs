@@ -9,8 +9,12 @@ namespace LookaheadKV.Evaluation.Ruler;
 /// </summary>
 public static class RulerTasks
 {
-    private const string Squad = "qa_1";
-    private const string Hotpot = "qa_2";
+    /// <summary>Questions on SQuAD's paragraphs.</summary>
+    public const string Squad = "qa_1";
+
+    /// <summary>Questions on HotpotQA's documents.</summary>
+    public const string Hotpot = "qa_2";
+
     private const string Variables = "vt";
     private const string CommonWords = "cwe";
     private const string FrequentWords = "fwe";

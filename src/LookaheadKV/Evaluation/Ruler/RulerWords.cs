@@ -5,8 +5,7 @@ namespace LookaheadKV.Evaluation.Ruler;
 /// <summary>The names, numbers and codes that RULER's tasks hide.</summary>
 internal static class RulerWords
 {
-    private static readonly string[] MoreAdjectives =
-        """
+    private static readonly string[] MoreAdjectives = """
         able airy ancient antique aquatic arctic awake balmy barren bashful blunt bold brave brief brisk candid careful
         chilly clever cloudy coastal cosmic curious daring distant dreamy dusty eager earnest early eastern elder elegant empty
         faded famous fearless festive fierce final floral fluffy foreign formal fragile frank gentle giant glad glossy graceful

@@ -17,11 +17,12 @@ internal static class VariableTask
     {
         var example = Chain.Draw(random, ExampleNameLetters);
         var chain = Chain.Draw(random, NameLetters);
-        var solved = $"{example.Prompt(ExampleUnits)}{example.AnswerPrefix} {string.Join(' ', example.Variables)}";
+        var solved = $"{example.Context(ExampleUnits)}{example.Question}{example.AnswerPrefix} {string.Join(' ', example.Variables)}";
         return new(
             Least: 1,
             Most: int.MaxValue,
-            units => $"{solved}\n\n{chain.Prompt(units)}",
+            units => $"{solved}\n\n{chain.Context(units)}",
+            chain.Question,
             chain.AnswerPrefix,
             chain.Variables,
             StringMatch.All,
@@ -53,8 +54,9 @@ internal static class VariableTask
             );
         }
 
-        public string Prompt(int units) =>
-            "A chain of assignments to variables is hidden in the text below. Remember and follow it.\n\n"
-            + $"{_noise.Weave(units, " ", Assignments)}\nQuestion: Which variables have the value {Value} after the text above?";
+        public string Question => $"\nQuestion: Which variables have the value {Value} after the text above?";
+
+        public string Context(int units) =>
+            $"A chain of assignments to variables is hidden in the text below. Remember and follow it.\n\n{_noise.Weave(units, " ", Assignments)}";
     }
 }

@@ -10,6 +10,12 @@ namespace LookaheadKV.Evaluation.Samples;
 /// <param name="MaxNewTokens">How many tokens an answer may have.</param>
 public sealed record EvaluationSample(string Task, string Prompt, IReadOnlyList<string> Answers, Metric Metric, int MaxNewTokens)
 {
+    /// <summary>
+    /// The end of <see cref="Prompt"/> that asks: what a query-agnostic comparison keeps back until the context before it has been evicted. Empty
+    /// where a prompt does not end with its question.
+    /// </summary>
+    public string Question { get; init; } = "";
+
     /// <summary>How the answer begins, put into the model's mouth after the prompt (after the chat template's opening of its turn); may be empty.</summary>
     public string AnswerPrefix { get; init; } = "";
 

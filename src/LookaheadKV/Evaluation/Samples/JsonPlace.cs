@@ -57,7 +57,13 @@ internal readonly record struct JsonPlace(string Source, string Path, JsonElemen
     {
         if (Value.ValueKind != JsonValueKind.Object)
             throw Expected("an object");
-        return Value.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? this with { Path = Join(key), Value = value } : null;
+        return Value.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null
+            ? this with
+            {
+                Path = Join(key),
+                Value = value,
+            }
+            : null;
     }
 
     /// <summary>The elements of an array.</summary>

@@ -40,6 +40,8 @@ public class LongBenchDatasetTests
         {
             var prompt = LongBenchDataset.Sample(Record(name, context: "<C {input}>", input: "<I {context}>")).Prompt;
             Assert.Equal(2, prompt.Split("<C {input}>").Length);
+            var question = LongBenchDataset.Sample(Record(name, context: "<C {input}>", input: "<I {context}>")).Question;
+            Assert.Equal(prompt[(prompt.IndexOf("<C {input}>", StringComparison.Ordinal) + 11)..], question);
             Assert.Equal(name is "gov_report" or "multi_news" or "passage_count" or "lcc" ? 1 : 2, prompt.Split("<I {context}>").Length);
             Assert.Equal(prompt.IndexOf('{', StringComparison.Ordinal), prompt.IndexOf("{input}", StringComparison.Ordinal));
         }

@@ -37,17 +37,29 @@ public sealed class LongBenchFileTests : IDisposable
 
     [Theory]
     [InlineData("""{"input":"q","context":"c","answers":["a"]}""", "dataset is missing")]
-    [InlineData("""{"input":"q","context":"c","answers":["a"],"dataset":"nope"}""", "unknown LongBench data set 'nope': use one of narrativeqa")]
+    [InlineData(
+        """{"input":"q","context":"c","answers":["a"],"dataset":"nope"}""",
+        "unknown LongBench data set 'nope': use one of narrativeqa"
+    )]
     [InlineData("""{"input":"q","context":"c","answers":["a"],"dataset":"dureader"}""", "'dureader' is in Chinese")]
     [InlineData("""{"input":"q","answers":["a"],"dataset":"qasper"}""", "context is missing")]
     [InlineData("""{"input":null,"context":"c","answers":["a"],"dataset":"qasper"}""", "input is missing")]
     [InlineData("""{"input":"q","context":"c","answers":"a","dataset":"qasper"}""", "answers is \"a\", must be an array")]
-    [InlineData("""{"input":"q","context":"c","answers":[],"dataset":"qasper"}""", "answers is an empty array, must be at least one string")]
+    [InlineData(
+        """{"input":"q","context":"c","answers":[],"dataset":"qasper"}""",
+        "answers is an empty array, must be at least one string"
+    )]
     [InlineData("""{"input":"q","context":"c","answers":["a",1],"dataset":"qasper"}""", "answers[1] is 1, must be a string")]
     [InlineData("""{"input":"q","context":"c","answers":["a"],"dataset":"qasper","length":-1}""", "length is -1, must be a whole number")]
     [InlineData("""{"input":"q","context":"c","answers":["City"],"dataset":"trec"}""", "all_classes must name every class")]
-    [InlineData("""{"input":"q","context":"c","answers":["x"],"dataset":"trec","all_classes":["City"]}""", "all_classes must name every class")]
-    [InlineData("""{"input":"q","context":"c","answers":["12"],"dataset":"passage_retrieval_en"}""", "answers has \"12\", must name a paragraph")]
+    [InlineData(
+        """{"input":"q","context":"c","answers":["x"],"dataset":"trec","all_classes":["City"]}""",
+        "all_classes must name every class"
+    )]
+    [InlineData(
+        """{"input":"q","context":"c","answers":["12"],"dataset":"passage_retrieval_en"}""",
+        "answers has \"12\", must name a paragraph"
+    )]
     [InlineData("[1]", "the value is an array, must be an object")]
     public void BrokenRecordsAreNamedWithLineAndField(string line, string message)
     {
@@ -62,7 +74,10 @@ public sealed class LongBenchFileTests : IDisposable
     public void EmptyAndMissingFilesAreRefused()
     {
         Assert.Contains("has no record", Assert.Throws<InputException>(() => LongBenchFile.Read(Write("", " ")).Count()).Message);
-        Assert.Contains("cannot be read", Assert.Throws<InputException>(() => LongBenchFile.Read(Path.Combine(_folder, "none")).Count()).Message);
+        Assert.Contains(
+            "cannot be read",
+            Assert.Throws<InputException>(() => LongBenchFile.Read(Path.Combine(_folder, "none")).Count()).Message
+        );
         Assert.Contains("cannot be read", Assert.Throws<InputException>(() => LongBenchFile.Read(_folder).Count()).Message);
     }
 

@@ -32,11 +32,15 @@ public sealed class HtmlToTsvFileTests : IDisposable
             """
         );
         var record = HtmlToTsvFile.Read(path).Single();
-        Assert.Equal(new HtmlToTsvRecord("<h1>Ann</h1>", "n\ta\nAnn\t3", "Name\tAge", "People", "(1) Name; (2) Age", "Only adults."), record);
+        Assert.Equal(
+            new HtmlToTsvRecord("<h1>Ann</h1>", "n\ta\nAnn\t3", "Name\tAge", "People", "(1) Name; (2) Age", "Only adults."),
+            record
+        );
         var sample = record.Sample(maxNewTokens: 512);
         foreach (var part in new[] { "<h1>Ann</h1>", "Name\tAge", "People", "(1) Name; (2) Age", "Only adults.", "```tsv" })
             Assert.Contains(part, sample.Prompt);
         Assert.Equal(512, sample.MaxNewTokens);
+        Assert.Equal(sample.Prompt[(sample.Prompt.IndexOf("</h1>", StringComparison.Ordinal) + 5)..], sample.Question);
         Assert.Equal(1, sample.Score("```tsv\nName\tAge\nann\t3\n```"));
         Assert.Equal(0, sample.Score("```tsv\nName\tAge\nann\t4\n```"));
     }

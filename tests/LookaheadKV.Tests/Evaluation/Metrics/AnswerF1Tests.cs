@@ -109,6 +109,13 @@ public class AnswerF1Tests
         }
 
         static string[] Sorted(string text) =>
-            [.. text.ToLowerInvariant().Replace("!", "").Replace(",", "").Split(' ').Where(w => w is not ("" or "a" or "the")).Order(StringComparer.Ordinal)];
+            [
+                .. text.ToLowerInvariant()
+                    .Replace("!", "")
+                    .Replace(",", "")
+                    .Split(' ')
+                    .Where(w => w is not ("" or "a" or "the"))
+                    .Order(StringComparer.Ordinal),
+            ];
     }
 }

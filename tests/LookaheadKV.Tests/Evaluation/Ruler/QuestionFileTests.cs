@@ -28,7 +28,10 @@ public sealed class QuestionFileTests : IDisposable
     public void HotpotIsReadWithAllDocumentsOfAQuestion()
     {
         var file = QuestionFile.ReadHotpot(Write(Hotpot(3)));
-        Assert.Equal(["Title 0\nFirst 0. Second 0.", "Shared\nSame. Text.", "Title 1\nFirst 1. Second 1.", "Title 2\nFirst 2. Second 2."], file.Documents);
+        Assert.Equal(
+            ["Title 0\nFirst 0. Second 0.", "Shared\nSame. Text.", "Title 1\nFirst 1. Second 1.", "Title 2\nFirst 2. Second 2."],
+            file.Documents
+        );
         Assert.Equal([0, 2, 3], file.Questions.Select(question => question.Gold[0]));
         Assert.All(file.Questions, question => Assert.Equal(1, question.Gold[1]));
         Assert.Equal(["answer 2"], file.Questions[2].Answers);
@@ -90,7 +93,10 @@ public sealed class QuestionFileTests : IDisposable
     [InlineData("{}", "data is missing")]
     [InlineData("""{"data":{}}""", "data is an object, must be an array")]
     [InlineData("""{"data":[{"paragraphs":[{"context":3,"qas":[]}]}]}""", "data[0].paragraphs[0].context is 3, must be a string")]
-    [InlineData("""{"data":[{"paragraphs":[{"context":"c","qas":[{"question":"q"}]}]}]}""", "data[0].paragraphs[0].qas[0].answers is missing")]
+    [InlineData(
+        """{"data":[{"paragraphs":[{"context":"c","qas":[{"question":"q"}]}]}]}""",
+        "data[0].paragraphs[0].qas[0].answers is missing"
+    )]
     [InlineData(
         """{"data":[{"paragraphs":[{"context":"c","qas":[{"question":"q","answers":[{"text":"a"},{"t":1}]}]}]}]}""",
         "data[0].paragraphs[0].qas[0].answers[1].text is missing"
@@ -102,7 +108,8 @@ public sealed class QuestionFileTests : IDisposable
     [InlineData("""{"data":[]}""", "no question in it has an answer")]
     [InlineData("{", "not JSON")]
     [InlineData("", "not JSON")]
-    public void BrokenSquadFilesAreNamedWithThePlace(string json, string message) => AssertRefused(() => QuestionFile.ReadSquad(Write(json)), message);
+    public void BrokenSquadFilesAreNamedWithThePlace(string json, string message) =>
+        AssertRefused(() => QuestionFile.ReadSquad(Write(json)), message);
 
     [Theory]
     [InlineData("{}", "the value is an object, must be an array")]
@@ -110,10 +117,12 @@ public sealed class QuestionFileTests : IDisposable
     [InlineData("""[{"question":"q","answer":"a","context":[["t"]]}]""", "[0].context[0] is an array, must be [title, [sentence, …]]")]
     [InlineData("""[{"question":"q","answer":"a","context":[["t",["s",4]]]}]""", "[0].context[0][1][1] is 4, must be a string")]
     [InlineData("[]", "no question in it has an answer")]
-    public void BrokenHotpotFilesAreNamedWithThePlace(string json, string message) => AssertRefused(() => QuestionFile.ReadHotpot(Write(json)), message);
+    public void BrokenHotpotFilesAreNamedWithThePlace(string json, string message) =>
+        AssertRefused(() => QuestionFile.ReadHotpot(Write(json)), message);
 
     [Fact]
-    public void AMissingFileIsNamed() => AssertRefused(() => QuestionFile.ReadSquad(Path.Combine(_folder, "none.json")), "none.json cannot be read");
+    public void AMissingFileIsNamed() =>
+        AssertRefused(() => QuestionFile.ReadSquad(Path.Combine(_folder, "none.json")), "none.json cannot be read");
 
     private static void AssertRefused(Action read, string message)
     {
@@ -153,10 +162,21 @@ public sealed class QuestionFileTests : IDisposable
                                     {
                                         question = $"What is P{p} of A{a}?",
                                         id = "1",
-                                        answers = new[] { new { text = $"P{p}", answer_start = 0 }, new { text = "one", answer_start = 0 }, new { text = $"P{p}", answer_start = 0 } },
+                                        answers = new[]
+                                        {
+                                            new { text = $"P{p}", answer_start = 0 },
+                                            new { text = "one", answer_start = 0 },
+                                            new { text = $"P{p}", answer_start = 0 },
+                                        },
                                         is_impossible = false,
                                     },
-                                    new { question = "Who knows?", id = "2", answers = Array.Empty<object>(), is_impossible = true },
+                                    new
+                                    {
+                                        question = "Who knows?",
+                                        id = "2",
+                                        answers = Array.Empty<object>(),
+                                        is_impossible = true,
+                                    },
                                 },
                             }),
                     }),

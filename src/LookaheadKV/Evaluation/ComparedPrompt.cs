@@ -1,0 +1,86 @@
+using LookaheadKV.Cache;
+using LookaheadKV.Evaluation.Samples;
+using LookaheadKV.Evaluation.Tasks;
+
+namespace LookaheadKV.Evaluation;
+
+/// <summary>A prompt as a comparison runs it: its tokens, and what an answer to it is worth.</summary>
+/// <param name="Task">The task's name.</param>
+/// <param name="Scored">Tokens that are scored and evicted, N.</param>
+/// <param name="Question">Tokens that follow them untouched; none where the question is part of what is scored.</param>
+public abstract record ComparedPrompt(string Task, int[] Scored, int[] Question)
+{
+    /// <summary>A likely answer with its end token, or null: saves generating the model's own where it is the same.</summary>
+    public abstract int[]? Guess { get; }
+
+    /// <summary>Tokens that an answer may have, at least 1.</summary>
+    public abstract int AnswerTokens { get; }
+
+    /// <summary>Score of the model's greedy answer on the full cache, 0..1.</summary>
+    /// <param name="response">The answer's tokens, the end token included where it was reached.</param>
+    public abstract double Score(IReadOnlyList<int> response);
+
+    /// <summary>Score of the greedy answer over an evicted cache, 0..1. The cache is consumed; it has room for question and answer.</summary>
+    public abstract double Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation);
+}
+
+/// <summary>A prompt of the synthetic tasks, whose answer is right or wrong: 1 or 0, decided by teacher forcing in one pass.</summary>
+public sealed record ExactPrompt : ComparedPrompt
+{
+    private readonly int[] _answer;
+
+    /// <summary>Wraps a sample.</summary>
+    /// <param name="sample">The sample.</param>
+    /// <param name="query">Whether its question is part of what is scored.</param>
+    /// <param name="encoder">The tokenizer that made its tokens.</param>
+    public ExactPrompt(TaskSample sample, QueryMode query, PieceEncoder encoder)
+        : base(sample.Task, [], [])
+    {
+        (Scored, Question) = QuerySplit.Of(sample, query, encoder);
+        _answer = sample.AnswerIds;
+    }
+
+    /// <inheritdoc/>
+    public override int[] Guess => _answer;
+
+    /// <inheritdoc/>
+    public override int AnswerTokens => _answer.Length;
+
+    /// <inheritdoc/>
+    public override double Score(IReadOnlyList<int> response) => response.SequenceEqual(_answer) ? 1 : 0;
+
+    /// <inheritdoc/>
+    public override double Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation) =>
+        trace.Answers(cache, _answer) ? 1 : 0;
+}
+
+/// <summary>A prompt of a benchmark: the answer is generated and its text scored by the benchmark's metric.</summary>
+public sealed record MeasuredPrompt : ComparedPrompt
+{
+    private readonly EvaluationSample _sample;
+    private readonly Func<IReadOnlyList<int>, string> _decode;
+
+    /// <summary>Wraps a sample.</summary>
+    /// <param name="sample">The sample.</param>
+    /// <param name="scored">Tokens that are scored and evicted.</param>
+    /// <param name="question">Tokens that follow them.</param>
+    /// <param name="decode">The text of an answer, without special tokens.</param>
+    public MeasuredPrompt(EvaluationSample sample, int[] scored, int[] question, Func<IReadOnlyList<int>, string> decode)
+        : base(sample.Task, scored, question)
+    {
+        (_sample, _decode) = (sample, decode);
+    }
+
+    /// <inheritdoc/>
+    public override int[]? Guess => null;
+
+    /// <inheritdoc/>
+    public override int AnswerTokens => _sample.MaxNewTokens;
+
+    /// <inheritdoc/>
+    public override double Score(IReadOnlyList<int> response) => _sample.Score(_decode(response));
+
+    /// <inheritdoc/>
+    public override double Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation) =>
+        Score(trace.Generate(cache, AnswerTokens, cancellation));
+}

@@ -1,0 +1,66 @@
+using LookaheadKV.Evaluation.Samples;
+using LookaheadKV.Text;
+
+namespace LookaheadKV.Evaluation;
+
+/// <summary>How a benchmark's samples become a model's tokens: with its chat template where it has one, else as plain text.</summary>
+/// <param name="Tokenizer">The tokenizer.</param>
+/// <param name="Template">The chat template; null: none.</param>
+/// <param name="BeginToken">What plain text begins with; null: nothing.</param>
+public sealed record PromptForm(Tokenizer Tokenizer, ChatTemplate? Template, string? BeginToken)
+{
+    /// <summary>How many tokens a prompt has, with everything that this form puts around it.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="chat">Whether a chat template should be used.</param>
+    public int Count(string prompt, bool chat = true) => Tokenizer.Encode(Text(prompt, "", chat)).Length;
+
+    /// <summary>The sample's tokens, shortened in the middle of its prompt where they are too many.</summary>
+    /// <param name="sample">The sample.</param>
+    /// <param name="length">The most tokens that the prompt may have.</param>
+    /// <param name="query">Whether the question is part of what is scored.</param>
+    /// <exception cref="InputException">What stands around the prompt, or its question, is longer than <paramref name="length"/>.</exception>
+    public MeasuredPrompt Prompt(EvaluationSample sample, int length, QueryMode query)
+    {
+        var text = Text(sample.Prompt, sample.AnswerPrefix, sample.Chat);
+        var ids = Tokenizer.Encode(text);
+        if (ids.Length > length)
+        {
+            var around = Tokenizer.Encode(Text("", sample.AnswerPrefix, sample.Chat)).Length;
+            if (around >= length)
+                throw new InputException(
+                    $"length {length} is too short for {sample.Task}: {around} tokens stand around its prompt; give more."
+                );
+            // The halves may have more tokens within the template than alone; taking as many off again is enough.
+            for (var room = length - around; ids.Length > length; room -= ids.Length - length)
+            {
+                var cut = MiddleTruncation.Text(sample.Prompt, Math.Max(1, room), Tokenizer.Encode, kept => Tokenizer.Decode(kept));
+                text = Text(cut, sample.AnswerPrefix, sample.Chat);
+                ids = Tokenizer.Encode(text);
+            }
+        }
+        var (scored, question) = query == QueryMode.Aware ? (ids, []) : Split(sample, text, ids);
+        return new(sample, scored, question, Answer);
+    }
+
+    private (int[] Scored, int[] Question) Split(EvaluationSample sample, string text, int[] ids)
+    {
+        var at = sample.Question == "" ? -1 : text.LastIndexOf(sample.Question.Trim(), StringComparison.Ordinal);
+        return at > 0
+            ? QuerySplit.At(text[..at], ids, Tokenizer.Encode)
+            : throw new InputException(
+                $"a {sample.Task} prompt has no question at its end to keep back; run it query-aware, or with a greater length."
+            );
+    }
+
+    private string Text(string prompt, string answerPrefix, bool chat) =>
+        chat && Template is not null
+            ? Template.Render([ChatMessage.User(prompt)]) + answerPrefix.TrimStart()
+            : BeginToken + prompt + answerPrefix;
+
+    // An answer ends where its turn does, whether or not the model's configuration names that token.
+    private string Answer(IReadOnlyList<int> response)
+    {
+        var end = Template is null ? null : Tokenizer.Id(Template.EndOfAnswer);
+        return Tokenizer.Decode(response.TakeWhile(id => id != end), skipSpecial: true);
+    }
+}
