@@ -1,37 +1,90 @@
 using System.Buffers;
-using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Text;
 
 namespace LookaheadKV.Text;
+
+/// <summary>A stretch of a text: an added token, or what stands between two of them.</summary>
+internal readonly record struct Stretch(int Start, int End, AddedToken? Token);
 
 /// <summary>Finds added tokens in a text: the leftmost one, and of those that start there the longest.</summary>
 internal sealed class AddedTokenFinder
 {
-    private readonly AddedToken[] longestFirst;
+    private readonly (string Content, AddedToken Token)[] longestFirst;
     private readonly SearchValues<string> contents;
 
-    public AddedTokenFinder(IEnumerable<AddedToken> tokens)
+    /// <summary>Looks for tokens by their content, or by what <paramref name="spelling"/> makes of it.</summary>
+    public AddedTokenFinder(IEnumerable<AddedToken> tokens, Func<string, string>? spelling = null)
     {
-        longestFirst = [.. tokens.OrderByDescending(token => token.Content.Length)];
-        contents = SearchValues.Create([.. longestFirst.Select(token => token.Content)], StringComparison.Ordinal);
+        longestFirst =
+        [
+            .. tokens
+                .Select(token => (spelling is null ? token.Content : spelling(token.Content), token))
+                .OrderByDescending(entry => entry.Item1.Length),
+        ];
+        contents = SearchValues.Create([.. longestFirst.Select(entry => entry.Content)], StringComparison.Ordinal);
     }
 
-    /// <summary>The first added token of the text and where it starts, or false if there is none.</summary>
-    public bool Find(ReadOnlySpan<char> text, out int start, [NotNullWhen(true)] out AddedToken? token)
+    /// <summary>The text from its start to its end in stretches, none of them empty.</summary>
+    public List<Stretch> Cut(ReadOnlySpan<char> text)
     {
-        token = null;
-        start = longestFirst.Length == 0 ? -1 : text.IndexOfAny(contents);
-        if (start < 0)
-            return false;
-
-        var rest = text[start..];
-        foreach (var candidate in longestFirst)
+        var stretches = new List<Stretch>(1);
+        var done = 0; // everything before is in a stretch
+        for (var at = 0; Find(text, at, out var start, out var end) is { } token; at = end)
         {
-            if (!rest.StartsWith(candidate.Content, StringComparison.Ordinal))
+            if (token.SingleWord && (TouchesWord(text[..start], fromEnd: true) || TouchesWord(text[end..], fromEnd: false)))
                 continue;
-            token = candidate;
-            return true;
+            var from = token.LeftStrip ? Math.Max(text[..start].TrimEnd().Length, done) : Math.Max(start, done);
+            var to = token.RightStrip ? text.Length - text[end..].TrimStart().Length : end;
+            if (done < from)
+                stretches.Add(new Stretch(done, from, null));
+            stretches.Add(new Stretch(from, to, token));
+            done = to;
         }
 
-        return false;
+        if (done < text.Length)
+            stretches.Add(new Stretch(done, text.Length, null));
+        return stretches;
     }
+
+    private AddedToken? Find(ReadOnlySpan<char> text, int at, out int start, out int end)
+    {
+        (start, end) = (0, 0);
+        var found = longestFirst.Length == 0 ? -1 : text[at..].IndexOfAny(contents);
+        if (found < 0)
+            return null;
+        start = at + found;
+        foreach (var (content, token) in longestFirst)
+        {
+            if (!text[start..].StartsWith(content, StringComparison.Ordinal))
+                continue;
+            end = start + content.Length;
+            return token;
+        }
+
+        return null;
+    }
+
+    private static bool TouchesWord(ReadOnlySpan<char> text, bool fromEnd)
+    {
+        Rune rune;
+        if (fromEnd)
+            Rune.DecodeLastFromUtf16(text, out rune, out _);
+        else
+            Rune.DecodeFromUtf16(text, out rune, out _);
+        return !text.IsEmpty && IsWord(rune);
+    }
+
+    /// <summary>Unicode's word characters: letters (circled and squared ones too), marks, decimal digits, connectors and joiners.</summary>
+    private static bool IsWord(Rune rune) =>
+        Rune.GetUnicodeCategory(rune)
+            is <= UnicodeCategory.OtherLetter
+                or UnicodeCategory.NonSpacingMark
+                or UnicodeCategory.SpacingCombiningMark
+                or UnicodeCategory.EnclosingMark
+                or UnicodeCategory.DecimalDigitNumber
+                or UnicodeCategory.LetterNumber
+                or UnicodeCategory.ConnectorPunctuation
+        || rune.Value is 0x200C or 0x200D or (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169)
+            or (>= 0x1F170 and <= 0x1F189);
 }

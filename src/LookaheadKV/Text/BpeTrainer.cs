@@ -66,14 +66,12 @@ public static class BpeTrainer
         foreach (var text in texts)
         {
             cancellation.ThrowIfCancellationRequested();
-            var rest = Tokenizer.WellFormed(text).AsSpan();
-            while (special.Find(rest, out var start, out var token))
+            var whole = Tokenizer.WellFormed(text);
+            foreach (var (start, end, token) in special.Cut(whole))
             {
-                CountPieces(rest[..start]);
-                rest = rest[(start + token.Content.Length)..];
+                if (token is null)
+                    CountPieces(whole.AsSpan(start, end - start));
             }
-
-            CountPieces(rest);
         }
 
         return counts;

@@ -25,6 +25,9 @@ internal static class ByteLevel
     /// <summary>The 256 one-byte spellings in the order of their characters: the first tokens of every trained vocabulary.</summary>
     public static IEnumerable<string> Alphabet => Characters.Order().Select(character => character.ToString());
 
+    /// <summary>The spelling of one byte.</summary>
+    public static string Spell(byte value) => Characters[value].ToString();
+
     /// <summary>Spells the UTF-8 bytes of a text.</summary>
     public static string Spell(ReadOnlySpan<char> text)
     {

@@ -24,7 +24,7 @@ internal sealed class PretokenPattern
     {
         try
         {
-            regex = new Regex(pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant);
+            regex = new Regex(WithLongS(pattern), RegexOptions.Compiled | RegexOptions.CultureInvariant);
         }
         catch (ArgumentException error)
         {
@@ -47,6 +47,27 @@ internal sealed class PretokenPattern
         else
             SplitUnits(text, ends);
     }
+
+    /// <summary>Cuts each of the pieces that end at <paramref name="ends"/> by itself and returns where the smaller ones end.</summary>
+    public List<int> Refine(ReadOnlySpan<char> text, List<int> ends)
+    {
+        var refined = new List<int>(Math.Max(ends.Count, text.Length / 4 + 4));
+        var start = 0;
+        foreach (var end in ends)
+        {
+            var first = refined.Count;
+            Split(text[start..end], refined);
+            for (var i = first; i < refined.Count; i++)
+                refined[i] += start;
+            start = end;
+        }
+
+        return refined;
+    }
+
+    // Where case is ignored, Unicode's folding makes the long s (U+017F) an s; .NET's does not.
+    private static string WithLongS(string pattern) =>
+        Regex.Replace(pattern, @"\(\?i:[^()\[\]\\]*\)", group => group.Value.Replace("s", "[s\u017f]"));
 
     private void SplitUnits(ReadOnlySpan<char> text, List<int> ends)
     {

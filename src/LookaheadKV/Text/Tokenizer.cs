@@ -1,45 +1,54 @@
 using System.Text;
-using Microsoft.ML.Tokenizers;
 
 namespace LookaheadKV.Text;
 
 /// <summary>
-/// A byte-level BPE tokenizer read from a Hugging Face tokenizer.json: text to ids and back, without loss. Safe to use from several
-/// threads. It cuts the text itself (added tokens, normalization, pre-tokens by code points); Microsoft.ML.Tokenizers merges the pieces.
+/// A BPE tokenizer read from a Hugging Face folder: text to ids and back. It is safe to use from several threads. The text is cut at the
+/// added tokens, normalized, cut into pre-tokens by code points; then the symbols of each, bytes or characters, are merged.
 /// </summary>
 public sealed class Tokenizer
 {
-    private readonly BpeTokenizer merger;
-    private readonly PretokenPattern pattern;
+    private const string JsonFile = "tokenizer.json";
+    private const string SentencePieceFile = "tokenizer.model";
+
+    private readonly TextRules rules;
+    private readonly BytePairMerger merger;
+    private readonly PretokenPattern[] patterns;
     private readonly AddedTokenFinder findInText;
     private readonly AddedTokenFinder findInNormalized;
     private readonly Dictionary<string, AddedToken> added;
+    private readonly Dictionary<string, int> vocabulary;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup;
+    private readonly int[] byteIds; // ids of the 256 bytes; empty where characters have no bytes
+    private readonly int? unknown;
+    private readonly Dictionary<int, string> pieces;
     private readonly Dictionary<int, byte[]> bytes;
     private readonly HashSet<int> special;
 
     /// <summary>Makes the tokenizer that a definition describes.</summary>
-    /// <exception cref="InputException">.NET cannot run its split pattern, or it needs NFC and the program has no Unicode tables.</exception>
+    /// <exception cref="InputException">.NET cannot run a split pattern, or normalization is needed and the program has no Unicode tables.</exception>
     public Tokenizer(TokenizerJson definition)
     {
-        Definition = definition;
-        if (definition.NormalizeNfc && "e\u0301".Normalize(NormalizationForm.FormC) != "\u00e9")
+        (Definition, rules) = (definition, definition.Rules);
+        if (rules.Normalizers.OfType<TextChange.Form>().Any() && "e\u0301".Normalize(NormalizationForm.FormC) != "\u00e9")
             throw new InputException(
                 $"{definition.Source}: it needs Unicode normalization (NFC), which this program runs without; set InvariantGlobalization to false."
             );
-        pattern = new PretokenPattern(definition.Pattern, definition.Source);
+        patterns = [.. rules.Patterns.Select(pattern => new PretokenPattern(pattern, definition.Source))];
         added = definition.AddedTokens.ToDictionary(token => token.Content);
         findInText = new AddedTokenFinder(definition.AddedTokens.Where(token => !token.Normalized));
-        findInNormalized = new AddedTokenFinder(definition.AddedTokens.Where(token => token.Normalized));
+        findInNormalized = new AddedTokenFinder(definition.AddedTokens.Where(token => token.Normalized), rules.Normalize);
         special = [.. definition.AddedTokens.Where(token => token.Special).Select(token => token.Id)];
-        bytes = BytesById(definition);
-        VocabularySize = bytes.Keys.Max() + 1;
-        merger = BpeTokenizer.Create(
-            new BpeOptions(definition.Vocabulary)
-            {
-                ByteLevel = true,
-                Merges = definition.Merges.Select(merge => $"{merge.Left} {merge.Right}"),
-            }
-        );
+        vocabulary = new Dictionary<string, int>(definition.Vocabulary);
+        lookup = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+        byteIds = [.. rules.ByteSpellings.Select(spelling => vocabulary[spelling])];
+        unknown = rules.UnknownToken is { } token ? vocabulary[token] : null;
+        pieces = vocabulary.ToDictionary(entry => entry.Value, entry => entry.Key);
+        foreach (var marker in definition.AddedTokens)
+            pieces[marker.Id] = marker.Content;
+        bytes = pieces.ToDictionary(entry => entry.Key, entry => BytesOf(entry.Key, entry.Value));
+        VocabularySize = pieces.Keys.Max() + 1;
+        merger = new BytePairMerger(RankedMerges(definition, vocabulary));
     }
 
     /// <summary>What one pre-token becomes: its ids are added to the list.</summary>
@@ -54,14 +63,26 @@ public sealed class Tokenizer
     /// <summary>The control tokens, in order of their ids.</summary>
     public IReadOnlyList<AddedToken> SpecialTokens => [.. Definition.AddedTokens.Where(token => token.Special).OrderBy(token => token.Id)];
 
-    /// <summary>Reads a tokenizer.json, or the one in a folder.</summary>
-    /// <exception cref="InputException">The file is missing, damaged, or asks for something other than byte-level BPE.</exception>
-    public static Tokenizer Load(string folderOrFile) =>
-        new(TokenizerJson.Read(Directory.Exists(folderOrFile) ? Path.Combine(folderOrFile, "tokenizer.json") : folderOrFile));
+    /// <summary>Reads a tokenizer.json or tokenizer.model, or the one in a folder (the tokenizer.json where there are both).</summary>
+    /// <exception cref="InputException">The file is missing, damaged, or asks for something that is not implemented, which is named.</exception>
+    public static Tokenizer Load(string folderOrFile)
+    {
+        var file = Directory.Exists(folderOrFile) ? FileIn(folderOrFile) : folderOrFile;
+        if (file is null)
+            throw new InputException($"{folderOrFile}: no {JsonFile} and no {SentencePieceFile} in this folder; fetch one of them.");
+        return new Tokenizer(
+            Path.GetExtension(file) == ".model"
+                ? SentencePieceReader.Read(file, TokenizerConfig.Read(Path.GetDirectoryName(Path.GetFullPath(file))!))
+                : TokenizerJson.Read(file)
+        );
+    }
+
+    /// <summary>Whether a folder holds a file that <see cref="Load"/> reads.</summary>
+    public static bool IsIn(string folder) => FileIn(folder) is not null;
 
     /// <summary>
-    /// The ids of a text. Nothing is put before or after it; added tokens that stand in it become their ids. Half a surrogate pair counts
-    /// as U+FFFD, as in UTF-8.
+    /// The ids of a text. No control token is put before or after it; added tokens that stand in it become their ids. Half a surrogate pair
+    /// counts as U+FFFD, as in UTF-8.
     /// </summary>
     public int[] Encode(string text)
     {
@@ -76,15 +97,11 @@ public sealed class Tokenizer
     /// <exception cref="InputException">An id has no token.</exception>
     public string Decode(IEnumerable<int> ids, bool skipSpecial = false)
     {
-        var text = new MemoryStream();
+        var decoder = new StreamingDecoder(this, skipSpecial);
+        var text = new StringBuilder();
         foreach (var id in ids)
-        {
-            var token = Bytes(id);
-            if (!skipSpecial || !special.Contains(id))
-                text.Write(token);
-        }
-
-        return Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length);
+            text.Append(decoder.Add(id));
+        return text.Append(decoder.Finish()).ToString();
     }
 
     /// <summary>The id of the token whose text is exactly <paramref name="token"/> (" the", an end marker), or null if there is none.</summary>
@@ -92,55 +109,75 @@ public sealed class Tokenizer
     {
         if (added.TryGetValue(token, out var marker))
             return marker.Id;
-        return Definition.Vocabulary.TryGetValue(ByteLevel.Spell(token), out var id) ? id : null;
+        var spelling =
+            rules.OverBytes ? ByteLevel.Spell(token)
+            : rules.Decoding is { Mark: var mark } ? token.Replace(" ", mark, StringComparison.Ordinal)
+            : token;
+        return vocabulary.TryGetValue(spelling, out var id) ? id : null;
     }
 
     /// <summary>The text of one token. A token that is part of a character, or of two, shows U+FFFD for the parts.</summary>
     /// <exception cref="InputException">The id has no token.</exception>
     public string Token(int id) => Encoding.UTF8.GetString(Bytes(id));
 
+    /// <summary>The bytes of one token's text.</summary>
+    /// <exception cref="InputException">The id has no token.</exception>
+    internal ReadOnlySpan<byte> Bytes(int id) => bytes.TryGetValue(id, out var token) ? token : throw Unused(id);
+
+    /// <summary>One token as the vocabulary writes it.</summary>
+    /// <exception cref="InputException">The id has no token.</exception>
+    internal string Piece(int id) => pieces.TryGetValue(id, out var piece) ? piece : throw Unused(id);
+
+    /// <summary>Whether an id is a control token's.</summary>
+    internal bool IsSpecial(int id) => special.Contains(id);
+
     /// <summary>Adds a text's ids to a list, with <paramref name="encodePiece"/> deciding what each pre-token becomes.</summary>
     internal void Encode(string text, List<int> ids, PieceEncoder encodePiece)
     {
-        var rest = WellFormed(text).AsSpan();
-        while (findInText.Find(rest, out var start, out var token))
+        var whole = WellFormed(text);
+        foreach (var (start, end, token) in findInText.Cut(whole))
         {
-            EncodeNormalized(rest[..start], ids, encodePiece);
-            ids.Add(token.Id);
-            rest = rest[(start + token.Content.Length)..];
+            if (token is not null)
+                ids.Add(token.Id);
+            else
+                EncodeNormalized(rules.Normalize(whole[start..end]), start == 0, ids, encodePiece);
         }
-
-        EncodeNormalized(rest, ids, encodePiece);
     }
 
     /// <summary>Adds the ids of one pre-token.</summary>
     internal void EncodePiece(ReadOnlySpan<char> piece, List<int> ids)
     {
-        if (Definition.IgnoreMerges && Definition.Vocabulary.TryGetValue(ByteLevel.Spell(piece), out var whole))
-            ids.Add(whole);
-        else
-            ids.AddRange(merger.EncodeToIds(piece, considerPreTokenization: false, considerNormalization: false));
-    }
-
-    private void EncodeNormalized(ReadOnlySpan<char> text, List<int> ids, PieceEncoder encodePiece)
-    {
-        var rest = text;
-        if (Definition.NormalizeNfc && !Ascii.IsValid(text))
-            rest = text.ToString().Normalize(NormalizationForm.FormC);
-        while (findInNormalized.Find(rest, out var start, out var token))
+        if (rules.IgnoreMerges && TryWhole(piece, out var whole))
         {
-            EncodePieces(rest[..start], ids, encodePiece);
-            ids.Add(token.Id);
-            rest = rest[(start + token.Content.Length)..];
+            ids.Add(whole);
+            return;
         }
 
-        EncodePieces(rest, ids, encodePiece);
+        var first = ids.Count;
+        if (rules.OverBytes)
+            AddBytes(piece, ids);
+        else
+            AddCharacters(piece, ids);
+        merger.Merge(ids, first);
     }
 
-    private void EncodePieces(ReadOnlySpan<char> text, List<int> ids, PieceEncoder encodePiece)
+    private void EncodeNormalized(string text, bool atStart, List<int> ids, PieceEncoder encodePiece)
     {
-        var ends = new List<int>(text.Length / 4 + 4);
-        pattern.Split(text, ends);
+        foreach (var (start, end, token) in findInNormalized.Cut(text))
+        {
+            if (token is not null)
+                ids.Add(token.Id);
+            else
+                EncodePieces(text.AsSpan(start, end - start), atStart && start == 0, ids, encodePiece);
+        }
+    }
+
+    private void EncodePieces(ReadOnlySpan<char> stretch, bool atStart, List<int> ids, PieceEncoder encodePiece)
+    {
+        var text = rules.Prefix is { } prefix ? prefix.Apply(stretch.ToString(), atStart) : stretch;
+        var ends = new List<int>(text.Length / 4 + 4) { text.Length };
+        foreach (var pattern in patterns)
+            ends = pattern.Refine(text, ends);
         var start = 0;
         foreach (var end in ends)
         {
@@ -149,22 +186,69 @@ public sealed class Tokenizer
         }
     }
 
-    private byte[] Bytes(int id) =>
-        bytes.TryGetValue(id, out var token)
-            ? token
-            : throw new InputException(
-                $"token id {id} is not in the vocabulary of {Definition.Source}; its ids are 0 to {VocabularySize - 1}"
-                    + (id >= 0 && id < VocabularySize ? $", and {id} is one of those that are not used." : ".")
-            );
+    private bool TryWhole(ReadOnlySpan<char> piece, out int id) =>
+        rules.OverBytes ? vocabulary.TryGetValue(ByteLevel.Spell(piece), out id) : lookup.TryGetValue(piece, out id);
 
-    private static Dictionary<int, byte[]> BytesById(TokenizerJson definition)
+    private void AddBytes(ReadOnlySpan<char> text, List<int> ids)
     {
-        var bytes = new Dictionary<int, byte[]>();
-        foreach (var (spelling, id) in definition.Vocabulary)
-            bytes[id] = ByteLevel.Unspell(spelling) ?? Encoding.UTF8.GetBytes(spelling);
-        foreach (var token in definition.AddedTokens)
-            bytes[token.Id] = Encoding.UTF8.GetBytes(token.Content);
-        return bytes;
+        Span<byte> utf8 = stackalloc byte[4];
+        foreach (var rune in text.EnumerateRunes())
+        {
+            foreach (var value in utf8[..rune.EncodeToUtf8(utf8)])
+                ids.Add(byteIds[value]);
+        }
+    }
+
+    private void AddCharacters(ReadOnlySpan<char> text, List<int> ids)
+    {
+        var afterUnknown = false;
+        for (var at = 0; at < text.Length; )
+        {
+            Rune.DecodeFromUtf16(text[at..], out _, out var length);
+            var character = text.Slice(at, length);
+            at += length;
+            var known = lookup.TryGetValue(character, out var id);
+            if (known)
+                ids.Add(id);
+            else if (byteIds.Length > 0)
+                AddBytes(character, ids);
+            else if (!(afterUnknown && rules.FuseUnknown))
+                ids.Add(unknown!.Value);
+            afterUnknown = !known;
+        }
+    }
+
+    private byte[] BytesOf(int id, string piece)
+    {
+        if (special.Contains(id) || added.ContainsKey(piece))
+            return Encoding.UTF8.GetBytes(piece);
+        if (rules.Decoding is not { } decoding)
+            return ByteLevel.Unspell(piece) ?? Encoding.UTF8.GetBytes(piece);
+        return decoding.ByteTokens && ByteTokens.Value(piece) is { } value
+            ? [value]
+            : Encoding.UTF8.GetBytes(piece.Replace(decoding.Mark, " ", StringComparison.Ordinal));
+    }
+
+    private InputException Unused(int id) =>
+        new(
+            $"token id {id} is not in the vocabulary of {Definition.Source}; its ids are 0 to {VocabularySize - 1}"
+                + (id >= 0 && id < VocabularySize ? $", and {id} is one of those that are not used." : ".")
+        );
+
+    private static string? FileIn(string folder) =>
+        new[] { JsonFile, SentencePieceFile }.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+
+    private static IEnumerable<(int, int, int, int)> RankedMerges(TokenizerJson definition, Dictionary<string, int> vocabulary)
+    {
+        var (rank, before) = (-1, -1);
+        foreach (var (left, right) in definition.Merges)
+        {
+            var joined = vocabulary[left + right];
+            if (!definition.Rules.RankByToken || joined != before)
+                rank++;
+            before = joined;
+            yield return (vocabulary[left], vocabulary[right], rank, joined);
+        }
     }
 
     /// <summary>The text with U+FFFD for every lone surrogate, which a pass through UTF-8 gives.</summary>

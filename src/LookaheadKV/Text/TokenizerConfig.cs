@@ -1,12 +1,47 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
 
 namespace LookaheadKV.Text;
 
-/// <summary>The tokenizer_config.json beside a tokenizer.json, from which transformers takes the class and the markers.</summary>
-public static class TokenizerConfig
+/// <summary>The tokenizer_config.json beside a tokenizer, from which transformers takes the class, the markers and the chat template.</summary>
+public sealed record TokenizerConfig
 {
+    private const string FileName = "tokenizer_config.json";
+    private const string TemplateFileName = "chat_template.jinja";
+
+    /// <summary>The text of the begin-of-sequence token, or null if none is named.</summary>
+    public string? BeginToken { get; init; }
+
+    /// <summary>The text of the end-of-sequence token, or null if none is named.</summary>
+    public string? EndToken { get; init; }
+
+    /// <summary>The chat template (Jinja), or null if the folder has none.</summary>
+    public string? ChatTemplate { get; init; }
+
+    /// <summary>Tokens that this file adds to a SentencePiece model.</summary>
+    internal IReadOnlyList<AddedToken> AddedTokens { get; init; } = [];
+
+    /// <summary>Whether a SentencePiece model puts a space before every stretch between control tokens, as all did at first.</summary>
+    internal bool IsLegacy { get; init; } = true;
+
+    /// <summary>Whether a space is put before the text; null leaves it to the model.</summary>
+    internal bool? AddPrefixSpace { get; init; }
+
+    /// <summary>
+    /// Reads a folder's tokenizer_config.json, and its chat_template.jinja, which goes before the template in the former. Without a file
+    /// everything is as if it said nothing.
+    /// </summary>
+    /// <exception cref="InputException">A file is damaged.</exception>
+    public static TokenizerConfig Read(string folder)
+    {
+        var path = Path.Combine(folder, FileName);
+        var config = File.Exists(path) ? JsonField.Read(path, "", Parse) : new TokenizerConfig();
+        var template = Path.Combine(folder, TemplateFileName);
+        return File.Exists(template) ? config with { ChatTemplate = ReadText(template) } : config;
+    }
+
     /// <summary>
     /// Writes a tokenizer_config.json for PreTrainedTokenizerFast, beside its place and then renamed. Nothing is cleaned up in decoding.
     /// </summary>
@@ -35,5 +70,50 @@ public static class TokenizerConfig
                 json.WriteEndObject();
             }
         );
+    }
+
+    private static TokenizerConfig Parse(JsonField root) =>
+        new()
+        {
+            BeginToken = Marker(root["bos_token"]),
+            EndToken = Marker(root["eos_token"]),
+            ChatTemplate = Template(root["chat_template"]),
+            AddedTokens = root["added_tokens_decoder"].Present ? [.. root["added_tokens_decoder"].Properties().Select(Added)] : [],
+            IsLegacy = root["legacy"].Flag(true),
+            AddPrefixSpace = root["add_prefix_space"].Present ? root["add_prefix_space"].Flag(true) : null,
+        };
+
+    /// <summary>A marker is written as its text, or as an object that holds it.</summary>
+    private static string? Marker(JsonField field) =>
+        !field.Present ? null
+        : field.IsObject ? field["content"].Text()
+        : field.Text();
+
+    /// <summary>A template alone, or the one called "default" of several.</summary>
+    private static string? Template(JsonField field)
+    {
+        if (!field.Present)
+            return null;
+        if (!field.IsArray)
+            return field.Text();
+        var named = field.Items().FirstOrDefault(item => item["name"].Text() == "default");
+        return named.Present ? named["template"].Text() : null;
+    }
+
+    private static AddedToken Added((string Key, JsonField Value) entry) =>
+        int.TryParse(entry.Key, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+            ? TokenizerJsonReader.AddedToken(entry.Value, id)
+            : throw entry.Value.Unsupported("ids as keys");
+
+    private static string ReadText(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{path}: cannot be read ({Quoting.OneLine(error.Message)}); check its permissions.", error);
+        }
     }
 }

@@ -1,16 +1,16 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
+using System.Text;
 using LookaheadKV.Checkpoints;
 
 namespace LookaheadKV.Text;
 
 /// <summary>
-/// What a Hugging Face tokenizer.json says about a byte-level BPE tokenizer: the vocabulary, the merges in order of priority, the added
-/// tokens and the pattern that cuts pre-tokens. <see cref="Tokenizer"/> runs it, <see cref="BpeTrainer"/> makes it.
+/// What a tokenizer is made of: the vocabulary, the merges in order of priority, the added tokens, and the rules that normalize, cut and
+/// decode text. <see cref="Tokenizer"/> runs it, <see cref="BpeTrainer"/> makes it, and it is read from a Hugging Face tokenizer.json
+/// (byte-level BPE, or BPE over characters with byte fallback) or from a SentencePiece model.
 /// </summary>
 public sealed class TokenizerJson
 {
-    /// <summary>Takes the parts and checks that they fit together.</summary>
+    /// <summary>Takes the parts of a byte-level tokenizer and checks that they fit together.</summary>
     /// <param name="vocabulary">Ids by spelling; bytes are spelled as in GPT-2 (a space is "Ġ"). All 256 single bytes are there.</param>
     /// <param name="merges">Pairs of spellings that are joined, first ones first; each side and the joined spelling are in the vocabulary.</param>
     /// <param name="addedTokens">Tokens that are found whole, before any splitting.</param>
@@ -28,15 +28,38 @@ public sealed class TokenizerJson
         bool ignoreMerges = false,
         string source = "tokenizer"
     )
+        : this(
+            vocabulary,
+            merges,
+            addedTokens,
+            new TextRules
+            {
+                Normalizers = normalizeNfc ? [new TextChange.Form(NormalizationForm.FormC)] : [],
+                Patterns = [pattern],
+                IgnoreMerges = ignoreMerges,
+            },
+            source
+        ) { }
+
+    /// <summary>Takes the parts of any tokenizer and checks that they fit together.</summary>
+    internal TokenizerJson(
+        IReadOnlyDictionary<string, int> vocabulary,
+        IReadOnlyList<(string Left, string Right)> merges,
+        IReadOnlyList<AddedToken> addedTokens,
+        TextRules rules,
+        string source
+    )
     {
-        (Vocabulary, Merges, AddedTokens) = (vocabulary, merges, addedTokens);
-        (Pattern, NormalizeNfc, IgnoreMerges, Source) = (pattern, normalizeNfc, ignoreMerges, source);
+        (Vocabulary, Merges, AddedTokens, Rules, Source) = (vocabulary, merges, addedTokens, rules, source);
         CheckIds();
-        CheckBytes();
+        CheckSymbols();
         CheckMerges();
     }
 
-    /// <summary>Ids by spelling; bytes are spelled as in GPT-2 (a space is "Ġ").</summary>
+    /// <summary>
+    /// Ids by spelling. In a byte-level tokenizer bytes are spelled as in GPT-2 (a space is "Ġ"); otherwise a space is "▁" and a byte
+    /// "&lt;0x20&gt;".
+    /// </summary>
     public IReadOnlyDictionary<string, int> Vocabulary { get; }
 
     /// <summary>Pairs of spellings that are joined, first ones first.</summary>
@@ -45,20 +68,14 @@ public sealed class TokenizerJson
     /// <summary>Tokens that are found whole, before any splitting; some are in the vocabulary too.</summary>
     public IReadOnlyList<AddedToken> AddedTokens { get; }
 
-    /// <summary>The regular expression that cuts pre-tokens.</summary>
-    public string Pattern { get; }
-
-    /// <summary>Whether text is brought to Unicode's composed form (NFC) first.</summary>
-    public bool NormalizeNfc { get; }
-
-    /// <summary>Whether a pre-token that is a vocabulary entry is taken whole, whatever the merges say.</summary>
-    public bool IgnoreMerges { get; }
+    /// <summary>What is done to text besides merging.</summary>
+    internal TextRules Rules { get; }
 
     /// <summary>What errors call this tokenizer.</summary>
     internal string Source { get; }
 
     /// <summary>Reads a tokenizer.json.</summary>
-    /// <exception cref="InputException">The file is missing, damaged, or asks for something other than byte-level BPE.</exception>
+    /// <exception cref="InputException">The file is missing, damaged, or asks for something that is not implemented, which is named.</exception>
     public static TokenizerJson Read(string path) => TokenizerJsonReader.Read(path);
 
     /// <summary>
@@ -66,108 +83,7 @@ public sealed class TokenizerJson
     /// It is written beside and then renamed: a file at <paramref name="path"/> is whole or untouched.
     /// </summary>
     /// <exception cref="InputException">The place cannot be written.</exception>
-    public void Write(string path) => AtomicFile.Write(path, WriteTo);
-
-    private void WriteTo(Stream stream)
-    {
-        var relaxed = new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-        using var json = new Utf8JsonWriter(stream, relaxed);
-        json.WriteStartObject();
-        json.WriteString("version", "1.0");
-        json.WriteNull("truncation");
-        json.WriteNull("padding");
-        WriteAddedTokens(json);
-        WriteNormalizer(json);
-        WritePreTokenizer(json);
-        json.WriteNull("post_processor");
-        json.WriteStartObject("decoder");
-        WriteByteLevel(json);
-        json.WriteEndObject();
-        WriteModel(json);
-        json.WriteEndObject();
-    }
-
-    private void WriteAddedTokens(Utf8JsonWriter json)
-    {
-        json.WriteStartArray("added_tokens");
-        foreach (var token in AddedTokens.OrderBy(token => token.Id))
-        {
-            json.WriteStartObject();
-            json.WriteNumber("id", token.Id);
-            json.WriteString("content", token.Content);
-            json.WriteBoolean("single_word", false);
-            json.WriteBoolean("lstrip", false);
-            json.WriteBoolean("rstrip", false);
-            json.WriteBoolean("normalized", token.Normalized);
-            json.WriteBoolean("special", token.Special);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-    }
-
-    private void WriteNormalizer(Utf8JsonWriter json)
-    {
-        if (!NormalizeNfc)
-        {
-            json.WriteNull("normalizer");
-            return;
-        }
-
-        json.WriteStartObject("normalizer");
-        json.WriteString("type", "NFC");
-        json.WriteEndObject();
-    }
-
-    private void WritePreTokenizer(Utf8JsonWriter json)
-    {
-        json.WriteStartObject("pre_tokenizer");
-        json.WriteString("type", "Sequence");
-        json.WriteStartArray("pretokenizers");
-        json.WriteStartObject();
-        json.WriteString("type", "Split");
-        json.WriteStartObject("pattern");
-        json.WriteString("Regex", Pattern);
-        json.WriteEndObject();
-        json.WriteString("behavior", "Isolated");
-        json.WriteBoolean("invert", false);
-        json.WriteEndObject();
-        json.WriteStartObject();
-        WriteByteLevel(json);
-        json.WriteEndObject();
-        json.WriteEndArray();
-        json.WriteEndObject();
-    }
-
-    private static void WriteByteLevel(Utf8JsonWriter json)
-    {
-        json.WriteString("type", "ByteLevel");
-        json.WriteBoolean("add_prefix_space", false);
-        json.WriteBoolean("trim_offsets", false);
-        json.WriteBoolean("use_regex", false);
-    }
-
-    private void WriteModel(Utf8JsonWriter json)
-    {
-        json.WriteStartObject("model");
-        json.WriteString("type", "BPE");
-        json.WriteNull("dropout");
-        json.WriteNull("unk_token");
-        json.WriteNull("continuing_subword_prefix");
-        json.WriteNull("end_of_word_suffix");
-        json.WriteBoolean("fuse_unk", false);
-        json.WriteBoolean("byte_fallback", false);
-        json.WriteBoolean("ignore_merges", IgnoreMerges);
-        json.WriteStartObject("vocab");
-        foreach (var (spelling, id) in Vocabulary.OrderBy(entry => entry.Value))
-            json.WriteNumber(spelling, id);
-        json.WriteEndObject();
-        json.WriteStartArray("merges");
-        foreach (var (left, right) in Merges)
-            json.WriteStringValue($"{left} {right}"); // every version reads this form; no spelling of bytes has a space
-        json.WriteEndArray();
-        json.WriteEndObject();
-    }
+    public void Write(string path) => AtomicFile.Write(path, stream => TokenizerJsonWriter.Write(this, stream));
 
     private void CheckIds()
     {
@@ -181,8 +97,9 @@ public sealed class TokenizerJson
         }
 
         var contents = new HashSet<string>();
-        foreach (var (id, content, _, _) in AddedTokens)
+        foreach (var token in AddedTokens)
         {
+            var (id, content) = (token.Id, token.Content);
             if (id < 0 || content.Length == 0)
                 throw new InputException(
                     $"{Source}: added token {Quoting.Quote(content)} has id {id}; its text must not be empty and its id not negative."
@@ -201,13 +118,20 @@ public sealed class TokenizerJson
     private InputException Twice(int id, string first, string second) =>
         new($"{Source}: id {id} belongs to {Quoting.Quote(first)} and to {Quoting.Quote(second)}; every token needs its own id.");
 
-    private void CheckBytes()
+    private void CheckSymbols()
     {
-        var missing = ByteLevel.Alphabet.FirstOrDefault(spelling => !Vocabulary.ContainsKey(spelling));
-        if (missing is not null)
+        var bytes = Rules.ByteSpellings;
+        var value = bytes.TakeWhile(Vocabulary.ContainsKey).Count();
+        if (value < bytes.Count)
             throw new InputException(
-                $"{Source}: the vocabulary has no token for the single byte {ByteLevel.Unspell(missing)![0]} (written {Quoting.Quote(missing)}); "
-                    + "a byte-level vocabulary holds all 256."
+                $"{Source}: the vocabulary has no token for the single byte {value} (written {Quoting.Quote(bytes[value])}); "
+                    + "a vocabulary that falls back on bytes holds all 256."
+            );
+        if (Rules.UnknownToken is { } unknown && !Vocabulary.ContainsKey(unknown))
+            throw new InputException($"{Source}: the unknown token {Quoting.Quote(unknown)} is not in the vocabulary; add it or name another.");
+        if (!Rules.OverBytes && !Rules.ByteFallback && Rules.UnknownToken is null)
+            throw new InputException(
+                $"{Source}: nothing stands for a character that has no token; the model needs byte_fallback or an unk_token."
             );
     }
 

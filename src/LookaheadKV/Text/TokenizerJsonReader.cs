@@ -1,61 +1,66 @@
-using System.Text.Json;
+using System.Text;
+using System.Text.RegularExpressions;
 
 namespace LookaheadKV.Text;
 
-/// <summary>Reads the byte-level BPE kind of tokenizer.json and refuses, by name, everything that would tokenize differently.</summary>
+/// <summary>
+/// Reads the BPE kinds of tokenizer.json, over bytes and over characters, and refuses, by name, everything that would tokenize differently.
+/// </summary>
 internal static class TokenizerJsonReader
 {
-    public static TokenizerJson Read(string path)
-    {
-        if (!File.Exists(path))
-            throw new InputException($"{path}: there is no such file; name a tokenizer.json or a folder that holds one.");
-        try
+    /// <summary>Unicode's normal forms by the name of their normalizer.</summary>
+    public static IReadOnlyDictionary<string, NormalizationForm> Forms { get; } =
+        new Dictionary<string, NormalizationForm>
         {
-            using var stream = File.OpenRead(path);
-            using var document = JsonDocument.Parse(stream);
-            return Parse(new Field(document.RootElement, "", path));
-        }
-        catch (JsonException error)
-        {
-            throw new InputException($"{path}: not valid JSON ({Quoting.OneLine(error.Message)}); fetch or write the file again.", error);
-        }
-        catch (InvalidOperationException error) // the kinds are checked before: what is left is text that cannot be unescaped
-        {
-            throw new InputException($"{path}: holds half of a surrogate pair, which is no text; fetch or write the file again.", error);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path}: cannot be read ({Quoting.OneLine(error.Message)}); check its permissions.", error);
-        }
-    }
+            ["NFC"] = NormalizationForm.FormC,
+            ["NFD"] = NormalizationForm.FormD,
+            ["NFKC"] = NormalizationForm.FormKC,
+            ["NFKD"] = NormalizationForm.FormKD,
+        };
 
-    private static TokenizerJson Parse(Field root)
+    public static TokenizerJson Read(string path) => JsonField.Read(path, "name a tokenizer.json or a folder that holds one", Parse);
+
+    private static TokenizerJson Parse(JsonField root)
     {
         var model = root["model"];
         CheckModel(model);
-        var decoder = root["decoder"];
-        if (decoder.Present && decoder["type"].Text() != "ByteLevel")
-            throw decoder["type"].Unsupported("\"ByteLevel\"");
+        var steps = PreTokenizers(root["pre_tokenizer"]);
+        var rules = new TextRules
+        {
+            Normalizers = [.. Steps(root["normalizer"], "normalizers").Select(Normalizer)],
+            Prefix = steps.Prefix,
+            Patterns = steps.Patterns,
+            OverBytes = steps.OverBytes,
+            IgnoreMerges = model["ignore_merges"].Flag(false),
+            ByteFallback = model["byte_fallback"].Flag(false),
+            UnknownToken = model["unk_token"].Present ? model["unk_token"].Text() : null,
+            FuseUnknown = model["fuse_unk"].Flag(false),
+            Decoding = steps.OverBytes ? null : PieceDecoder(root["decoder"]),
+        };
+        if (steps.OverBytes)
+        {
+            if (rules.ByteFallback)
+                throw model["byte_fallback"].Unsupported("false where the pre-tokenizer is ByteLevel");
+            if (root["decoder"].Present && root["decoder"]["type"].Text() != "ByteLevel")
+                throw root["decoder"]["type"].Unsupported("\"ByteLevel\" where the pre-tokenizer is ByteLevel");
+        }
+
         return new TokenizerJson(
             Vocabulary(model["vocab"]),
             Merges(model["merges"]),
             AddedTokens(root["added_tokens"]),
-            Pattern(root["pre_tokenizer"]),
-            NormalizesNfc(root["normalizer"]),
-            model["ignore_merges"].Flag(false),
+            rules with { UnknownToken = steps.OverBytes ? null : rules.UnknownToken }, // bytes are never unknown
             root.Path
         );
     }
 
-    private static void CheckModel(Field model)
+    private static void CheckModel(JsonField model)
     {
         // Files from before the field existed leave the type out; merges tell that they are BPE.
         if ((model["type"].Present || !model["merges"].Present) && model["type"].Text() != "BPE")
             throw model["type"].Unsupported("\"BPE\"");
         if (model["dropout"].Present && model["dropout"].Number() != 0)
             throw model["dropout"].Unsupported("null or 0");
-        if (model["byte_fallback"].Flag(false))
-            throw model["byte_fallback"].Unsupported("false");
         foreach (var name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
         {
             if (model[name].Present && model[name].Text().Length > 0)
@@ -63,7 +68,7 @@ internal static class TokenizerJsonReader
         }
     }
 
-    private static Dictionary<string, int> Vocabulary(Field field)
+    private static Dictionary<string, int> Vocabulary(JsonField field)
     {
         var vocabulary = new Dictionary<string, int>();
         foreach (var (spelling, id) in field.Properties())
@@ -75,7 +80,7 @@ internal static class TokenizerJsonReader
         return vocabulary;
     }
 
-    private static List<(string Left, string Right)> Merges(Field field)
+    private static List<(string Left, string Right)> Merges(JsonField field)
     {
         var merges = new List<(string, string)>();
         foreach (var merge in field.Items())
@@ -89,131 +94,145 @@ internal static class TokenizerJsonReader
         return merges;
     }
 
-    private static List<AddedToken> AddedTokens(Field field)
+    private static List<AddedToken> AddedTokens(JsonField field) =>
+        field.Present ? [.. field.Items().Select(token => AddedToken(token, token["id"].Integer()))] : [];
+
+    /// <summary>An added token as tokenizer.json and tokenizer_config.json describe it.</summary>
+    public static AddedToken AddedToken(JsonField token, int id)
     {
-        var tokens = new List<AddedToken>();
-        if (!field.Present)
-            return tokens;
-        foreach (var token in field.Items())
+        var special = token["special"].Flag(false);
+        return new AddedToken(
+            id,
+            token["content"].Text(),
+            special,
+            token["normalized"].Flag(!special),
+            token["single_word"].Flag(false),
+            token["lstrip"].Flag(false),
+            token["rstrip"].Flag(false)
+        );
+    }
+
+    /// <summary>The steps of a field that holds one, a Sequence of them, or nothing.</summary>
+    private static IEnumerable<JsonField> Steps(JsonField field, string name) =>
+        !field.Present ? []
+        : field["type"].Text() == "Sequence" ? field[name].Items().SelectMany(step => Steps(step, name))
+        : [field];
+
+    private static TextChange Normalizer(JsonField step)
+    {
+        var type = step["type"].Text();
+        if (Forms.TryGetValue(type, out var form))
+            return new TextChange.Form(form);
+        return type switch
         {
-            foreach (var name in (string[])["single_word", "lstrip", "rstrip"])
+            "Prepend" => new TextChange.Prepend(step["prepend"].Text()),
+            "Replace" => new TextChange.Replace(NotEmpty(step["pattern"]["String"]), step["content"].Text()),
+            _ => throw step["type"].Unsupported($"the normalizers {string.Join(", ", Forms.Keys)}, Prepend and Replace (of a String)"),
+        };
+    }
+
+    private static (TextPrefix? Prefix, IReadOnlyList<string> Patterns, bool OverBytes) PreTokenizers(JsonField field)
+    {
+        TextPrefix? prefix = null;
+        var patterns = new List<string>();
+        var overBytes = false;
+        foreach (var step in Steps(field, "pretokenizers"))
+        {
+            if (overBytes)
+                throw step["type"].Unsupported("nothing behind ByteLevel");
+            switch (step["type"].Text())
             {
-                if (token[name].Flag(false))
-                    throw token[name].Unsupported("false");
+                case "Split":
+                    patterns.Add(SplitPattern(step));
+                    break;
+                case "Digits":
+                    patterns.Add(step["individual_digits"].Flag(false) ? @"\p{N}" : @"\p{N}+");
+                    break;
+                case "ByteLevel":
+                    overBytes = true;
+                    if (step["add_prefix_space"].Flag(true))
+                        prefix = FirstStep(step, new TextPrefix.Space());
+                    if (step["use_regex"].Flag(true))
+                        patterns.Add(SplitPatterns.Gpt2);
+                    break;
+                case "Metaspace":
+                    prefix = FirstStep(step, Metaspace(step));
+                    if (step["split"].Flag(true))
+                        patterns.Add($"{Regex.Escape(Mark(step))}[^{Regex.Escape(Mark(step))}]*");
+                    break;
+                default:
+                    throw step["type"].Unsupported("the pre-tokenizers ByteLevel, Split, Digits, Metaspace and a Sequence of them");
             }
 
-            var special = token["special"].Flag(false);
-            tokens.Add(new AddedToken(token["id"].Integer(), token["content"].Text(), special, token["normalized"].Flag(!special)));
+            TextPrefix FirstStep(JsonField here, TextPrefix added) =>
+                patterns.Count == 0 && prefix is null ? added : throw here["type"].Unsupported("a step that adds a space in the first place only");
         }
 
-        return tokens;
+        return (prefix, patterns, overBytes);
     }
 
-    private static bool NormalizesNfc(Field field)
+    private static TextPrefix.Metaspace Metaspace(JsonField step)
     {
-        if (!field.Present)
-            return false;
-        return field["type"].Text() == "NFC" ? true : throw field["type"].Unsupported("\"NFC\" or no normalizer");
-    }
-
-    private static string Pattern(Field field)
-    {
-        const string Allowed = "ByteLevel with its own pattern, or a Sequence of one Split by a Regex and ByteLevel with use_regex false";
-        if (!field.Present)
-            throw field.Unsupported(Allowed);
-        switch (field["type"].Text())
-        {
-            case "ByteLevel":
-                CheckByteLevel(field, usesRegex: true);
-                return SplitPatterns.Gpt2;
-            case "Sequence":
-                var steps = field["pretokenizers"].Items().ToArray();
-                if (steps.Length != 2 || steps[0]["type"].Text() != "Split" || steps[1]["type"].Text() != "ByteLevel")
-                    throw field["pretokenizers"].Unsupported(Allowed);
-                CheckByteLevel(steps[1], usesRegex: false);
-                return SplitPattern(steps[0]);
-            default:
-                throw field["type"].Unsupported(Allowed);
-        }
-    }
-
-    private static void CheckByteLevel(Field field, bool usesRegex)
-    {
-        if (field["add_prefix_space"].Flag(true))
-            throw field["add_prefix_space"].Unsupported("false, written out");
-        if (field["use_regex"].Flag(true) != usesRegex)
-            throw field["use_regex"].Unsupported(usesRegex ? "true where ByteLevel stands alone" : "false after a Split");
-    }
-
-    private static string SplitPattern(Field field)
-    {
-        if (field["behavior"].Text() != "Isolated")
-            throw field["behavior"].Unsupported("\"Isolated\"");
-        if (field["invert"].Flag(false))
-            throw field["invert"].Unsupported("false");
-        return field["pattern"]["Regex"].Text();
-    }
-
-    /// <summary>A value of the file that knows its name, for the messages. A JSON null counts as absent.</summary>
-    private readonly record struct Field(JsonElement Element, string Name, string Path)
-    {
-        public bool Present => Element.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);
-
-        public bool IsArray => Element.ValueKind == JsonValueKind.Array;
-
-        public Field this[string name]
-        {
-            get
+        var scheme = step["prepend_scheme"];
+        if (!scheme.Present) // as written before there were three schemes
+            return new TextPrefix.Metaspace(Mark(step), step["add_prefix_space"].Flag(true) ? PrefixScheme.Always : PrefixScheme.Never);
+        return new TextPrefix.Metaspace(
+            Mark(step),
+            scheme.Text() switch
             {
-                var inner = Name.Length == 0 ? name : $"{Name}.{name}";
-                if (Present && Element.ValueKind != JsonValueKind.Object)
-                    throw Unsupported("an object");
-                return new Field(Present && Element.TryGetProperty(name, out var value) ? value : default, inner, Path);
+                "always" => PrefixScheme.Always,
+                "first" => PrefixScheme.First,
+                "never" => PrefixScheme.Never,
+                _ => throw scheme.Unsupported("\"always\", \"first\" or \"never\""),
+            }
+        );
+    }
+
+    private static string Mark(JsonField step) =>
+        step["replacement"].Text() is { Length: 1 } mark ? mark : throw step["replacement"].Unsupported("one character");
+
+    private static string SplitPattern(JsonField step)
+    {
+        if (step["behavior"].Text() != "Isolated")
+            throw step["behavior"].Unsupported("\"Isolated\"");
+        if (step["invert"].Flag(false))
+            throw step["invert"].Unsupported("false");
+        var pattern = step["pattern"];
+        return pattern["String"].Present ? Regex.Escape(NotEmpty(pattern["String"])) : pattern["Regex"].Text();
+    }
+
+    private static PieceDecoding PieceDecoder(JsonField field)
+    {
+        const string Allowed = "Metaspace, or a Sequence of Replace (a String by a space), ByteFallback, Fuse and Strip (spaces at the start)";
+        if (!field.Present)
+            throw field.Unsupported($"the decoder {Allowed}");
+        var decoding = new PieceDecoding(Mark: "", ByteTokens: false, StripFirst: 0);
+        var fused = false;
+        foreach (var step in Steps(field, "decoders"))
+        {
+            switch (step["type"].Text())
+            {
+                case "Metaspace" when field["type"].Text() == "Metaspace":
+                    return new PieceDecoding(Mark(step), false, 0, FirstTokenLosesMarks: Metaspace(step).Scheme != PrefixScheme.Never);
+                case "Replace" when decoding is { Mark: "", ByteTokens: false } && !fused && step["content"].Text() == " ":
+                    decoding = decoding with { Mark = NotEmpty(step["pattern"]["String"]) };
+                    break;
+                case "ByteFallback" when !fused:
+                    decoding = decoding with { ByteTokens = true };
+                    break;
+                case "Fuse":
+                    fused = true;
+                    break;
+                case "Strip" when fused && step["content"].Text() == " " && step["stop"].Integer() == 0:
+                    decoding = decoding with { StripFirst = step["start"].Integer() };
+                    break;
+                default:
+                    throw step.Unsupported($"the decoder {Allowed}, in this order");
             }
         }
 
-        public string Text() => Element.ValueKind == JsonValueKind.String ? Element.GetString()! : throw Unsupported("a string");
-
-        public double Number() => Element.ValueKind == JsonValueKind.Number ? Element.GetDouble() : throw Unsupported("a number");
-
-        public int Integer() =>
-            Element.ValueKind == JsonValueKind.Number && Element.TryGetInt32(out var value) ? value : throw Unsupported("a whole number");
-
-        public bool Flag(bool absent) =>
-            Element.ValueKind switch
-            {
-                JsonValueKind.True => true,
-                JsonValueKind.False => false,
-                _ => Present ? throw Unsupported("true or false") : absent,
-            };
-
-        public IEnumerable<Field> Items()
-        {
-            if (!IsArray)
-                throw Unsupported("a list");
-            var (name, path) = (Name, Path);
-            return Element.EnumerateArray().Select((item, index) => new Field(item, $"{name}[{index}]", path));
-        }
-
-        public IEnumerable<(string Key, Field Value)> Properties()
-        {
-            if (Element.ValueKind != JsonValueKind.Object)
-                throw Unsupported("an object");
-            var (name, path) = (Name, Path);
-            return Element
-                .EnumerateObject()
-                .Select(property => (property.Name, new Field(property.Value, $"{name}[{Quoting.Quote(property.Name)}]", path)));
-        }
-
-        public InputException Unsupported(string allowed) =>
-            new($"{Path}: {(Name.Length == 0 ? "the file" : Name)} is {Shown()}; this reader of byte-level BPE takes {allowed}.");
-
-        private string Shown()
-        {
-            if (!Present)
-                return "missing";
-            var raw = Quoting.OneLine(Element.GetRawText());
-            return raw.Length <= 80 ? raw : raw[..80] + "…";
-        }
+        return decoding.Mark.Length > 0 ? decoding : throw field.Unsupported($"the decoder {Allowed}");
     }
+
+    private static string NotEmpty(JsonField field) => field.Text() is { Length: > 0 } text ? text : throw field.Unsupported("a text");
 }

@@ -77,7 +77,7 @@ internal static class ReferenceBpe
 
     private static void EncodePlain(TokenizerJson definition, StringBuilder plain, List<int> ids)
     {
-        foreach (var piece in Split(definition.Pattern, plain.ToString()))
+        foreach (var piece in Split(definition.Rules.Patterns[0], plain.ToString()))
         {
             var letters = Encoding.UTF8.GetBytes(piece).Select(Letter);
             ids.AddRange(Merge(definition.Merges, letters).Select(spelling => definition.Vocabulary[spelling]));
@@ -138,7 +138,7 @@ internal static class ReferenceBpe
         foreach (var ending in (string[])["s", "t", "re", "ve", "m", "ll", "d"])
         {
             var there = string.Concat(text.Skip(at + 1).Take(ending.Length));
-            if ((ignoreCase ? there.ToLowerInvariant() : there) == ending)
+            if ((ignoreCase ? there.ToLowerInvariant().Replace('ſ', 's') : there) == ending)
                 return at + 1 + ending.Length;
         }
 

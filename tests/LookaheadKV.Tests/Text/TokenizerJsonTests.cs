@@ -37,14 +37,14 @@ public sealed class TokenizerJsonTests : IDisposable
             Samples.Definition.Vocabulary,
             Samples.Definition.Merges,
             [new AddedToken(900, "\"é\\\n", false, true), .. Samples.Definition.AddedTokens],
-            Samples.Definition.Pattern,
+            Samples.Definition.Rules.Patterns[0],
             normalizeNfc: true,
             ignoreMerges: true
         );
         definition.Write(File);
         var first = System.IO.File.ReadAllBytes(File);
         var read = TokenizerJson.Read(File);
-        Assert.True(read.NormalizeNfc && read.IgnoreMerges);
+        Assert.True(read.Rules is { Normalizers: [TextChange.Form], IgnoreMerges: true });
         Assert.Equal(definition.AddedTokens.OrderBy(token => token.Id), read.AddedTokens);
         read.Write(File);
         Assert.Equal(first, System.IO.File.ReadAllBytes(File));
@@ -65,7 +65,7 @@ public sealed class TokenizerJsonTests : IDisposable
         });
         var read = TokenizerJson.Read(File);
         Assert.Equal(Samples.Definition.Merges, read.Merges);
-        Assert.Equal(SplitPatterns.Gpt2, read.Pattern);
+        Assert.Equal(SplitPatterns.Gpt2, read.Rules.Patterns.Single());
     }
 
     public static TheoryData<string, string, string> Damages =>
@@ -91,19 +91,24 @@ public sealed class TokenizerJsonTests : IDisposable
             { "model.dropout", "0.1", "model.dropout" },
             { "model.byte_fallback", "true", "model.byte_fallback" },
             { "model.end_of_word_suffix", "\"_\"", "end_of_word_suffix" },
-            { "pre_tokenizer", "null", "pre_tokenizer is missing" },
-            { "pre_tokenizer.type", "\"Metaspace\"", "Metaspace" },
-            { "pre_tokenizer", "{\"type\":\"ByteLevel\",\"add_prefix_space\":true}", "add_prefix_space" },
-            { "pre_tokenizer", "{\"type\":\"ByteLevel\"}", "add_prefix_space" },
-            { "pre_tokenizer", "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}", "use_regex" },
-            { "pre_tokenizer.pretokenizers", "[{\"type\":\"Digits\"}]", "Digits" },
+            { "model.unk_token", "7", "model.unk_token" },
+            { "pre_tokenizer", "null", "decoder" },
+            { "pre_tokenizer.type", "\"BertPreTokenizer\"", "BertPreTokenizer" },
+            { "pre_tokenizer.type", "\"Metaspace\"", "replacement" },
+            { "pre_tokenizer", "{\"type\":\"Metaspace\",\"replacement\":\"__\"}", "__" },
+            { "pre_tokenizer", "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"last\"}", "last" },
+            { "pre_tokenizer.pretokenizers", "[{\"type\":\"ByteLevel\"},{\"type\":\"Digits\"}]", "pretokenizers[1].type" },
             { "pre_tokenizer.pretokenizers.0.behavior", "\"Removed\"", "Removed" },
             { "pre_tokenizer.pretokenizers.0.invert", "true", "invert" },
-            { "pre_tokenizer.pretokenizers.0.pattern", "{\"String\":\" \"}", "pattern.Regex" },
-            { "pre_tokenizer.pretokenizers.1.use_regex", "true", "use_regex" },
-            { "normalizer", "{\"type\":\"NFKC\"}", "NFKC" },
-            { "decoder", "{\"type\":\"Metaspace\"}", "Metaspace" },
-            { "added_tokens.0.lstrip", "true", "added_tokens[0].lstrip" },
+            { "pre_tokenizer.pretokenizers.0.pattern", "{\"String\":\"\"}", "pattern.String" },
+            { "pre_tokenizer.pretokenizers.0.pattern", "{}", "pattern.Regex" },
+            { "pre_tokenizer.pretokenizers.1.add_prefix_space", "true", "pretokenizers[1].type" },
+            { "pre_tokenizer.pretokenizers.1.use_regex", "7", "use_regex" },
+            { "normalizer", "{\"type\":\"Lowercase\"}", "Lowercase" },
+            { "normalizer", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Precompiled\"}]}", "normalizers[0].type" },
+            { "normalizer", "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x\"},\"content\":\"\"}", "pattern.String" },
+            { "decoder", "{\"type\":\"WordPiece\"}", "WordPiece" },
+            { "added_tokens.0.lstrip", "7", "added_tokens[0].lstrip" },
             { "added_tokens.0.id", "5", "has id 5" },
             { "added_tokens.0.content", "\"\"", "must not be empty" },
             { "added_tokens.1.content", "\"<|end|>\"", "twice" },

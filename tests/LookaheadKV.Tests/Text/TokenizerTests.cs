@@ -18,7 +18,7 @@ public class TokenizerTests
         foreach (var text in Samples.Hard(1500))
             Assert.True(
                 ReferenceBpe.Encode(tokenizer.Definition, text).SequenceEqual(tokenizer.Encode(text)),
-                $"{tokenizer.Definition.Pattern} on {Quoting.Quote(text)}"
+                $"{tokenizer.Definition.Rules.Patterns[0]} on {Quoting.Quote(text)}"
             );
     }
 
@@ -118,7 +118,7 @@ public class TokenizerTests
         var definition = Samples.Definition;
         AddedToken[] added = [new(700, "<é>", true, Normalized: true), new(701, "<e\u0301!>", true)];
         var tokenizer = new Tokenizer(
-            new TokenizerJson(definition.Vocabulary, definition.Merges, added, definition.Pattern, normalizeNfc: true)
+            new TokenizerJson(definition.Vocabulary, definition.Merges, added, definition.Rules.Patterns[0], normalizeNfc: true)
         );
         Assert.Equal(tokenizer.Encode("café"), tokenizer.Encode("cafe\u0301"));
         Assert.Equal([700, 701], tokenizer.Encode("<e\u0301><e\u0301!>"));
@@ -130,7 +130,7 @@ public class TokenizerTests
     {
         var definition = Samples.Definition;
         var vocabulary = new Dictionary<string, int>(definition.Vocabulary) { ["Ġqzx"] = 700 };
-        Tokenizer With(bool ignore) => new(new TokenizerJson(vocabulary, definition.Merges, [], definition.Pattern, ignoreMerges: ignore));
+        Tokenizer With(bool ignore) => new(new TokenizerJson(vocabulary, definition.Merges, [], definition.Rules.Patterns[0], ignoreMerges: ignore));
         Assert.Equal([.. Small.Encode("a"), 700], With(true).Encode("a qzx"));
         Assert.Equal(Small.Encode("a qzx"), With(false).Encode("a qzx"));
     }
@@ -161,7 +161,7 @@ public class TokenizerTests
     }
 
     private static Tokenizer WithAdded(params AddedToken[] added) =>
-        new(new TokenizerJson(Samples.Definition.Vocabulary, Samples.Definition.Merges, added, Samples.Definition.Pattern));
+        new(new TokenizerJson(Samples.Definition.Vocabulary, Samples.Definition.Merges, added, Samples.Definition.Rules.Patterns[0]));
 
     private static List<string> Pieces(PretokenPattern pattern, string text)
     {
