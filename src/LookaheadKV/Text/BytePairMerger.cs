@@ -20,7 +20,7 @@ internal sealed class BytePairMerger
             return;
 
         var (next, previous) = (new int[count], new int[count]);
-        var queue = new PriorityQueue<(int At, int Joined), (int Rank, int At)>();
+        var queue = shared ??= new PriorityQueue<(int At, int Joined), long>();
         for (var i = 0; i < count; i++)
         {
             (next[i], previous[i]) = (i + 1, i - 1);
@@ -57,11 +57,16 @@ internal sealed class BytePairMerger
         void Enqueue(int at)
         {
             if (Joins(at, out var merge))
-                queue.Enqueue((at, merge.Joined), (merge.Rank, at));
+                queue.Enqueue((at, merge.Joined), Key(merge.Rank, at));
         }
     }
 
     private const int Gone = -1;
 
-    private static long Key(int left, int right) => ((long)left << 32) | (uint)right;
+    // Most pre-tokens are short, and a queue of their own would be most of the work.
+    [ThreadStatic]
+    private static PriorityQueue<(int At, int Joined), long>? shared;
+
+    /// <summary>Two numbers as one, which orders by the first, then by the second.</summary>
+    private static long Key(int first, int second) => ((long)first << 32) | (uint)second;
 }
