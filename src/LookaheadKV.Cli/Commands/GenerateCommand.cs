@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
@@ -13,11 +14,12 @@ namespace LookaheadKV.Cli.Commands;
 internal sealed class GenerateCommand : Verb
 {
     private const int DefaultNewTokens = 128;
+    private const string Raw = "raw";
     private readonly ModelOptions _model = new();
     private readonly PolicyOptions _policy;
     private readonly Option<string?> _prompt = new("--prompt")
     {
-        Description = "The prompt; special tokens are recognised, none is added.",
+        Description = "The prompt; special tokens are recognised, none is added (but see --chat).",
     };
     private readonly Option<string?> _promptFile = new("--prompt-file") { Description = "File with the prompt." };
     private readonly Option<string?> _ids = new("--ids") { Description = "JSON file with the prompt's token ids." };
@@ -28,32 +30,102 @@ internal sealed class GenerateCommand : Verb
             int.TryParse(text, out var count) && count > 0 ? count : throw new InputException($"\"{text}\" is not a number of 1 or more.")
     );
 
+    private readonly Option<bool> _chat = new("--chat")
+    {
+        Description = "Take the prompt as a question and put the folder's chat template around it.",
+    };
+    private readonly Option<string?> _system = new("--system") { Description = "System message before the question (implies --chat)." };
+    private readonly Setting<ChatTemplate?> _template = new(
+        "--template",
+        $"Chat template to use instead of the folder's (implies --chat): {string.Join(", ", ChatTemplate.Names)}; or {Raw}: none.",
+        name => name == Raw ? null : ChatTemplate.Named(name)
+    );
+    private readonly Setting<double> _temperature = new(
+        "--temperature",
+        "Temperature to sample at; 0 takes the most likely token.",
+        text => Sampled(text, value => new SamplingOptions { Temperature = value }),
+        "0"
+    );
+    private readonly Setting<int?> _topK = new(
+        "--top-k",
+        "Sample from the k most likely tokens.",
+        text => (int)Sampled(text, value => new SamplingOptions { TopK = (int)value }, NumberStyles.Integer)
+    );
+    private readonly Setting<double?> _topP = new(
+        "--top-p",
+        "Sample from the fewest tokens that reach this probability together.",
+        text => Sampled(text, value => new SamplingOptions { TopP = value })
+    );
+    private readonly Setting<double?> _minP = new(
+        "--min-p",
+        "Sample from the tokens that are at least this fraction as likely as the most likely one.",
+        text => Sampled(text, value => new SamplingOptions { MinP = value })
+    );
+    private readonly Option<string[]> _stop = new("--stop")
+    {
+        Description = "End the answer before this text; may be given several times.",
+    };
+
     public GenerateCommand()
         : base("generate", "Answer one prompt on an evicted cache.")
     {
         _policy = new PolicyOptions(this, "full");
-        AddAll([.. _model.WithPolicies.Take(1), _prompt, _promptFile, _ids, .. _policy.All, _newTokens, .. _model.WithPolicies.Skip(1)]);
+        AddAll([
+            .. _model.WithPolicies.Take(1),
+            _prompt,
+            _promptFile,
+            _ids,
+            _chat,
+            _system,
+            _template,
+            .. _policy.All,
+            _newTokens,
+            _temperature,
+            _topK,
+            _topP,
+            _minP,
+            _stop,
+            .. _model.WithPolicies.Skip(1),
+        ]);
         Option[] sources = [_prompt, _promptFile, _ids];
         Validators.Add(result =>
         {
             if (sources.Count(source => result.GetResult(source) is not null) != 1)
                 result.AddError("give the prompt by exactly one of --prompt, --prompt-file and --ids.");
+            Option[] chat = [_chat, _system, _template];
+            if (result.GetResult(_ids) is not null && chat.FirstOrDefault(Given) is { } option)
+                result.AddError($"{option.Name} works on a text; give the prompt by --prompt or --prompt-file.");
+            if (result.GetValue<string?>(_template) == Raw && new Option[] { _chat, _system }.FirstOrDefault(Given) is { } contrary)
+                result.AddError($"{contrary.Name} and --template {Raw} are contrary; leave one out.");
+            Option[] filters = [_topK, _topP, _minP];
+            if (double.TryParse(result.GetValue<string?>(_temperature), CultureInfo.InvariantCulture, out var temperature) && temperature == 0 && filters.FirstOrDefault(Given) is { } filter)
+                result.AddError($"{filter.Name} filters what is sampled; give a --temperature above 0 too.");
+            if ((result.GetValue(_stop) ?? []).Contains(""))
+                result.AddError("--stop: the text is empty; give one character or more.");
+
+            bool Given(Option option) => result.GetResult(option) is { Implicit: false };
         });
     }
 
     protected override Outcome Run(Call call)
     {
         var tokenizer = call.Value(_ids) is null ? _model.Tokenizer(call) : _model.TokenizerIfAny(call);
+        var stops = call.Value(_stop) ?? [];
+        if (tokenizer is null && stops.Length > 0)
+            throw new InputException($"--stop is a text, and {_model.Folder(call)} has no tokenizer; leave it out.");
+        var template = Template(call);
         using var decoder = _model.Decoder(call);
-        var (prompt, room) = Prompt(call, decoder, tokenizer);
+        var (prompt, room) = Prompt(call, decoder, tokenizer, template);
         var policy = _policy.Policy(call, _model, decoder);
         using var scope = NewDisposeScope();
         WarmUp(decoder, prompt);
         using var session = Session.Start(decoder, prompt, policy, room, call.Cancellation);
-        var (ids, milliseconds) = Answer(session, room, call.Cancellation);
-        var text = tokenizer?.Decode(ids, skipSpecial: true);
+        var ids = new List<int>();
+        var clock = new Stopwatch();
+        var tokens = session.Sample(decoder.Config, Drawing(call), room, Ends(call, tokenizer, template), call.Cancellation).Select(Noted);
+        var text = Answer(call.Screen, tokens, tokenizer, stops);
+        double? milliseconds = ids.Count > 1 ? clock.Elapsed.TotalMilliseconds / (ids.Count - 1) : null;
         var report = session.Report;
-        call.Screen.Line(text ?? string.Join(' ', ids));
         call.Screen.Line(
             Units.Format(
                 $"[{policy.Name}: kept {report.KeptTokens:0.#} of {report.PromptTokens} tokens, cache {Units.Bytes(report.CacheBytes)}, "
@@ -76,17 +148,50 @@ internal sealed class GenerateCommand : Verb
                 msPerToken = milliseconds,
             }
         );
+
+        int Noted(int id)
+        {
+            ids.Add(id);
+            clock.Start(); // the first token is there already
+            return id;
+        }
     }
 
-    private (int[] Ids, int Room) Prompt(Call call, Decoder decoder, Tokenizer? tokenizer)
+    private ChatTemplate? Template(Call call) =>
+        call.Arguments.GetValue<string?>(_template) is not null ? call.Value(_template)
+        : call.Value(_chat) || call.Value(_system) is not null ? ChatTemplate.OfFolder(_model.Folder(call))
+        : null;
+
+    private SamplingOptions Drawing(Call call) =>
+        new()
+        {
+            Temperature = call.Value(_temperature),
+            TopK = call.Value(_topK),
+            TopP = call.Value(_topP) ?? 1,
+            MinP = call.Value(_minP) ?? 0,
+            Seed = call.Value(_model.Seed),
+        };
+
+    private IEnumerable<int> Ends(Call call, Tokenizer? tokenizer, ChatTemplate? template)
+    {
+        int? ofTemplate = template is null ? null : tokenizer?.Id(template.EndOfAnswer);
+        return EndTokens.OfFolder(_model.Folder(call)).Concat(ofTemplate is { } id ? [id] : []);
+    }
+
+    private (int[] Ids, int Room) Prompt(Call call, Decoder decoder, Tokenizer? tokenizer, ChatTemplate? template)
     {
         var (source, ids) =
             call.Value(_ids) is { } idsFile ? (idsFile, JsonFiles.Ids(idsFile))
-            : call.Value(_promptFile) is { } file ? (file, tokenizer!.Encode(JsonFiles.Text(file)))
-            : ("--prompt", tokenizer!.Encode(call.Value(_prompt)!));
+            : call.Value(_promptFile) is { } file ? (file, tokenizer!.Encode(Whole(JsonFiles.Text(file))))
+            : ("--prompt", tokenizer!.Encode(Whole(call.Value(_prompt)!)));
         var asked = call.Value(_newTokens);
         InputFile.Checked(source, ids, decoder, asked ?? 1);
         return (ids, asked ?? Math.Min(DefaultNewTokens, decoder.Config.MaxPositions - ids.Length));
+
+        string Whole(string question) =>
+            template is null ? question
+            : call.Value(_system) is { } system ? template.Render([ChatMessage.System(system), ChatMessage.User(question)])
+            : template.Render([ChatMessage.User(question)]);
     }
 
     // The first pass of a process compiles operators, which would count as time to the first token.
@@ -98,16 +203,32 @@ internal sealed class GenerateCommand : Verb
             session.Append([prompt[0]]).Dispose();
     }
 
-    /// <summary>The answer, and milliseconds for each token after the first.</summary>
-    private static (int[] Ids, double? MillisecondsPerToken) Answer(Session session, int room, CancellationToken cancellation)
+    /// <summary>Shows the answer as it comes; its text, or null without a tokenizer.</summary>
+    private static string? Answer(Screen screen, IEnumerable<int> tokens, Tokenizer? tokenizer, string[] stops)
     {
-        var ids = new List<int>();
-        var clock = new Stopwatch();
-        foreach (var id in session.Generate(room, cancellation))
+        if (tokenizer is null)
         {
-            ids.Add(id);
-            clock.Start(); // the first token is there already
+            screen.Line(string.Join(' ', tokens));
+            return null;
         }
-        return ([.. ids], ids.Count > 1 ? clock.Elapsed.TotalMilliseconds / (ids.Count - 1) : null);
+
+        var text = new List<string>();
+        foreach (var piece in tokens.Text(tokenizer, stops))
+        {
+            text.Add(piece);
+            screen.Write(piece);
+        }
+
+        screen.Line();
+        return string.Concat(text);
+    }
+
+    /// <summary>A number of a sampling option, in the range that the sampler takes.</summary>
+    private static double Sampled(string text, Func<double, SamplingOptions> option, NumberStyles style = NumberStyles.Float)
+    {
+        if (!double.TryParse(text, style, CultureInfo.InvariantCulture, out var value))
+            throw new InputException($"\"{text}\" is not a {(style == NumberStyles.Integer ? "whole number" : "number")}.");
+        option(value).Checked();
+        return value;
     }
 }

@@ -52,7 +52,7 @@ internal sealed class ModelOptions
     public Tokenizer Tokenizer(Call call) => Text.Tokenizer.Load(Folder(call));
 
     /// <summary>The tokenizer of a folder that may have none.</summary>
-    public Tokenizer? TokenizerIfAny(Call call) => File.Exists(Path.Combine(Folder(call), "tokenizer.json")) ? Tokenizer(call) : null;
+    public Tokenizer? TokenizerIfAny(Call call) => Text.Tokenizer.IsIn(Folder(call)) ? Tokenizer(call) : null;
 
     /// <summary>Options of the verbs that can use lookahead modules.</summary>
     public IEnumerable<Option> WithModules => [Model, _modules, _device, _dtype, Seed];

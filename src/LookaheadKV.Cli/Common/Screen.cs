@@ -34,6 +34,13 @@ internal sealed class Screen
             _console.Profile.Width = PlainWidth;
     }
 
+    /// <summary>Text that goes on where the last one ended.</summary>
+    public void Write(string text)
+    {
+        _output.Write(text);
+        _output.Flush();
+    }
+
     public void Line(string text = "")
     {
         _output.WriteLine(text);
