@@ -98,7 +98,7 @@ internal sealed class GenerateCommand : Verb
             if (result.GetValue<string?>(_template) == Raw && new Option[] { _chat, _system }.FirstOrDefault(Given) is { } contrary)
                 result.AddError($"{contrary.Name} and --template {Raw} are contrary; leave one out.");
             Option[] filters = [_topK, _topP, _minP];
-            if (double.TryParse(result.GetValue<string?>(_temperature), CultureInfo.InvariantCulture, out var temperature) && temperature == 0 && filters.FirstOrDefault(Given) is { } filter)
+            if (!Given(_temperature) && filters.FirstOrDefault(Given) is { } filter)
                 result.AddError($"{filter.Name} filters what is sampled; give a --temperature above 0 too.");
             if ((result.GetValue(_stop) ?? []).Contains(""))
                 result.AddError("--stop: the text is empty; give one character or more.");
