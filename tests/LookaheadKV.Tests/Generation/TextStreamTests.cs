@@ -1,0 +1,150 @@
+using LookaheadKV.Eviction;
+using LookaheadKV.Generation;
+using LookaheadKV.Tests.Models;
+using LookaheadKV.Tests.Text;
+using LookaheadKV.Text;
+using Xunit;
+
+namespace LookaheadKV.Tests.Generation;
+
+public sealed class TextStreamTests
+{
+    private static readonly int[] Prompt = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3];
+    private static readonly Tokenizer Tokenizer = new(Samples.Definition);
+
+    [Fact]
+    public void GreedySamplingIsWhatTheSessionGenerates()
+    {
+        using var decoder = TinyDecoder.Create();
+        using var one = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+        using var other = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+        int[] wanted = [.. one.Generate(100)];
+        Assert.Equal(wanted, other.Sample(decoder.Config, SamplingOptions.Greedy, 100));
+        Assert.Equal(one.Cache.LogicalLength, other.Cache.LogicalLength);
+        Assert.True(wanted.Length > 1);
+    }
+
+    [Fact]
+    public void TheSeedDecidesAndTheLimitHolds()
+    {
+        using var decoder = TinyDecoder.Create();
+        int[] Draw(long seed, int limit)
+        {
+            using var session = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+            var config = decoder.Config with { EndTokens = [] };
+            return [.. session.Sample(config, new() { Temperature = 3, Seed = seed }, limit)];
+        }
+
+        Assert.Equal(Draw(1, 100), Draw(1, 100));
+        Assert.NotEqual(Draw(1, 100), Draw(2, 100));
+        Assert.Equal(Draw(1, 100)[..5], Draw(1, 5));
+        Assert.Equal(15, Draw(1, 100).Length); // the context is 24, and the last token needs no place
+    }
+
+    [Fact]
+    public void AnyOfTheEndTokensEndsTheAnswer()
+    {
+        using var decoder = TinyDecoder.Create();
+        var config = decoder.Config with { EndTokens = [] };
+        int[] Draw(params int[] ends)
+        {
+            using var session = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+            return [.. session.Sample(config, new() { Temperature = 5, Seed = 4 }, 100, ends)];
+        }
+
+        var all = Draw();
+        foreach (var end in all.Distinct())
+            Assert.Equal(all[..(Array.IndexOf(all, end) + 1)], Draw(777, end));
+    }
+
+    [Fact]
+    public void OptionsAreCheckedBeforeAnythingIsDrawn()
+    {
+        using var decoder = TinyDecoder.Create();
+        using var session = Session.Start(decoder, Prompt, Policies.Full);
+        Assert.Throws<InputException>(() => session.Sample(decoder.Config, new() { Temperature = -1 }, 5));
+        Assert.Throws<InputException>(() => Prompt.Text(Tokenizer, [""]));
+    }
+
+    [Fact]
+    public void TheTextIsThatOfTheTokensUpToTheStop()
+    {
+        foreach (var text in Samples.Hard(300))
+        {
+            var ids = Tokenizer.Encode(text);
+            Assert.Equal(Tokenizer.Decode(ids, skipSpecial: true), string.Concat(ids.Text(Tokenizer)));
+        }
+
+        var taken = 0;
+        var tokens = Tokenizer.Encode("the lantern, the ledger. And more").Select(id => (taken++, id).id);
+        string[] pieces = [.. tokens.Text(Tokenizer, ["er. A"])];
+        Assert.Equal("the lantern, the ledg", string.Concat(pieces));
+        Assert.True(pieces.Length > 2);
+        Assert.True(taken < Tokenizer.Encode("the lantern, the ledger. And more").Length); // none is drawn after the stop
+        Assert.DoesNotContain("", pieces);
+    }
+
+    [Fact]
+    public async Task TheStreamGivesTheSameAndCanBeCancelled()
+    {
+        var ids = Tokenizer.Encode("the lantern 🙂 the ledger");
+        var pieces = new List<string>();
+        await foreach (var piece in ids.TextAsync(Tokenizer))
+            pieces.Add(piece);
+        Assert.Equal(ids.Text(Tokenizer), pieces);
+
+        using var source = new CancellationTokenSource();
+        var seen = 0;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var _ in ids.TextAsync(Tokenizer).WithCancellation(source.Token))
+            {
+                if (++seen == 2)
+                    await source.CancelAsync();
+            }
+        });
+        Assert.Equal(2, seen);
+    }
+
+    [Fact]
+    public async Task ASessionStreamsFromOtherThreads()
+    {
+        using var decoder = TinyDecoder.Create();
+        var options = new SamplingOptions { Temperature = 2, Seed = 9 };
+        using var one = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+        var wanted = string.Concat(one.Sample(decoder.Config, options, 14).Text(Tokenizer));
+        using var other = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+        var got = "";
+        await foreach (var piece in other.Sample(decoder.Config, options, 14).TextAsync(Tokenizer))
+            got += piece;
+        Assert.Equal(wanted, got);
+
+        using var cancelled = new CancellationTokenSource();
+        using var third = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+        await cancelled.CancelAsync();
+        Assert.Throws<OperationCanceledException>(() => third.Sample(decoder.Config, options, 14, cancellation: cancelled.Token).ToArray());
+    }
+
+    [Fact]
+    public void EndTokensAreThoseOfBothFiles()
+    {
+        var folder = Directory.CreateTempSubdirectory("lookahead-ends-").FullName;
+        try
+        {
+            Assert.Empty(EndTokens.OfFolder(folder));
+            File.WriteAllText(Path.Combine(folder, "config.json"), """{ "eos_token_id": 7 }""");
+            Assert.Equal([7], EndTokens.OfFolder(folder));
+            var generation = Path.Combine(folder, "generation_config.json");
+            File.WriteAllText(generation, """{ "eos_token_id": [9, 7, 3] }""");
+            Assert.Equal([3, 7, 9], EndTokens.OfFolder(folder));
+            File.WriteAllText(generation, """{ "eos_token_id": ["</s>"] }""");
+            var message = Assert.Throws<InputException>(() => EndTokens.OfFolder(folder)).Message;
+            Assert.Contains("eos_token_id[0]", message);
+            Assert.Contains(generation, message);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
