@@ -213,7 +213,8 @@ public sealed class SamplingTests
 
         // A token stays while those that are likelier have not reached the mass.
         var before = p;
-        p = Normalized([.. p.Select((value, token) => Likelier(token) < options.TopP ? value : 0)]);
+        if (options.TopP < 1)
+            p = Normalized([.. p.Select((value, token) => Likelier(token) < options.TopP ? value : 0)]);
         var most = p.Max();
         return Normalized([.. p.Select(value => value >= options.MinP * most ? value : 0)]);
 
