@@ -61,7 +61,9 @@ internal sealed class CompareCommand : Verb
         call.Screen.Line(
             $"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}"
         );
-        call.Screen.Line($"tasks {string.Join(", ", tasks)}; {call.Value(_samples)} prompts each of up to {call.Value(_length)} tokens, query-{CompareTables.Name(call.Value(_query))}");
+        call.Screen.Line(
+            $"tasks {string.Join(", ", tasks)}; {call.Value(_samples)} prompts each of up to {call.Value(_length)} tokens, query-{CompareTables.Name(call.Value(_query))}"
+        );
         using var decoder = _model.Decoder(call);
         var run = _model.Run(call, decoder);
         call.Screen.Line($"device {run.Device}, {run.DType}, seed {run.Seed}, version {run.Version} ({run.Commit})");

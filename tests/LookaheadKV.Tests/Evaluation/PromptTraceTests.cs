@@ -84,7 +84,10 @@ public class PromptTraceTests
         {
             using var scope = torch.NewDisposeScope();
             using var trace = new PromptTrace(decoder, [4, 7, 1, 9, 3, 2]);
-            using var cache = trace.Evict(PromptEviction.Select(Policies.Oracle, trace.Scores(Policies.Oracle, 3), 3 * decoder.Config.Layers), 4);
+            using var cache = trace.Evict(
+                PromptEviction.Select(Policies.Oracle, trace.Scores(Policies.Oracle, 3), 3 * decoder.Config.Layers),
+                4
+            );
             trace.Answers(cache, [1, 2, 3]);
         }
     }

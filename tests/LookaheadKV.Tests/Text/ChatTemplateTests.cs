@@ -52,7 +52,8 @@ public sealed class ChatTemplateTests : IDisposable
     }
 
     [Fact]
-    public void EveryNameIsOfATemplate() => Assert.Equal(ChatTemplate.Names, ChatTemplate.Names.Select(name => ChatTemplate.Named(name).Name));
+    public void EveryNameIsOfATemplate() =>
+        Assert.Equal(ChatTemplate.Names, ChatTemplate.Names.Select(name => ChatTemplate.Named(name).Name));
 
     [Fact]
     public void Qwen3LeavesOutOldThoughts()
