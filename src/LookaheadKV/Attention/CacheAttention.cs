@@ -49,6 +49,8 @@ public static class CacheAttention
         var starts = tensor(storage.Starts.Take((int)(b * g)).ToArray());
         var lengths = tensor(cache.StoredLengths.ToArray());
         var seen = positions?.unsqueeze(1).expand(b, g, t).reshape(b * g, t).repeat(1, h / g); // [S,(H/G)·T]
-        return Operators.SegmentAttention(rows, storage.Keys, storage.Values, storage.Positions, starts, lengths, seen).reshape(queries.shape);
+        return Operators
+            .SegmentAttention(rows, storage.Keys, storage.Values, storage.Positions, starts, lengths, seen)
+            .reshape(queries.shape);
     }
 }

@@ -29,7 +29,9 @@ public abstract record HeadAllocation
         {
             Floor = floor is >= 0 and <= 1
                 ? floor
-                : throw new InputException($"the share of {floor} that every head is sure of is outside 0..1; the authors use {DefaultFloor}.");
+                : throw new InputException(
+                    $"the share of {floor} that every head is sure of is outside 0..1; the authors use {DefaultFloor}."
+                );
         }
 
         /// <summary>α, 0..1.</summary>

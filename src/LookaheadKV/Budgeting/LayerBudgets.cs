@@ -17,7 +17,10 @@ public static class LayerBudgets
         return allocation switch
         {
             LayerAllocation.Even => LargestRemainder(Enumerable.Repeat((double)entries / layers, layers), entries),
-            LayerAllocation.Pyramid pyramid => LargestRemainder(Slope(pyramid.Beta, (double)entries / layers - held, layers, length - held).Select(q => q + held), entries),
+            LayerAllocation.Pyramid pyramid => LargestRemainder(
+                Slope(pyramid.Beta, (double)entries / layers - held, layers, length - held).Select(q => q + held),
+                entries
+            ),
             _ => throw new ArgumentException($"a {allocation} budget is divided by scores, not by layers."),
         };
     }

@@ -29,14 +29,7 @@ public static class CacheStacking
             return Chain(rows, reserve);
         var longest = rows.Max(row => row.StoredLength);
         var first = rows[0];
-        var cache = new LayerCache(
-            rows.Sum(row => row.Batch),
-            first.KvHeads,
-            longest + reserve,
-            first.HeadSize,
-            first.DType,
-            first.Device
-        );
+        var cache = new LayerCache(rows.Sum(row => row.Batch), first.KvHeads, longest + reserve, first.HeadSize, first.DType, first.Device);
         // Empty places hold zeros: a weight of 0 on uninitialised memory could still be 0 · NaN.
         cache.Append(
             cat([.. rows.Select(row => Lengthen(row.Keys, longest, 0))]),

@@ -31,7 +31,10 @@ public sealed record KeptPositions(string Policy, string? Budget, int Length, IR
         {
             throw new InputException($"{path}: not a file of kept positions ({e.Message}); write it with `lookahead keep`.", e);
         }
-        if (kept is not { Layers.Count: > 0, Length: > 0 } || kept.Layers.Any(heads => heads is not { Count: > 0 } || heads.Contains(null!)))
+        if (
+            kept is not { Layers.Count: > 0, Length: > 0 }
+            || kept.Layers.Any(heads => heads is not { Count: > 0 } || heads.Contains(null!))
+        )
             throw new InputException($"{path}: \"length\" or \"layers\" is missing or empty; write the file with `lookahead keep`.");
         for (var layer = 0; layer < kept.Layers.Count; layer++)
         for (var head = 0; head < kept.Layers[layer].Count; head++)
@@ -57,7 +60,9 @@ public sealed record KeptPositions(string Policy, string? Budget, int Length, IR
     public void Require(int promptLength, DecoderConfig config)
     {
         if (promptLength != Length)
-            throw new InputException($"the kept positions are of a prompt of {Length} tokens, this one has {promptLength}; give the same prompt.");
+            throw new InputException(
+                $"the kept positions are of a prompt of {Length} tokens, this one has {promptLength}; give the same prompt."
+            );
         if (Layers.Count != config.Layers || Layers.Any(heads => heads.Count != config.KeyValueHeads))
             throw new InputException(
                 $"the kept positions are of {Layers.Count} layers of {Layers[0].Count} kv heads, the model has {config.Layers} of {config.KeyValueHeads}; give the same model."
@@ -78,7 +83,8 @@ public sealed record KeptPositions(string Policy, string? Budget, int Length, IR
                 Layers =
                 [
                     .. Layers.Select(heads =>
-                        (IReadOnlyList<IReadOnlyList<long>>)[.. heads.Select(head => (IReadOnlyList<long>)[.. Blocks(head, size).SelectMany(Whole)])]
+                        (IReadOnlyList<IReadOnlyList<long>>)
+                            [.. heads.Select(head => (IReadOnlyList<long>)[.. Blocks(head, size).SelectMany(Whole)])]
                     ),
                 ],
             };
@@ -86,7 +92,12 @@ public sealed record KeptPositions(string Policy, string? Budget, int Length, IR
     /// <summary>Numbers of the blocks that hold kept positions, [L][G][blocks].</summary>
     /// <param name="size">Positions a block, ≥ 1.</param>
     public IReadOnlyList<IReadOnlyList<IReadOnlyList<long>>> BlockTables(int size) =>
-        [.. Layers.Select(heads => (IReadOnlyList<IReadOnlyList<long>>)[.. heads.Select(head => (IReadOnlyList<long>)[.. Blocks(head, size).Select(b => b.Number)])])];
+        [
+            .. Layers.Select(heads =>
+                (IReadOnlyList<IReadOnlyList<long>>)
+                    [.. heads.Select(head => (IReadOnlyList<long>)[.. Blocks(head, size).Select(b => b.Number)])]
+            ),
+        ];
 
     /// <summary>How two sets of one prompt differ, a layer and head each.</summary>
     /// <exception cref="InputException">They are of prompts or models of different shape.</exception>

@@ -61,7 +61,12 @@ public sealed class KeptSet : IDisposable
     {
         using var scope = NewDisposeScope();
         long[] flat = [.. heads.SelectMany(head => head)];
-        return new KeptSet(tensor(flat, device: device), [[.. heads.Select(head => (long)head.Count)]]);
+        return new KeptSet(
+            tensor(flat, device: device),
+            [
+                [.. heads.Select(head => (long)head.Count)],
+            ]
+        );
     }
 
     /// <summary>Kept positions of one row as plain arrays, a key/value head each.</summary>

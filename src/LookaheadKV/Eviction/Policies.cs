@@ -74,7 +74,11 @@ public static class Policies
     /// <param name="draft">A smaller model with the same tokenizer; the caller owns it.</param>
     /// <param name="tokens">Most tokens of the draft.</param>
     /// <param name="window">W.</param>
-    public static EvictionPolicy SpecKV(Decoder draft, int tokens = Scoring.SpecKV.DefaultTokens, int window = Scoring.SpecKV.DefaultWindow) =>
+    public static EvictionPolicy SpecKV(
+        Decoder draft,
+        int tokens = Scoring.SpecKV.DefaultTokens,
+        int window = Scoring.SpecKV.DefaultWindow
+    ) =>
         new()
         {
             Name = "speckv",

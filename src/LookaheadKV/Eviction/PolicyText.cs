@@ -123,7 +123,9 @@ public sealed record PolicyText
         if (policy is { Layers: LayerAllocation.Global, Heads: not null })
             throw new InputException($"policy \"{written}\": a global budget is divided among heads by itself; leave {HeadsKey} away.");
         if (method == "kvzip" && policy is { Layers: null, Heads: not null })
-            throw new InputException($"policy \"{written}\": kvzip's budget is global; give {LayersKey}=uniform or pyramid to divide it among {HeadsKey}.");
+            throw new InputException(
+                $"policy \"{written}\": kvzip's budget is global; give {LayersKey}=uniform or pyramid to divide it among {HeadsKey}."
+            );
         return policy;
     }
 

@@ -94,8 +94,7 @@ internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IDi
     /// <summary>What is kept is known.</summary>
     private sealed class Replay(IReadOnlyList<KeptSet> kept, KeyValueCache cache, long reserve) : PrefillEviction(cache, reserve)
     {
-        protected override void Take(int layer, LayerRows rows) =>
-            Cache.Add(Compaction.Keep(rows.Keys, rows.Values, kept[layer], Reserve));
+        protected override void Take(int layer, LayerRows rows) => Cache.Add(Compaction.Keep(rows.Keys, rows.Values, kept[layer], Reserve));
     }
 
     /// <summary>Each layer is scored and compacted before the next one starts: one full layer at a time.</summary>

@@ -115,7 +115,14 @@ public sealed class Session : IDisposable
             var hidden = PromptPass.Run(decoder, ids, eviction.Layer, cancellation);
             var logits = decoder.Logits(hidden.narrow(1, length - 1, 1)).squeeze(1);
             eviction.Finish(logits.argmax(-1));
-            var report = new PrefillReport(length, cache.MeanStoredLength, cache.Bytes, eviction.PeakBytes, total.Elapsed, eviction.Elapsed);
+            var report = new PrefillReport(
+                length,
+                cache.MeanStoredLength,
+                cache.Bytes,
+                eviction.PeakBytes,
+                total.Elapsed,
+                eviction.Elapsed
+            );
             return new Session(decoder, cache, logits.DetachFromDisposeScope(), report);
         }
         catch
@@ -222,7 +229,11 @@ public sealed class Session : IDisposable
             [
                 .. Cache.Layers.Select(layer =>
                     (IReadOnlyList<IReadOnlyList<long>>)
-                        [.. Enumerable.Range(0, (int)layer.KvHeads).Select(head => (IReadOnlyList<long>)Prompt(layer.Segment(0, head).Positions))]
+                        [
+                            .. Enumerable
+                                .Range(0, (int)layer.KvHeads)
+                                .Select(head => (IReadOnlyList<long>)Prompt(layer.Segment(0, head).Positions)),
+                        ]
                 ),
             ]
         );

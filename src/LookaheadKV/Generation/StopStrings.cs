@@ -39,7 +39,10 @@ public sealed class StopStrings
             return Release(held.Length);
         }
 
-        var open = stops.Select(stop => Enumerable.Range(1, stop.Length - 1).LastOrDefault(length => EndsWith(stop, length))).DefaultIfEmpty().Max();
+        var open = stops
+            .Select(stop => Enumerable.Range(1, stop.Length - 1).LastOrDefault(length => EndsWith(stop, length)))
+            .DefaultIfEmpty()
+            .Max();
         return Release(held.Length - open);
     }
 

@@ -84,10 +84,7 @@ public static class TextStream
     {
         return OnThePool(tokens.Text(tokenizer, stops), cancellation);
 
-        static async IAsyncEnumerable<string> OnThePool(
-            IEnumerable<string> pieces,
-            [EnumeratorCancellation] CancellationToken cancellation
-        )
+        static async IAsyncEnumerable<string> OnThePool(IEnumerable<string> pieces, [EnumeratorCancellation] CancellationToken cancellation)
         {
             using var enumerator = pieces.GetEnumerator();
             while (await Task.Run(enumerator.MoveNext, cancellation).ConfigureAwait(false))

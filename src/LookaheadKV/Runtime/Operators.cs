@@ -61,8 +61,15 @@ internal static class Operators
     /// Attention of segments, each to its own entries: rows [S,R,D] over keys, values [Σ,D] of which segment s has <c>lengths[s]</c> from
     /// <c>starts[s]</c> (int64 [S] on the CPU). With <paramref name="rows"/> [S,R] a row sees the entries whose position is 0 or more and at most its own.
     /// </summary>
-    public static Tensor SegmentAttention(Tensor q, Tensor keys, Tensor values, Tensor positions, Tensor starts, Tensor lengths, Tensor? rows) =>
-        Call("segments", q, keys, values, positions, starts, lengths, rows ?? positions, rows is not null);
+    public static Tensor SegmentAttention(
+        Tensor q,
+        Tensor keys,
+        Tensor values,
+        Tensor positions,
+        Tensor starts,
+        Tensor lengths,
+        Tensor? rows
+    ) => Call("segments", q, keys, values, positions, starts, lengths, rows ?? positions, rows is not null);
 
     private static Tensor Call(string name, params object[] arguments) => ScriptCall.Invoke(Unit.Value, name, arguments);
 }

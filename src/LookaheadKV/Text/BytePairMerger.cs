@@ -51,7 +51,9 @@ internal sealed class BytePairMerger
         bool Joins(int at, out (int Rank, int Joined) merge)
         {
             merge = default;
-            return ids[first + at] != Gone && next[at] < count && merges.TryGetValue(Key(ids[first + at], ids[first + next[at]]), out merge);
+            return ids[first + at] != Gone
+                && next[at] < count
+                && merges.TryGetValue(Key(ids[first + at], ids[first + next[at]]), out merge);
         }
 
         void Enqueue(int at)

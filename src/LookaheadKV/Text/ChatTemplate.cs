@@ -72,7 +72,9 @@ public abstract class ChatTemplate
     {
         var config = TokenizerConfig.Read(folder);
         if (config.ChatTemplate is null)
-            throw new InputException($"{folder}: this folder has no chat template; name one ({string.Join(", ", Names)}), or use the raw prompt.");
+            throw new InputException(
+                $"{folder}: this folder has no chat template; name one ({string.Join(", ", Names)}), or use the raw prompt."
+            );
         return ChatRecognition.Recognise(config)
             ?? throw new InputException(
                 $"{folder}: its chat template is none of those that are known; name one ({string.Join(", ", Names)}), or use the raw prompt."

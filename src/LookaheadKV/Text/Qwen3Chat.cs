@@ -44,8 +44,6 @@ internal sealed class Qwen3Chat : ChatTemplate
             said = parts[^1].TrimStart('\n');
         }
 
-        return afterLastQuestion && (isLast || thought.Length > 0)
-            ? $"{Start}\n{thought}\n{Stop}\n\n{said.TrimStart('\n')}"
-            : said;
+        return afterLastQuestion && (isLast || thought.Length > 0) ? $"{Start}\n{thought}\n{Stop}\n\n{said.TrimStart('\n')}" : said;
     }
 }

@@ -98,7 +98,10 @@ internal static class SentencePieceReader
 
     private static List<(string Left, string Right)> Merges(Model model)
     {
-        var ranked = model.Pieces.Where(piece => piece.Kind is Kind.Normal or Kind.UserDefined).OrderByDescending(piece => piece.Score).ToArray();
+        var ranked = model
+            .Pieces.Where(piece => piece.Kind is Kind.Normal or Kind.UserDefined)
+            .OrderByDescending(piece => piece.Score)
+            .ToArray();
         var parts = ranked.Select(piece => piece.Text).ToHashSet();
         var lookup = parts.GetAlternateLookup<ReadOnlySpan<char>>();
         var merges = new List<(string, string)>();
@@ -117,7 +120,17 @@ internal static class SentencePieceReader
     private static void Check(string path, Model model)
     {
         if (model.Type != 2)
-            throw Refused("model_type", model.Type switch { 1 => "unigram", 3 => "word", 4 => "char", var other => other.ToString() }, "bpe");
+            throw Refused(
+                "model_type",
+                model.Type switch
+                {
+                    1 => "unigram",
+                    3 => "word",
+                    4 => "char",
+                    var other => other.ToString(),
+                },
+                "bpe"
+            );
         if (model.HasCharacterMap)
             throw Refused("the normalizer", model.NormalizerName, "identity");
         if (model.RemovesExtraSpaces)
@@ -130,7 +143,9 @@ internal static class SentencePieceReader
             throw Refused("a piece's type", $"unused ({unused.Text})", "normal, unknown, control, user_defined and byte");
 
         InputException Refused(string what, string is_, string allowed) =>
-            new($"{path}: {what} is {Quoting.Quote(is_)}; this reader of SentencePiece models takes {allowed}. A tokenizer.json may serve instead.");
+            new(
+                $"{path}: {what} is {Quoting.Quote(is_)}; this reader of SentencePiece models takes {allowed}. A tokenizer.json may serve instead."
+            );
     }
 
     // The messages of sentencepiece_model.proto, of each the fields that matter here.

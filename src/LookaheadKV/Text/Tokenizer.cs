@@ -44,9 +44,13 @@ public sealed class Tokenizer
         byteIds = [.. rules.ByteSpellings.Select(spelling => vocabulary[spelling])];
         unknown = rules.UnknownToken is { } token ? vocabulary[token] : null;
         pieces = vocabulary.ToDictionary(entry => entry.Value, entry => entry.Key);
+        bytes = pieces.ToDictionary(entry => entry.Key, entry => BytesOf(entry.Value));
         foreach (var marker in definition.AddedTokens)
-            pieces[marker.Id] = marker.Content;
-        bytes = pieces.ToDictionary(entry => entry.Key, entry => BytesOf(entry.Key, entry.Value));
+        {
+            pieces[marker.Id] = marker.Normalized ? rules.Normalize(marker.Content) : marker.Content; // as it was found
+            bytes[marker.Id] = Encoding.UTF8.GetBytes(marker.Content);
+        }
+
         VocabularySize = pieces.Keys.Max() + 1;
         merger = new BytePairMerger(RankedMerges(definition, vocabulary));
     }
@@ -218,10 +222,8 @@ public sealed class Tokenizer
         }
     }
 
-    private byte[] BytesOf(int id, string piece)
+    private byte[] BytesOf(string piece)
     {
-        if (special.Contains(id) || added.ContainsKey(piece))
-            return Encoding.UTF8.GetBytes(piece);
         if (rules.Decoding is not { } decoding)
             return ByteLevel.Unspell(piece) ?? Encoding.UTF8.GetBytes(piece);
         return decoding.ByteTokens && ByteTokens.Value(piece) is { } value

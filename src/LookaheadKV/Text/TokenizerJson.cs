@@ -128,7 +128,9 @@ public sealed class TokenizerJson
                     + "a vocabulary that falls back on bytes holds all 256."
             );
         if (Rules.UnknownToken is { } unknown && !Vocabulary.ContainsKey(unknown))
-            throw new InputException($"{Source}: the unknown token {Quoting.Quote(unknown)} is not in the vocabulary; add it or name another.");
+            throw new InputException(
+                $"{Source}: the unknown token {Quoting.Quote(unknown)} is not in the vocabulary; add it or name another."
+            );
         if (!Rules.OverBytes && !Rules.ByteFallback && Rules.UnknownToken is null)
             throw new InputException(
                 $"{Source}: nothing stands for a character that has no token; the model needs byte_fallback or an unk_token."

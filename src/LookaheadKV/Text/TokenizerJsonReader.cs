@@ -49,7 +49,10 @@ internal static class TokenizerJsonReader
             Vocabulary(model["vocab"]),
             Merges(model["merges"]),
             AddedTokens(root["added_tokens"]),
-            rules with { UnknownToken = steps.OverBytes ? null : rules.UnknownToken }, // bytes are never unknown
+            rules with
+            {
+                UnknownToken = steps.OverBytes ? null : rules.UnknownToken,
+            }, // bytes are never unknown
             root.Path
         );
     }
@@ -165,7 +168,9 @@ internal static class TokenizerJsonReader
             }
 
             TextPrefix FirstStep(JsonField here, TextPrefix added) =>
-                patterns.Count == 0 && prefix is null ? added : throw here["type"].Unsupported("a step that adds a space in the first place only");
+                patterns.Count == 0 && prefix is null
+                    ? added
+                    : throw here["type"].Unsupported("a step that adds a space in the first place only");
         }
 
         return (prefix, patterns, overBytes);
@@ -203,7 +208,8 @@ internal static class TokenizerJsonReader
 
     private static PieceDecoding PieceDecoder(JsonField field)
     {
-        const string Allowed = "Metaspace, or a Sequence of Replace (a String by a space), ByteFallback, Fuse and Strip (spaces at the start)";
+        const string Allowed =
+            "Metaspace, or a Sequence of Replace (a String by a space), ByteFallback, Fuse and Strip (spaces at the start)";
         if (!field.Present)
             throw field.Unsupported($"the decoder {Allowed}");
         var decoding = new PieceDecoding(Mark: "", ByteTokens: false, StripFirst: 0);

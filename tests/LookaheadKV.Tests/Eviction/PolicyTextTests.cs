@@ -7,7 +7,11 @@ namespace LookaheadKV.Tests.Eviction;
 public class PolicyTextTests
 {
     private static EvictionPolicy Build(string text, long seed = 0) =>
-        PolicyText.Parse(text).Build(new(() => throw new InvalidOperationException("no module"), () => throw new InvalidOperationException("no draft"), seed));
+        PolicyText
+            .Parse(text)
+            .Build(
+                new(() => throw new InvalidOperationException("no module"), () => throw new InvalidOperationException("no draft"), seed)
+            );
 
     [Fact]
     public void Without_options_a_policy_is_the_named_one()

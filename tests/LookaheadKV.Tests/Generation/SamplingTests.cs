@@ -20,9 +20,25 @@ public sealed class SamplingTests
         new() { Temperature = 1, TopP = 1e-9 },
         new() { Temperature = 1, MinP = 0.1 },
         new() { Temperature = 1, MinP = 1 },
-        new() { Temperature = 1.3, TopK = 9, TopP = 0.8, MinP = 0.2 },
-        new() { Temperature = 0.8, TopK = 5, TopP = 0.6 },
-        new() { Temperature = 3, TopP = 0.9, MinP = 0.3 },
+        new()
+        {
+            Temperature = 1.3,
+            TopK = 9,
+            TopP = 0.8,
+            MinP = 0.2,
+        },
+        new()
+        {
+            Temperature = 0.8,
+            TopK = 5,
+            TopP = 0.6,
+        },
+        new()
+        {
+            Temperature = 3,
+            TopP = 0.9,
+            MinP = 0.3,
+        },
     ];
 
     [Fact]
@@ -64,7 +80,18 @@ public sealed class SamplingTests
         float[] logits = [2, 2, 2, 2, 1];
         Assert.Equal([0, 1, 2, 3], Kept(logits, new() { Temperature = 1, TopK = 2 }).Tokens); // as likely as the second
         float[] distinct = [2.0002f, 2.0001f, 2, 1.9999f, 1];
-        Assert.Equal([0], Kept(distinct, new() { Temperature = 1, TopK = 2, TopP = 0.5 }).Tokens);
+        Assert.Equal(
+            [0],
+            Kept(
+                distinct,
+                new()
+                {
+                    Temperature = 1,
+                    TopK = 2,
+                    TopP = 0.5,
+                }
+            ).Tokens
+        );
         Assert.Equal([0, 1, 2], Kept(distinct, new() { Temperature = 1, TopP = 0.5 }).Tokens);
     }
 
@@ -86,7 +113,9 @@ public sealed class SamplingTests
     public void RandomNumbersAreUniformOverStepsAndOverSeeds()
     {
         const int Draws = 20_000;
-        foreach (var number in (Func<int, double>[])[i => Sampling.Uniform(4, i), i => Sampling.Uniform(i, 0), i => Sampling.Uniform(-i, i % 7)])
+        foreach (
+            var number in (Func<int, double>[])[i => Sampling.Uniform(4, i), i => Sampling.Uniform(i, 0), i => Sampling.Uniform(-i, i % 7)]
+        )
         {
             var counts = new int[20];
             for (var i = 0; i < Draws; i++)
@@ -113,7 +142,12 @@ public sealed class SamplingTests
     {
         using var scope = NewDisposeScope();
         var logits = tensor(Rows(1).First()).to(ScalarType.BFloat16);
-        var options = new SamplingOptions { Temperature = 1, TopP = 0.9, Seed = 5 };
+        var options = new SamplingOptions
+        {
+            Temperature = 1,
+            TopP = 0.9,
+            Seed = 5,
+        };
         for (var step = 0; step < 50; step++)
         {
             var token = Sampling.Next(logits, options, step);
@@ -148,8 +182,8 @@ public sealed class SamplingTests
         using var logits = tensor(Rows(1).First());
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         for (var step = 0; step < 20; step++)
-        foreach (var options in Settings.Append(SamplingOptions.Greedy))
-            Sampling.Next(logits, options, step);
+            foreach (var options in Settings.Append(SamplingOptions.Greedy))
+                Sampling.Next(logits, options, step);
         Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
@@ -213,7 +247,8 @@ public sealed class SamplingTests
 
         // A token stays while those that are likelier have not reached the mass.
         var before = p;
-        p = Normalized([.. p.Select((value, token) => Likelier(token) < options.TopP ? value : 0)]);
+        if (options.TopP < 1)
+            p = Normalized([.. p.Select((value, token) => Likelier(token) < options.TopP ? value : 0)]);
         var most = p.Max();
         return Normalized([.. p.Select(value => value >= options.MinP * most ? value : 0)]);
 

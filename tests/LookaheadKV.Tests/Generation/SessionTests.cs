@@ -70,7 +70,9 @@ public sealed class SessionTests
         using var scope = NewDisposeScope();
         using var decoder = TinyDecoder.Create();
         var rows = decoder.Project(0, decoder.Embed(decoder.Ids(Prompt)), decoder.Angles(0, Prompt.Length));
-        Assert.Throws<ArgumentException>(() => LayerEviction.Scores(Policies.Oracle, new(decoder, decoder.Ids(Prompt), new(() => [])), 0, rows, null));
+        Assert.Throws<ArgumentException>(() =>
+            LayerEviction.Scores(Policies.Oracle, new(decoder, decoder.Ids(Prompt), new(() => [])), 0, rows, null)
+        );
     }
 
     [Fact]

@@ -18,7 +18,9 @@ public class AddedTokenTests
     public void FlagsDecideWhereATokenIsAndWhatItSwallows(string flags, string text, string wanted)
     {
         var token = new AddedToken(7, "<t>", false, false, flags.Contains('w'), flags.Contains('l'), flags.Contains('r'));
-        var shown = new AddedTokenFinder([token]).Cut(text).Select(s => s.Token is null ? text[s.Start..s.End] : $"[{text[s.Start..s.End]}]");
+        var shown = new AddedTokenFinder([token])
+            .Cut(text)
+            .Select(s => s.Token is null ? text[s.Start..s.End] : $"[{text[s.Start..s.End]}]");
         Assert.Equal(wanted, string.Join('|', shown));
     }
 

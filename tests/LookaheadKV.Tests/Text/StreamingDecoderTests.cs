@@ -33,7 +33,10 @@ public sealed class StreamingDecoderTests : IDisposable
             var decoder = new StreamingDecoder(tokenizer, skip);
             for (var round = 0; round < 2000; round++)
             {
-                int[] ids = [.. Enumerable.Range(0, random.Next(10)).Select(_ => random.Next(round % 2 == 0 ? 300 : tokenizer.VocabularySize))];
+                int[] ids =
+                [
+                    .. Enumerable.Range(0, random.Next(10)).Select(_ => random.Next(round % 2 == 0 ? 300 : tokenizer.VocabularySize)),
+                ];
                 string[] pieces = [.. ids.Select(decoder.Add), decoder.Finish()];
                 Assert.Equal(Whole(tokenizer, ids, skip), string.Concat(pieces));
             }

@@ -130,7 +130,8 @@ public class TokenizerTests
     {
         var definition = Samples.Definition;
         var vocabulary = new Dictionary<string, int>(definition.Vocabulary) { ["Ġqzx"] = 700 };
-        Tokenizer With(bool ignore) => new(new TokenizerJson(vocabulary, definition.Merges, [], definition.Rules.Patterns[0], ignoreMerges: ignore));
+        Tokenizer With(bool ignore) =>
+            new(new TokenizerJson(vocabulary, definition.Merges, [], definition.Rules.Patterns[0], ignoreMerges: ignore));
         Assert.Equal([.. Small.Encode("a"), 700], With(true).Encode("a qzx"));
         Assert.Equal(Small.Encode("a qzx"), With(false).Encode("a qzx"));
     }
