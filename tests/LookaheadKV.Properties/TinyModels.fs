@@ -37,15 +37,63 @@ type Recipe =
     | Full
     | Random of seed: int
     | Streaming of sinks: int
+    | H2O of window: int
+    | Tova
     | SnapKV of window: int * pool: int
+    | PyramidKV of window: int
+    | AdaKV of window: int
+    | KeyNorm
+    | KeyDiff
+    | Expected of horizon: int
+    | KVzip of chunk: int
+    | Laq of tokens: int * window: int
+    | SpecKV of tokens: int * window: int * seed: int
     | Lookahead of tokens: int * rank: int * seed: int
     | Oracle
 
-/// A prompt of Length tokens evicted to Kept entries a head, then Suffix more tokens.
+/// How the layers share a budget; β of a pyramid in halves, so that it is exact.
+type Layering =
+    | Level
+    | Slope of halves: int
+    | Pool
+
+/// How the heads of a layer share its part; α in hundredths.
+type Heading =
+    | Same
+    | Competing of hundredths: int
+
+/// How the same budget is written.
+type Written =
+    | InTokens
+    | InShare
+    | InBytes
+
+type Smoothing =
+    | Plain
+    | Largest of width: int
+    | Average of width: int
+
+/// What replaces a method's own ways of allocating, smoothing and reducing, and is protected beside what it protects itself. Extra: entries (of a head, in all
+/// layers together) beyond whole tokens; a budget in tokens has none.
+type Plan =
+    {
+        Layering: Layering
+        Heading: Heading
+        Sinks: int
+        Recent: int
+        Given: int list
+        Smoothing: Smoothing
+        GroupMaximum: bool
+        Written: Written
+        Extra: int
+    }
+
+/// A prompt of Length tokens evicted to Kept entries a head, then Suffix more tokens. Without a plan the method's own one, and a budget in tokens.
 type Case =
     {
         Shape: Shape
         Recipe: Recipe
+        Plan: Plan option
         Length: int
         Kept: int
         Suffix: int
@@ -68,11 +116,65 @@ let elementSize precision =
     | Brain -> 2
     | Double -> 8
 
-let protectedCount recipe length =
+/// What a method protects of itself: the first so many positions and the last.
+let ownProtection recipe =
     match recipe with
-    | Recipe.Streaming sinks -> min sinks length
-    | Recipe.SnapKV(window, _) -> min window length
-    | _ -> 0
+    | Recipe.Streaming sinks -> sinks, 0
+    | Recipe.Expected _ -> 4, 0
+    | Recipe.Tova -> 0, 1
+    | Recipe.H2O window
+    | Recipe.SnapKV(window, _)
+    | Recipe.PyramidKV window
+    | Recipe.AdaKV window
+    | Recipe.Laq(_, window)
+    | Recipe.SpecKV(_, window, _) -> 0, window
+    | Recipe.Full
+    | Recipe.Random _
+    | Recipe.KeyNorm
+    | Recipe.KeyDiff
+    | Recipe.KVzip _
+    | Recipe.Lookahead _
+    | Recipe.Oracle -> 0, 0
+
+let protectedCount recipe length =
+    let first, last = ownProtection recipe
+    min length (first + last)
+
+/// First, last and single positions that a case protects.
+let protection (case: Case) =
+    let first, last = ownProtection case.Recipe
+
+    match case.Plan with
+    | Some plan -> max first plan.Sinks, max last plan.Recent, plan.Given
+    | None -> first, last, []
+
+let isProtected (case: Case) position =
+    let first, last, given = protection case
+
+    position < first
+    || position >= case.Length - last
+    || List.contains position given
+
+let heldCount (case: Case) =
+    Seq.length (Seq.filter (isProtected case) (seq { 0 .. case.Length - 1 }))
+
+/// The layers' and heads' shares of a budget, the method's own where there is no plan.
+let sharing (case: Case) =
+    match case.Plan, case.Recipe with
+    | Some plan, _ -> plan.Layering, plan.Heading
+    | None, Recipe.PyramidKV _ -> Slope 40, Same
+    | None, Recipe.AdaKV _ -> Level, Competing 20
+    | None, Recipe.KVzip _ -> Pool, Same
+    | None, _ -> Level, Same
+
+/// Entries that a head keeps, in all layers together.
+let entriesOf (case: Case) =
+    let all = case.Shape.Layers * case.Length
+
+    match case.Plan, case.Recipe with
+    | _, Recipe.Full -> all
+    | Some plan, _ -> min all (case.Shape.Layers * case.Kept + plan.Extra)
+    | None, _ -> min all (case.Shape.Layers * case.Kept)
 
 let config (shape: Shape) =
     DecoderConfig(
@@ -129,35 +231,124 @@ let lookaheadModule shape tokens rank seed =
 
     lookahead
 
-/// Runs something with a case's policy, budget included.
-let withPolicy (shape: Shape) recipe (kept: int) (run: EvictionPolicy -> 'a) =
-    let budgeted (policy: EvictionPolicy) = policy.With(Budget.Tokens kept)
+/// A smaller decoder of the same vocabulary.
+let draft (shape: Shape) seed =
+    decoder
+        {
+            Layers = 1
+            KvHeads = 1
+            Group = 1
+            HeadSize = 4
+            Width = 8
+            FeedForward = 5
+            Vocabulary = shape.Vocabulary
+            Tied = true
+            Precision = shape.Precision
+            Seed = seed
+        }
 
+/// A policy with some parts replaced; a C# record from here can only be built anew.
+let private rebuilt (policy: EvictionPolicy) group pooling protection layers heads =
+    EvictionPolicy(
+        Name = policy.Name,
+        Scorer = policy.Scorer,
+        Budget = policy.Budget,
+        Group = group,
+        Pooling = pooling,
+        Protection = protection,
+        Layers = layers,
+        Heads = heads
+    )
+
+let private withPool pool (policy: EvictionPolicy) =
+    rebuilt policy policy.Group (Pooling.Max pool) policy.Protection policy.Layers policy.Heads
+
+/// Runs something with a method as it is, without a budget.
+let private withMethod (shape: Shape) recipe (run: EvictionPolicy -> 'a) =
     match recipe with
     | Recipe.Full -> run Policies.Full
-    | Recipe.Random seed -> run (budgeted (Policies.Random(int64 seed)))
-    | Recipe.Streaming sinks -> run (budgeted (Policies.Streaming sinks))
-    | Recipe.SnapKV(window, pool) ->
-        let policy = Policies.SnapKV window
-
-        run (
-            EvictionPolicy(
-                Name = policy.Name,
-                Scorer = policy.Scorer,
-                Pooling = Pooling.Max pool,
-                Protection = policy.Protection,
-                Budget = Budget.Tokens kept
-            )
-        )
-    | Recipe.Oracle -> run (budgeted Policies.Oracle)
+    | Recipe.Random seed -> run (Policies.Random(int64 seed))
+    | Recipe.Streaming sinks -> run (Policies.Streaming sinks)
+    | Recipe.H2O window -> run (Policies.H2O window)
+    | Recipe.Tova -> run Policies.Tova
+    | Recipe.SnapKV(window, pool) -> run (withPool pool (Policies.SnapKV window))
+    | Recipe.PyramidKV window -> run (Policies.PyramidKV window)
+    | Recipe.AdaKV window -> run (Policies.AdaKV window)
+    | Recipe.KeyNorm -> run Policies.KeyNorm
+    | Recipe.KeyDiff -> run Policies.KeyDiff
+    | Recipe.Expected horizon -> run (Policies.Expected horizon)
+    | Recipe.KVzip chunk -> run (Policies.KVzip chunk)
+    | Recipe.Laq(tokens, window) -> run (Policies.Laq(tokens, window))
+    | Recipe.SpecKV(tokens, window, seed) ->
+        use draft = draft shape seed
+        run (Policies.SpecKV(draft, tokens, window))
+    | Recipe.Oracle -> run Policies.Oracle
     | Recipe.Lookahead(tokens, rank, seed) ->
         use lookahead = lookaheadModule shape tokens rank seed
-        run (budgeted (Policies.Lookahead lookahead))
+        run (Policies.Lookahead lookahead)
+
+/// Runs something with a method's policy, a budget in tokens included.
+let withPolicy (shape: Shape) recipe (kept: int) (run: EvictionPolicy -> 'a) =
+    withMethod shape recipe (fun policy -> run (if isNull policy.Scorer then policy else policy.With(Budget.Tokens kept)))
+
+/// Bytes of an entry of all heads of a layer.
+let entryBytes (shape: Shape) =
+    2L
+    * int64 shape.KvHeads
+    * int64 shape.HeadSize
+    * int64 (elementSize shape.Precision)
+
+/// So many entries, written in one of the three ways; bytes that buy nothing more are part of it.
+let private budget (case: Case) written =
+    let entries = entriesOf case
+
+    match written with
+    | InTokens -> Budget.Tokens case.Kept
+    | InShare -> Budget.Ratio(float entries / float (case.Shape.Layers * case.Length))
+    | InBytes -> Budget.Bytes(int64 entries * entryBytes case.Shape + int64 case.Shape.Seed % entryBytes case.Shape)
+
+let private planned (case: Case) (plan: Plan) (policy: EvictionPolicy) =
+    let first, last, given = protection case
+
+    let pooling =
+        match plan.Smoothing with
+        | Plain -> Pooling.None
+        | Largest width -> Pooling.Max width
+        | Average width -> Pooling.Mean width
+
+    let layers: LayerAllocation =
+        match plan.Layering with
+        | Level -> LayerAllocation.Uniform
+        | Slope halves -> LayerAllocation.Pyramid(float halves / 2.0)
+        | Pool -> LayerAllocation.Global()
+
+    let heads: HeadAllocation =
+        match plan.Heading with
+        | Same -> HeadAllocation.Uniform
+        | Competing hundredths -> HeadAllocation.Adaptive(float hundredths / 100.0)
+
+    (rebuilt
+        policy
+        (if plan.GroupMaximum then
+             GroupReduction.Max
+         else
+             GroupReduction.Mean)
+        pooling
+        (Protection(first, last, Given = LookaheadKV.EquatableList<int> given))
+        layers
+        heads)
+        .With(budget case plan.Written)
+
+/// Runs something with a case's policy, plan and budget included.
+let withPlan (case: Case) (run: EvictionPolicy -> 'a) =
+    match case.Plan with
+    | Some plan when case.Recipe <> Recipe.Full -> withMethod case.Shape case.Recipe (planned case plan >> run)
+    | _ -> withPolicy case.Shape case.Recipe case.Kept run
 
 let withCase (case: Case) (run: Decoder -> EvictionPolicy -> 'a) =
     use _noGrad = torch.no_grad ()
     use decoder = decoder case.Shape
-    withPolicy case.Shape case.Recipe case.Kept (run decoder)
+    withPlan case (run decoder)
 
 /// The tokens of a case: its prompt and what is appended afterwards. Token 0 is left to end answers.
 let tokens (case: Case) =
@@ -230,17 +421,130 @@ let cases precisions =
             {
                 Shape = shape
                 Recipe = recipe
+                Plan = None
                 Length = length
                 Kept = kept
                 Suffix = suffix
             }
     }
 
+/// The sixteen methods, each with its parameters drawn.
+let methods =
+    let window = Gen.choose (1, 8)
+    let seed = Gen.choose (0, 1000)
+    let tokens = Gen.choose (1, 5)
+
+    [
+        "full", Gen.constant Recipe.Full
+        "random", Gen.map Recipe.Random seed
+        "streaming", Gen.map Recipe.Streaming (Gen.choose (0, 4))
+        "h2o", Gen.map Recipe.H2O window
+        "tova", Gen.constant Recipe.Tova
+        "snapkv", Gen.map2 (fun window pool -> Recipe.SnapKV(window, 2 * pool + 1)) window (Gen.choose (0, 3))
+        "pyramidkv", Gen.map Recipe.PyramidKV window
+        "adakv", Gen.map Recipe.AdaKV window
+        "keynorm", Gen.constant Recipe.KeyNorm
+        "keydiff", Gen.constant Recipe.KeyDiff
+        "expected", Gen.map Recipe.Expected (Gen.choose (1, 40))
+        "kvzip", Gen.map Recipe.KVzip (Gen.choose (1, 40))
+        "laq", Gen.map2 (fun tokens window -> Recipe.Laq(tokens, window)) tokens window
+        "speckv", Gen.map3 (fun tokens window seed -> Recipe.SpecKV(tokens, window, seed)) tokens window seed
+        "lookahead",
+        Gen.map3 (fun tokens rank seed -> Recipe.Lookahead(tokens, rank, seed)) (Gen.choose (1, 6)) (Gen.choose (0, 3)) seed
+        "oracle", Gen.constant Recipe.Oracle
+    ]
+
+let private plans layers length layering heading =
+    gen {
+        let! sinks = Gen.choose (0, 3)
+        let! recent = Gen.choose (0, 3)
+        let! count = Gen.choose (0, 3)
+        // Given positions overlap the ends, and some lie beyond the prompt.
+        let! given = Gen.listOfLength count (Gen.choose (0, length + 2))
+        let! width = Gen.elements [ 1; 3; 5; 7 ]
+        let! smoothing = Gen.elements [ Plain; Largest width; Average width ]
+        let! groupMaximum = Gen.elements [ true; false ]
+        let! written = Gen.elements [ InTokens; InShare; InBytes ]
+        let! extra = Gen.choose (0, layers - 1)
+
+        return
+            {
+                Layering = layering
+                Heading = heading
+                Sinks = sinks
+                Recent = recent
+                Given = given |> List.distinct |> List.sort
+                Smoothing = smoothing
+                GroupMaximum = groupMaximum
+                Written = written
+                Extra = if written = InTokens then 0 else extra
+            }
+    }
+
+/// Cases of one method under one kind of allocation, in one dtype.
+let plannedCases recipe layering heading precision =
+    gen {
+        let! shape = shapes [ precision ]
+        let! recipe = recipe
+        let! length = Gen.oneof [ Gen.choose (1, 8); Gen.choose (1, 40) ]
+        let! plan = plans shape.Layers length layering heading
+        let! suffix = Gen.choose (1, 4)
+
+        let case =
+            {
+                Shape = shape
+                Recipe = recipe
+                Plan = Some plan
+                Length = length
+                Kept = length
+                Suffix = suffix
+            }
+
+        let! kept = Gen.choose (max 1 (heldCount case), length)
+        return { case with Kept = kept }
+    }
+
+let private shrinkPlan (plan: Plan) =
+    seq {
+        if plan.Given <> [] then
+            { plan with Given = List.tail plan.Given }
+
+        if plan.Sinks > 0 then
+            { plan with Sinks = plan.Sinks - 1 }
+
+        if plan.Recent > 0 then
+            { plan with Recent = plan.Recent - 1 }
+
+        if plan.Smoothing <> Plain then
+            { plan with Smoothing = Plain }
+
+        if plan.GroupMaximum then
+            { plan with GroupMaximum = false }
+
+        if plan.Extra > 0 then
+            { plan with Extra = 0 }
+
+        if plan.Written <> InTokens && plan.Extra = 0 then
+            { plan with Written = InTokens }
+
+        if plan.Heading <> Same then
+            { plan with Heading = Same }
+
+        if plan.Layering <> Level then
+            { plan with Layering = Level }
+    }
+
 let shrinkCase case =
     let fits (c: Case) =
-        c.Length >= 1 && c.Kept >= max 1 (protectedCount c.Recipe c.Length) && c.Kept <= c.Length
+        c.Length >= 1
+        && c.Kept >= max 1 (heldCount c)
+        && c.Kept <= c.Length
+        && c.Plan |> Option.forall (fun plan -> plan.Extra < c.Shape.Layers)
 
     seq {
+        for plan in case.Plan |> Option.toList |> Seq.collect shrinkPlan do
+            { case with Plan = Some plan }
+
         if case.Shape.Layers > 1 then
             { case with
                 Case.Shape.Layers = case.Shape.Layers - 1

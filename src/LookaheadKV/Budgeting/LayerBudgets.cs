@@ -5,13 +5,14 @@ public static class LayerBudgets
 {
     /// <summary>Divides a budget among layers.</summary>
     /// <param name="allocation">Uniform or pyramid; a global budget is not divided before scores are known.</param>
-    /// <param name="entries">Entries a kv head keeps, summed over the layers: between layers · protected and layers · N.</param>
+    /// <param name="entries">Entries a kv head keeps, summed over the layers: between layers · max(1, held) and layers · N.</param>
     /// <param name="layers">L.</param>
     /// <param name="length">N, the most that a layer can keep.</param>
-    /// <param name="held">Entries that every layer keeps in any case.</param>
+    /// <param name="held">Entries that every layer keeps in any case; at least one, whatever is given.</param>
     /// <returns>Entries a head in each layer, first to last.</returns>
     public static long[] Divide(LayerAllocation allocation, long entries, int layers, long length, long held)
     {
+        held = Math.Max(1, held); // a pyramid's top must not round to nothing
         if (entries < layers * held || entries > layers * length)
             throw new ArgumentOutOfRangeException(nameof(entries), entries, $"allowed: {layers * held}..{layers * length}");
         return allocation switch
