@@ -105,7 +105,7 @@ internal sealed class GenerateCommand : Verb
             if (result.GetValue<string?>(_template) == Raw && new Option[] { _chat, _system }.FirstOrDefault(Given) is { } contrary)
                 result.AddError($"{contrary.Name} and --template {Raw} are contrary; leave one out.");
             Option[] filters = [_topK, _topP, _minP];
-            if (!Given(_temperature) && filters.FirstOrDefault(Given) is { } filter)
+            if (IsGreedy(result.GetValue<string?>(_temperature)) && filters.FirstOrDefault(Given) is { } filter)
                 result.AddError($"{filter.Name} filters what is sampled; give a --temperature above 0 too.");
             if ((result.GetValue(_stop) ?? []).Contains(""))
                 result.AddError("--stop: the text is empty; give one character or more.");
@@ -175,6 +175,9 @@ internal sealed class GenerateCommand : Verb
         var policy = _policy.Policy(call, _model, decoder);
         return (Session.Start(decoder, prompt, policy, room, call.Cancellation), policy.Name, policy.Budget?.ToString());
     }
+
+    private static bool IsGreedy(string? temperature) =>
+        temperature is null || (double.TryParse(temperature, CultureInfo.InvariantCulture, out var value) && value == 0);
 
     private ChatTemplate? Template(Call call) =>
         call.Arguments.GetValue<string?>(_template) is not null ? call.Value(_template)
