@@ -134,7 +134,8 @@ module Policy =
         layers (LayerAllocation.Pyramid()) policy
 
     /// <summary>The same policy with one pool of entries for all heads of all layers.</summary>
-    let shared policy = layers (LayerAllocation.Global()) policy
+    let shared policy =
+        layers (LayerAllocation.Global()) policy
 
     /// <summary>The same policy with a budget that the heads of a layer compete for (Ada-KV).</summary>
     let adaptive (policy: EvictionPolicy) =

@@ -143,7 +143,13 @@ let ``1: a larger budget keeps a superset in every layer whose own part does not
     |> sweep None both 2 (fun case ->
         let written extra =
             { case with
-                Plan = case.Plan |> Option.map (fun plan -> { plan with Written = InBytes; Extra = plan.Extra + extra })
+                Plan =
+                    case.Plan
+                    |> Option.map (fun plan ->
+                        { plan with
+                            Written = InBytes
+                            Extra = plan.Extra + extra
+                        })
             }
 
         let readsBudget (policy: EvictionPolicy) =
@@ -174,8 +180,9 @@ let ``1: a larger budget keeps a superset in every layer whose own part does not
                     if grows layer then
                         Array.iter2 (fun a b -> check "superset" (Set.isSubset (Set a) (Set b))) before[layer] after[layer]
                     else
-                        check "by one entry at most"
-                              ((PlainSelection.layerCounts (written 0))[layer] - (PlainSelection.layerCounts larger)[layer] = 1))
+                        check
+                            "by one entry at most"
+                            ((PlainSelection.layerCounts (written 0))[layer] - (PlainSelection.layerCounts larger)[layer] = 1))
 
 [<Theory; ClassData(typeof<EveryMethod>)>]
 let ``3: bytes held are bytes promised, counted from storage, and the peak is what a prefill had to hold`` method =
@@ -206,7 +213,10 @@ let ``3: bytes held are bytes promised, counted from storage, and the peak is wh
 
             let peak =
                 if evicts case && policy.NeedsWholePrompt then
-                    Seq.max [ for l in 0 .. held.Length - 1 -> Array.sum held[..l] + int64 (held.Length - l) * full ]
+                    Seq.max
+                        [
+                            for l in 0 .. held.Length - 1 -> Array.sum held[..l] + int64 (held.Length - l) * full
+                        ]
                 else
                     Array.sum held + full
 
@@ -251,7 +261,9 @@ let ``5: evicting equals masking, head by head: several tokens at once, then one
         withCase case (fun decoder policy ->
             let prompt, suffix = tokens case
             use session = start decoder case policy case.Suffix
-            let reference = DecoderReference.masked decoder prompt suffix (keptOf session |> Array.map (Array.map Set))
+
+            let reference =
+                DecoderReference.masked decoder prompt suffix (keptOf session |> Array.map (Array.map Set))
 
             // bfloat16 has 8 bits: see the law of its own in EvictionLaws.
             let agree what (expected: float[]) (actual: torch.Tensor) =
@@ -282,7 +294,10 @@ let private others (case: Case) =
     let random = Random(case.Shape.Seed + 1)
 
     Array.init (1 + random.Next 2) (fun _ ->
-        let other = { case with Length = random.Next(1, 41) }
+        let other =
+            { case with
+                Length = random.Next(1, 41)
+            }
 
         { other with
             Kept = random.Next(max 1 (heldCount other), other.Length + 1)
@@ -301,7 +316,9 @@ let ``5: each row of stacked caches of different lengths decodes as the row alon
                 |> Array.map (fun case -> withPlan case (fun policy -> start decoder case policy (case.Suffix + 1)))
 
             try
-                use batch = CacheStacking.Stack([| for session in sessions -> session.Cache |], int64 case.Suffix + 1L)
+                use batch =
+                    CacheStacking.Stack([| for session in sessions -> session.Cache |], int64 case.Suffix + 1L)
+
                 check "logical lengths" (batch.LogicalLengths = [| for case in cases -> int64 case.Length |])
 
                 for layer in 0 .. case.Shape.Layers - 1 do
@@ -310,13 +327,15 @@ let ``5: each row of stacked caches of different lengths decodes as the row alon
 
                         check
                             "and nothing is filled up"
-                            (Seq.sum batch.Layers[layer].StoredLengths = (sessions |> Seq.sumBy (fun s -> Seq.sum s.Cache.Layers[layer].StoredLengths)))
+                            (Seq.sum batch.Layers[layer].StoredLengths =
+                                (sessions |> Seq.sumBy (fun s -> Seq.sum s.Cache.Layers[layer].StoredLengths)))
 
                 for count in [ case.Suffix; 1 ] do
-                    let suffixes = cases |> Array.map (fun c -> (snd (tokens c))[.. count - 1] |> Array.map int64)
+                    let suffixes =
+                        cases |> Array.map (fun c -> (snd (tokens c))[.. count - 1] |> Array.map int64)
 
                     let together =
-                        Decoding.Extend(decoder, batch, torch.tensor(Array.concat suffixes).reshape (int64 cases.Length, int64 count))
+                        Decoding.Extend(decoder, batch, torch.tensor(Array.concat suffixes).reshape(int64 cases.Length, int64 count))
 
                     sessions
                     |> Array.iteri (fun row session ->
@@ -334,7 +353,10 @@ let ``5: each row of stacked caches of different lengths decodes as the row alon
 /// Layers' rows and scores of a whole batch; the oracle's answer is given, the same for all rows.
 let private keptOfBatch (decoder: Decoder) (case: Case) (policy: EvictionPolicy) (prompts: int[][]) =
     use scope = torch.NewDisposeScope()
-    let ids = torch.tensor(prompts |> Array.concat |> Array.map int64).reshape (int64 prompts.Length, int64 case.Length)
+
+    let ids =
+        torch.tensor(prompts |> Array.concat |> Array.map int64).reshape(int64 prompts.Length, int64 case.Length)
+
     let context = PromptContext(decoder, ids, Lazy<int[]>(fun () -> [| 1; 2; 3 |]))
     let layers, scores = List<LayerRows>(), List<torch.Tensor>()
 
@@ -377,7 +399,10 @@ let ``5: each row of a batch keeps what the row alone keeps`` method =
     |> sweep (Some 2028UL) [ Double ] 3 (fun case ->
         withCase case (fun decoder policy ->
             let first, _ = tokens case
-            let prompts = [| first; first |> Array.map (fun id -> 1 + id % (case.Shape.Vocabulary - 1)) |]
+
+            let prompts =
+                [| first; first |> Array.map (fun id -> 1 + id % (case.Shape.Vocabulary - 1)) |]
+
             let keep = keptOfBatch decoder case policy
 
             match case.Recipe with
@@ -397,13 +422,21 @@ let ``5: each row of a batch keeps what the row alone keeps`` method =
 let ``5: A, B, A gives A twice the same`` method =
     method
     |> sweep None both 1 (fun case ->
-        let next = (List.findIndex (fst >> (=) method) methods + 1 + case.Shape.Seed) % methods.Length
-        let other = methods[next] |> snd |> Gen.sampleWithSeed (Rnd(uint64 case.Shape.Seed, 1UL)) 10 1 |> Array.head
+        let next =
+            (List.findIndex (fst >> (=) method) methods + 1 + case.Shape.Seed) % methods.Length
+
+        let other =
+            methods[next] |> snd |> Gen.sampleWithSeed (Rnd(uint64 case.Shape.Seed, 1UL)) 10 1 |> Array.head
 
         withCase case (fun decoder policy ->
             let b = Array.head (others case)
             let b = { b with Recipe = other; Plan = None }
-            let b = { b with Kept = max b.Kept (max 1 (heldCount b)) }
+
+            let b =
+                { b with
+                    Kept = max b.Kept (max 1 (heldCount b))
+                }
+
             let first = answer decoder policy case
             withPlan b (fun policy -> answer decoder policy b |> ignore)
             check "the same bits" (first = answer decoder policy case)))
@@ -413,7 +446,9 @@ let ``6: a method changes no bit of the weights, of the prompt's rows or of the 
     method
     |> sweep None both 1 (fun case ->
         withCase case (fun decoder policy ->
-            let weights () = [| for weight in decoder.Weights.All -> bytes weight |]
+            let weights () =
+                [| for weight in decoder.Weights.All -> bytes weight |]
+
             let before = weights ()
             use full = start decoder case Policies.Full 0
             use evicted = start decoder case policy 0
@@ -479,7 +514,9 @@ let ``8: no tensor outlives a session`` method =
                 use fork = session.Fork 1
                 use stacked = CacheStacking.Stack([| session.Cache; fork.Cache |], 1)
                 session.KeptPositions policy |> ignore
-                use replay = Session.Replay(decoder, fst (tokens case), session.KeptPositions policy, 1)
+
+                use replay =
+                    Session.Replay(decoder, fst (tokens case), session.KeptPositions policy, 1)
 
                 if not (isNull policy.Scorer) then
                     scoresOf decoder case policy |> ignore)

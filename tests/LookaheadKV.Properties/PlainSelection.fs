@@ -6,7 +6,8 @@ open LookaheadKV.Properties.TinyModels
 /// Numerators of the layers' quotas, and their common denominator.
 let private quotas (case: Case) =
     // No layer of a pyramid is left without an entry.
-    let layers, entries, held = case.Shape.Layers, entriesOf case, max 1 (heldCount case)
+    let layers, entries, held =
+        case.Shape.Layers, entriesOf case, max 1 (heldCount case)
 
     match fst (sharing case) with
     | Slope halves when layers > 1 ->
@@ -17,11 +18,7 @@ let private quotas (case: Case) =
         let last = 2 * mean / halves
         let first = 2 * mean - last
 
-        let first, last =
-            if first > most then
-                most, 2 * mean - most
-            else
-                first, last
+        let first, last = if first > most then most, 2 * mean - most else first, last
 
         Array.init layers (fun l -> held * denominator + first - (first - last) / steps * l), denominator
     | _ -> Array.create layers entries, layers
@@ -41,8 +38,7 @@ let layerCounts (case: Case) =
 
 /// Positions of one head by rank: protected ones first, then by score, then the lower position.
 let private ranked (case: Case) (scores: float[]) =
-    [| 0 .. scores.Length - 1 |]
-    |> Array.sortBy (fun p -> not (isProtected case p), -scores[p], p)
+    [| 0 .. scores.Length - 1 |] |> Array.sortBy (fun p -> not (isProtected case p), -scores[p], p)
 
 /// Heads that share a pool of slots: each is sure of its first so many by rank, the best of the rest take what is left; ties go to the lower position,
 /// then to the lower head.
@@ -69,6 +65,8 @@ let select (case: Case) (scores: float[][][]) =
     match sharing case with
     | Pool, _ -> pool case (Array.concat scores) (heads * entriesOf case) held |> Array.chunkBySize heads
     | _, Competing hundredths ->
-        Array.map2 (fun count scores -> pool case scores (heads * count) (held + hundredths * (count - held) / 100)) (layerCounts case) scores
-    | _, Same ->
-        Array.map2 (fun count -> Array.map (ranked case >> Array.take count >> Array.sort)) (layerCounts case) scores
+        Array.map2
+            (fun count scores -> pool case scores (heads * count) (held + hundredths * (count - held) / 100))
+            (layerCounts case)
+            scores
+    | _, Same -> Array.map2 (fun count -> Array.map (ranked case >> Array.take count >> Array.sort)) (layerCounts case) scores

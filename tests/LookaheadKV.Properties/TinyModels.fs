@@ -151,9 +151,7 @@ let protection (case: Case) =
 let isProtected (case: Case) position =
     let first, last, given = protection case
 
-    position < first
-    || position >= case.Length - last
-    || List.contains position given
+    position < first || position >= case.Length - last || List.contains position given
 
 let heldCount (case: Case) =
     Seq.length (Seq.filter (isProtected case) (seq { 0 .. case.Length - 1 }))
@@ -289,14 +287,17 @@ let private withMethod (shape: Shape) recipe (run: EvictionPolicy -> 'a) =
 
 /// Runs something with a method's policy, a budget in tokens included.
 let withPolicy (shape: Shape) recipe (kept: int) (run: EvictionPolicy -> 'a) =
-    withMethod shape recipe (fun policy -> run (if isNull policy.Scorer then policy else policy.With(Budget.Tokens kept)))
+    withMethod shape recipe (fun policy ->
+        run (
+            if isNull policy.Scorer then
+                policy
+            else
+                policy.With(Budget.Tokens kept)
+        ))
 
 /// Bytes of an entry of all heads of a layer.
 let entryBytes (shape: Shape) =
-    2L
-    * int64 shape.KvHeads
-    * int64 shape.HeadSize
-    * int64 (elementSize shape.Precision)
+    2L * int64 shape.KvHeads * int64 shape.HeadSize * int64 (elementSize shape.Precision)
 
 /// So many entries, written in one of the three ways; bytes that buy nothing more are part of it.
 let private budget (case: Case) written =
@@ -449,8 +450,7 @@ let methods =
         "kvzip", Gen.map Recipe.KVzip (Gen.choose (1, 40))
         "laq", Gen.map2 (fun tokens window -> Recipe.Laq(tokens, window)) tokens window
         "speckv", Gen.map3 (fun tokens window seed -> Recipe.SpecKV(tokens, window, seed)) tokens window seed
-        "lookahead",
-        Gen.map3 (fun tokens rank seed -> Recipe.Lookahead(tokens, rank, seed)) (Gen.choose (1, 6)) (Gen.choose (0, 3)) seed
+        "lookahead", Gen.map3 (fun tokens rank seed -> Recipe.Lookahead(tokens, rank, seed)) (Gen.choose (1, 6)) (Gen.choose (0, 3)) seed
         "oracle", Gen.constant Recipe.Oracle
     ]
 
@@ -507,7 +507,9 @@ let plannedCases recipe layering heading precision =
 let private shrinkPlan (plan: Plan) =
     seq {
         if plan.Given <> [] then
-            { plan with Given = List.tail plan.Given }
+            { plan with
+                Given = List.tail plan.Given
+            }
 
         if plan.Sinks > 0 then
             { plan with Sinks = plan.Sinks - 1 }

@@ -134,9 +134,7 @@ internal sealed class GenerateCommand : Verb
         double? milliseconds = ids.Count > 1 ? clock.Elapsed.TotalMilliseconds / (ids.Count - 1) : null;
         var report = session.Report;
         call.Screen.Line(
-            Units.Format(
-                $"[{name}: kept {report.KeptTokens:0.#} of {report.PromptTokens} tokens, cache {Units.Bytes(report.CacheBytes)}, "
-            )
+            Units.Format($"[{name}: kept {report.KeptTokens:0.#} of {report.PromptTokens} tokens, cache {Units.Bytes(report.CacheBytes)}, ")
                 + Units.Format($"first token {report.Elapsed.TotalMilliseconds:0} ms")
                 + (milliseconds is { } each ? Units.Format($", then {each:0.0} ms/token]") : "]")
         );

@@ -59,7 +59,10 @@ public class PolicyTextTests
     }
 
     [Theory]
-    [InlineData("h2", "unknown policy \"h2\"; allowed: full, random, streaming, h2o, tova, snapkv, pyramidkv, adakv, keynorm, keydiff, expected, ")]
+    [InlineData(
+        "h2",
+        "unknown policy \"h2\"; allowed: full, random, streaming, h2o, tova, snapkv, pyramidkv, adakv, keynorm, keydiff, expected, "
+    )]
     [InlineData("", "unknown policy")]
     [InlineData("SnapKV", "unknown policy")]
     [InlineData("snapkv[foo=1]", "unknown option \"foo\"; allowed: pool, group, sinks, window, protect, layers, heads.")]

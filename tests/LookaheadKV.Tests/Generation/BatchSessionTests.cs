@@ -15,7 +15,8 @@ public class BatchSessionTests
         [2, 6, 1, 9, 9, 3, 5, 7, 1, 8],
     ];
 
-    public static TheoryData<string> Texts => ["full", "snapkv[window=2]", "adakv[window=2]", "keydiff[layers=global]", "kvzip", "laq[window=2]"];
+    public static TheoryData<string> Texts =>
+        ["full", "snapkv[window=2]", "adakv[window=2]", "keydiff[layers=global]", "kvzip", "laq[window=2]"];
 
     [Theory]
     [MemberData(nameof(Texts))]
@@ -50,8 +51,22 @@ public class BatchSessionTests
     {
         using var decoder = TinyDecoder.Create();
         using var batch = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 4);
-        Assert.Throws<ArgumentException>(() => batch.Append([[1], [2]]));
-        Assert.Throws<ArgumentException>(() => batch.Append([[1], [2], [3, 4]]));
-        Assert.Equal(0, Assert.Throws<InputException>(() => BatchSession.Start(decoder, [], Policies.Full)).Message.IndexOf("there is no prompt"));
+        Assert.Throws<ArgumentException>(() =>
+            batch.Append([
+                [1],
+                [2],
+            ])
+        );
+        Assert.Throws<ArgumentException>(() =>
+            batch.Append([
+                [1],
+                [2],
+                [3, 4],
+            ])
+        );
+        Assert.Equal(
+            0,
+            Assert.Throws<InputException>(() => BatchSession.Start(decoder, [], Policies.Full)).Message.IndexOf("there is no prompt")
+        );
     }
 }
