@@ -43,9 +43,7 @@ for _, session in sessions do
 
 // The kinds take turns, so that a disturbance of the machine meets all of them; the median of the runs counts.
 let times =
-    [|
-        for _ in 1..runs -> [| for _, session in sessions -> decode session |]
-    |]
+    [| for _ in 1..runs -> [| for _, session in sessions -> decode session |] |]
 
 let rows =
     sessions
