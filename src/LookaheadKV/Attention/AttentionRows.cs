@@ -1,3 +1,5 @@
+using LookaheadKV.Runtime;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Attention;
@@ -20,6 +22,8 @@ public static class AttentionRows
     /// <param name="firstPosition">Position of the first query row; row i sees columns ≤ firstPosition + i.</param>
     public static Tensor Softmax(Tensor queries, Tensor keys, long firstPosition)
     {
+        if (keys.device_type == DeviceType.CUDA && keys.element_size() == 2 && !is_grad_enabled())
+            return Operators.AttentionRows(queries, keys, firstPosition, 1 / Math.Sqrt(keys.size(3)));
         using var scope = NewDisposeScope();
         var (b, h, r, d) = (queries.size(0), queries.size(1), queries.size(2), queries.size(3));
         var (g, n) = (keys.size(1), keys.size(2));

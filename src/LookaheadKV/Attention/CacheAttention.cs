@@ -46,6 +46,11 @@ public static class CacheAttention
         var g = cache.KvHeads;
         var rows = queries.reshape(b * g, h / g * t, d); // [B,H,T,D] → [S,(H/G)·T,D]
         var storage = cache.Storage;
+        if (positions is null && t == 1 && Operators.HasFlash(queries))
+        {
+            var (first, end) = cache.Bounds();
+            return Operators.RaggedAttention(rows, storage.Keys, storage.Values, first, end, cache.StoredLengths.Max()).reshape(queries.shape);
+        }
         var starts = tensor(storage.Starts.Take((int)(b * g)).ToArray());
         var lengths = tensor(cache.StoredLengths.ToArray());
         var seen = positions?.unsqueeze(1).expand(b, g, t).reshape(b * g, t).repeat(1, h / g); // [S,(H/G)·T]

@@ -16,6 +16,7 @@ public sealed class LayerCache : IDisposable
     private readonly Tensor _positions; // [Σ capacity]
     private long[] _lengths;
     private Tensor? _ends; // of each segment in use, [S] on the device: where a ragged layer writes next
+    private Tensor? _firsts; // _starts on the device
 
     /// <summary>Allocates a rectangle with room for <paramref name="capacity"/> entries a head.</summary>
     public LayerCache(long batch, long kvHeads, long capacity, long headSize, ScalarType dtype, Device device)
@@ -204,6 +205,21 @@ public sealed class LayerCache : IDisposable
         _values.Dispose();
         _positions.Dispose();
         _ends?.Dispose();
+        _firsts?.Dispose();
+    }
+
+    /// <summary>Where each segment starts, and where the last one's room ends, [S+1]; where each segment in use ends, [S]: int64 on the device.</summary>
+    internal (Tensor Starts, Tensor Ends) Bounds() => (_firsts ??= tensor(_starts, device: Device).DetachFromDisposeScope(), Ends());
+
+    /// <summary>Makes sure that every segment has room for so many more entries.</summary>
+    /// <exception cref="InvalidOperationException">One has not.</exception>
+    internal void RequireRoom(long count) => RequireRoom([.. _lengths.Select(_ => count)]);
+
+    /// <summary>Counts entries that a compiled step has written behind those in use, equally many in every segment of a rectangle.</summary>
+    internal void Count(long written)
+    {
+        for (var s = 0; s < _lengths.Length; s++)
+            _lengths[s] += written;
     }
 
     /// <summary>Places first, first + 1, … of each segment, [Σ count] (int64).</summary>

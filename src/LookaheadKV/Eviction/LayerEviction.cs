@@ -43,6 +43,12 @@ public static class LayerEviction
             ? Selection.Shared(scores, count, policy.Protection, adaptive.Floor)
             : Selection.Top(scores, count, policy.Protection);
 
+    /// <summary>The same, without waiting for the device where all heads keep equally many: the host must know how many each keeps.</summary>
+    internal static KeptSet Select(EvictionPolicy policy, Tensor scores, long count, RankCheck check) =>
+        policy.Heads is HeadAllocation.Adaptive adaptive
+            ? Selection.Shared(scores, count, policy.Protection, adaptive.Floor)
+            : Selection.Top(scores, count, policy.Protection, check);
+
     /// <summary>The whole layer in fresh storage: what the full-cache policy keeps.</summary>
     public static LayerCache KeepAll(LayerRows prompt, long reserve)
     {

@@ -1,4 +1,5 @@
 using LookaheadKV.Budgeting;
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Eviction;
@@ -14,11 +15,31 @@ public static class Selection
     /// <exception cref="InputException">The budget is below 1, above N, or cannot hold what is protected; or a score is NaN, which has no rank.</exception>
     public static KeptSet Top(Tensor scores, long count, Protection? always = null)
     {
-        var protection = always ?? Protection.None;
-        Require(count, scores.size(-1), protection);
+        using var check = new RankCheck();
+        var kept = Top(scores, count, always ?? Protection.None, check);
+        try
+        {
+            check.Complete();
+            return kept;
+        }
+        catch
+        {
+            kept.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The same, without waiting for the device: a NaN is found when the check is completed.</summary>
+    internal static KeptSet Top(Tensor scores, long count, Protection protection, RankCheck check)
+    {
+        var length = scores.size(-1);
+        Require(count, length, protection);
         using var scope = NewDisposeScope();
-        var (positions, _) = sort(Ranked(scores, protection).narrow(-1, 0, count), dim: -1);
-        return new KeptSet(positions);
+        check.See(scores);
+        // The score that the last kept position has, then one pass over the positions: linear, and no score is ever changed to protect a position.
+        var flat = Operators.Top(scores, protection.Mask(length, scores.device), protection.Count(length), count);
+        long[] counts = [.. Enumerable.Repeat(count, (int)scores.size(1))];
+        return new KeptSet(flat, [.. Enumerable.Repeat(counts, (int)scores.size(0))]);
     }
 
     /// <summary>
@@ -30,7 +51,7 @@ public static class Selection
     /// <param name="always">Positions that every head keeps; default none.</param>
     /// <param name="floor">Share of its even part that every head is sure of, 0..1.</param>
     /// <returns>G·C positions a row.</returns>
-    /// <exception cref="InputException">As <see cref="Top"/>.</exception>
+    /// <exception cref="InputException">As <see cref="Top(Tensor, long, Protection)"/>.</exception>
     public static KeptSet Shared(Tensor scores, long count, Protection? always = null, double floor = HeadAllocation.DefaultFloor)
     {
         var protection = always ?? Protection.None;
@@ -45,7 +66,7 @@ public static class Selection
     /// <param name="always">Positions that every head keeps; default none.</param>
     /// <param name="floor">Share of its even part that every head is sure of, 0..1.</param>
     /// <returns>A set a layer; a head may keep nothing.</returns>
-    /// <exception cref="InputException">As <see cref="Top"/>.</exception>
+    /// <exception cref="InputException">As <see cref="Top(Tensor, long, Protection)"/>.</exception>
     public static IReadOnlyList<KeptSet> Global(IReadOnlyList<Tensor> scores, long total, Protection? always = null, double floor = 0)
     {
         var protection = always ?? Protection.None;
@@ -70,10 +91,9 @@ public static class Selection
     // Positions by rank, [B,X,N]: the protected ones first, then by score, ties by position.
     private static Tensor Ranked(Tensor scores, Protection protection)
     {
-        if (scores.isnan().any().item<bool>())
-            throw new InputException(
-                "a score is NaN, which has no rank: the model's queries or keys overflowed; run it in float32 or check its weights."
-            );
+        using var check = new RankCheck();
+        check.See(scores);
+        check.Complete();
         var (_, ranked) = sort(scores, dim: -1, descending: true, stable: true);
         var length = scores.size(-1);
         return protection.Count(length) > 0 ? MembersFirst(ranked, protection.Mask(length, scores.device)[ranked]) : ranked;

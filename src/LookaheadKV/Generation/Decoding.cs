@@ -1,6 +1,7 @@
 using LookaheadKV.Attention;
 using LookaheadKV.Cache;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Generation;
@@ -27,6 +28,8 @@ public static class Decoding
         var positions = tensor(cache.LogicalLengths, device: decoder.Device).unsqueeze(1) + arange(count, device: decoder.Device); // [B,T]
         var angles =
             cache.LogicalLengths.Distinct().Count() == 1 ? decoder.Angles(cache.LogicalLengths[0], count) : decoder.AnglesAt(positions);
+        if (count == 1 && decoder.RunsCompiled(end) && cache.Layers.All(layer => layer.IsRectangular && !layer.HasGaps))
+            return Step(decoder, cache, ids, positions, angles, onLayer).MoveToOuterDisposeScope();
         var entries = positions.unsqueeze(1); // [B,1,T]: the same for every kv head
         var window = decoder.Config.SlidingWindow;
         var hidden = decoder.Embed(ids);
@@ -42,5 +45,39 @@ public static class Decoding
         }
         cache.Advance(count);
         return decoder.Logits(hidden).MoveToOuterDisposeScope();
+    }
+
+    // One token a row, every entry visible to it: all layers in one call. Ragged layers, gaps, windows and several tokens run as written above.
+    private static Tensor Step(
+        Decoder decoder,
+        KeyValueCache cache,
+        Tensor ids,
+        Tensor positions,
+        RotaryAngles angles,
+        Action<int, LayerRows>? onLayer
+    )
+    {
+        var storage = cache.Layers.Select(layer => layer.Storage).ToArray();
+        foreach (var layer in cache.Layers)
+            layer.RequireRoom(1);
+        var result = DecoderScript.Step(
+            decoder.Execution,
+            decoder.Call(angles),
+            ids,
+            (decoder.Weights.Embedding, decoder.Weights.FinalNorm, decoder.Weights.Head),
+            decoder.Packed(),
+            [.. storage.Select(layer => layer.Keys)],
+            [.. storage.Select(layer => layer.Values)],
+            [.. storage.Select(layer => layer.Positions)],
+            tensor(cache.Layers.Select(layer => layer.StoredLength).ToArray()),
+            positions,
+            onLayer is not null
+        );
+        foreach (var layer in cache.Layers)
+            layer.Count(1);
+        cache.Advance(1);
+        for (var layer = 0; layer < cache.Layers.Count && onLayer is not null; layer++)
+            onLayer(layer, new LayerRows(result[1 + 3 * layer], result[2 + 3 * layer], result[3 + 3 * layer]));
+        return result[0];
     }
 }

@@ -39,10 +39,13 @@ internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IDi
     public static PrefillEviction Of(IReadOnlyList<KeptSet> kept, KeyValueCache cache, long reserve) => new Replay(kept, cache, reserve);
 
     /// <summary>Takes a layer's rows; they are disposed afterwards unless detached.</summary>
-    public void Layer(int layer, LayerRows rows)
+    /// <param name="layer">0..L-1.</param>
+    /// <param name="rows">The prompt's rows.</param>
+    /// <param name="watching">The rows of <see cref="Rider"/>, where there is one.</param>
+    public void Layer(int layer, LayerRows rows, LayerRows? watching)
     {
         _clock.Start();
-        Take(layer, rows);
+        Take(layer, rows, watching);
         _clock.Stop();
         Watch(rows);
     }
@@ -58,7 +61,10 @@ internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IDi
 
     public virtual void Dispose() { }
 
-    protected abstract void Take(int layer, LayerRows rows);
+    /// <summary>The observer whose rows shall ride in the prompt's pass; null where there is none, or where it follows in a pass of its own.</summary>
+    public virtual IObserver? Rider => null;
+
+    protected abstract void Take(int layer, LayerRows rows, LayerRows? watching);
 
     protected virtual void Complete(Tensor next) { }
 
@@ -74,65 +80,95 @@ internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IDi
             cache.Add(Compaction.Keep(rows.Keys, rows.Values, kept, reserve));
     }
 
-    private static ObserverPass? ObserverOf(EvictionPolicy policy, PromptContext context) =>
-        policy.Scorer is IObserverScorer scorer
-            ? new ObserverPass(context.Decoder, scorer.Observe(context), context.Ids.size(0), context.Ids.size(1))
-            : null;
-
-    private static Tensor Scores(EvictionPolicy policy, PromptContext context, ObserverPass? observer, int layer, LayerRows rows)
+    /// <summary>The rows that a policy's scorer watches through, if any: they ride in the prompt's pass, or follow it.</summary>
+    private sealed class Watching(EvictionPolicy policy, PromptContext context) : IDisposable
     {
-        LayerRows? watching = observer?.Layer(layer, rows, layer == context.Decoder.Config.Layers - 1);
-        return LayerEviction.Scores(policy, context, layer, rows, watching);
+        private readonly ObserverPass? _follower;
+
+        public Watching(EvictionPolicy policy, PromptContext context, IObserverScorer scorer)
+            : this(policy, context)
+        {
+            var observer = scorer.Observe(context);
+            if (PromptPass.Carries(context.Decoder, context.Ids))
+                Rider = observer;
+            else
+                _follower = new ObserverPass(context.Decoder, observer, context.Ids.size(0), context.Ids.size(1));
+        }
+
+        public IObserver? Rider { get; }
+
+        public static Watching Of(EvictionPolicy policy, PromptContext context) =>
+            policy.Scorer is IObserverScorer scorer ? new Watching(policy, context, scorer) : new Watching(policy, context);
+
+        public Tensor Scores(int layer, LayerRows rows, LayerRows? riding)
+        {
+            var watching = riding ?? _follower?.Layer(layer, rows, layer == context.Decoder.Config.Layers - 1);
+            return LayerEviction.Scores(policy, context, layer, rows, watching);
+        }
+
+        public void Dispose() => _follower?.Dispose();
     }
 
     /// <summary>Nothing is evicted.</summary>
     private sealed class Whole(KeyValueCache cache, long reserve) : PrefillEviction(cache, reserve)
     {
-        protected override void Take(int layer, LayerRows rows) => Cache.Add(LayerEviction.KeepAll(rows, Reserve));
+        protected override void Take(int layer, LayerRows rows, LayerRows? watching) => Cache.Add(LayerEviction.KeepAll(rows, Reserve));
     }
 
     /// <summary>What is kept is known.</summary>
     private sealed class Replay(IReadOnlyList<KeptSet> kept, KeyValueCache cache, long reserve) : PrefillEviction(cache, reserve)
     {
-        protected override void Take(int layer, LayerRows rows) => Cache.Add(Compaction.Keep(rows.Keys, rows.Values, kept[layer], Reserve));
+        protected override void Take(int layer, LayerRows rows, LayerRows? watching) =>
+            Cache.Add(Compaction.Keep(rows.Keys, rows.Values, kept[layer], Reserve));
     }
 
     /// <summary>Each layer is scored and compacted before the next one starts: one full layer at a time.</summary>
     private sealed class LayerByLayer(EvictionPolicy policy, PromptContext context, long[] counts, KeyValueCache cache, long reserve)
         : PrefillEviction(cache, reserve)
     {
-        private readonly ObserverPass? _observer = ObserverOf(policy, context);
+        private readonly Watching _watching = Watching.Of(policy, context);
+        private readonly RankCheck _check = new();
 
-        public override void Dispose() => _observer?.Dispose();
+        public override IObserver? Rider => _watching.Rider;
 
-        protected override void Take(int layer, LayerRows rows)
+        public override void Dispose()
+        {
+            _watching.Dispose();
+            _check.Dispose();
+        }
+
+        protected override void Take(int layer, LayerRows rows, LayerRows? watching)
         {
             using var scope = NewDisposeScope();
-            Keep(rows, LayerEviction.Select(policy, Scores(policy, context, _observer, layer, rows), counts[layer]));
+            Keep(rows, LayerEviction.Select(policy, _watching.Scores(layer, rows, watching), counts[layer], _check));
         }
+
+        protected override void Complete(Tensor next) => _check.Complete();
     }
 
     /// <summary>All full layers are held until the last one has passed: for methods and budgets that must see them all.</summary>
     private sealed class Afterwards(EvictionPolicy policy, PromptContext context, long entries, KeyValueCache cache, long reserve)
         : PrefillEviction(cache, reserve)
     {
-        private readonly ObserverPass? _observer = ObserverOf(policy, context);
+        private readonly Watching _watching = Watching.Of(policy, context);
         private readonly List<LayerRows> _layers = [];
         private readonly List<Tensor> _scores = [];
 
+        public override IObserver? Rider => _watching.Rider;
+
         public override void Dispose()
         {
-            _observer?.Dispose();
+            _watching.Dispose();
             foreach (var rows in _layers)
                 rows.Dispose();
             foreach (var scores in _scores)
                 scores.Dispose();
         }
 
-        protected override void Take(int layer, LayerRows rows)
+        protected override void Take(int layer, LayerRows rows, LayerRows? watching)
         {
             if (policy.Scorer is not IWholePromptScorer)
-                _scores.Add(Scores(policy, context, _observer, layer, rows).DetachFromDisposeScope());
+                _scores.Add(_watching.Scores(layer, rows, watching).DetachFromDisposeScope());
             _layers.Add(rows.Detach());
         }
 

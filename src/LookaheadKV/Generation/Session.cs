@@ -112,8 +112,7 @@ public sealed class Session : IDisposable
         try
         {
             using var eviction = way(cache);
-            var hidden = PromptPass.Run(decoder, ids, eviction.Layer, cancellation);
-            var logits = decoder.Logits(hidden.narrow(1, length - 1, 1)).squeeze(1);
+            var logits = decoder.Logits(PromptPass.ToLastRow(decoder, ids, eviction.Rider, eviction.Layer, cancellation)).squeeze(1);
             eviction.Finish(logits.argmax(-1));
             var report = new PrefillReport(
                 length,

@@ -111,6 +111,8 @@ public sealed class LookaheadModule : IObserver, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        foreach (var layer in _layers)
+            layer.Dispose();
         foreach (var parameter in Parameters)
             parameter.Dispose();
     }

@@ -29,7 +29,7 @@ public sealed record LookaheadScore(LookaheadModule Module) : IObserverScorer
         using var scope = NewDisposeScope();
         var length = promptKeys.size(2);
         // n rows are few: materialised at once, out of place, so that gradients flow.
-        var rows = AttentionRows.Softmax(lookahead.Queries, cat([promptKeys, lookahead.Keys], 2), length);
+        var rows = AttentionRows.Softmax(lookahead.Queries, lookahead.KeysBehind(promptKeys), length);
         return rows.narrow(-1, 0, length).mean([2L]).MoveToOuterDisposeScope(); // [B,H,n,N] → [B,H,N]
     }
 }

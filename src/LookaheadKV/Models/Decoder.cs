@@ -1,6 +1,7 @@
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Runtime;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Models;
@@ -8,6 +9,12 @@ namespace LookaheadKV.Models;
 /// <summary>Post-RoPE queries [B,H,T,D] and keys, values [B,G,T,D] of some rows in one layer.</summary>
 public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Values)
 {
+    /// <summary>Of rows that went through the model in one pass with the prompt before them: the keys of both, [B,G,N+T,D]; null otherwise.</summary>
+    public Tensor? JoinedKeys { get; init; }
+
+    /// <summary>The prompt's keys, then those of these rows, [B,G,N+T,D]; no copy where the pass has them as one.</summary>
+    public Tensor KeysBehind(Tensor promptKeys) => JoinedKeys ?? cat([promptKeys, Keys], 2);
+
     /// <summary>The same rows, no longer disposed with a scope: whoever takes them disposes them.</summary>
     public LayerRows Detach() => new(Queries.DetachFromDisposeScope(), Keys.DetachFromDisposeScope(), Values.DetachFromDisposeScope());
 
@@ -29,12 +36,14 @@ public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Valu
 public sealed class Decoder : IDisposable
 {
     private readonly RotaryEmbedding _rotary;
+    private Tensor[]? _packed;
 
     /// <summary>Puts weights and rotary tables together; the decoder owns both from here on.</summary>
     public Decoder(DecoderConfig config, DecoderWeights weights)
     {
         (Config, Weights) = (config, weights);
         (Device, DType) = (weights.Embedding.device, weights.Embedding.dtype);
+        ObserversRide = Device.type == DeviceType.CUDA;
         _rotary = new RotaryEmbedding(config, Device, DType);
     }
 
@@ -49,6 +58,9 @@ public sealed class Decoder : IDisposable
 
     /// <summary>Dtype of weights, activations and cache.</summary>
     public ScalarType DType { get; }
+
+    /// <summary>How layers run where no gradient is asked for; a decoder may change it between calls.</summary>
+    public Execution Execution { get; set; } = Executions.Default;
 
     /// <summary>Loads a Hugging Face folder: <c>config.json</c>, and <c>model.safetensors</c> or shards with their index.</summary>
     /// <param name="folder">The folder.</param>
@@ -142,6 +154,25 @@ public sealed class Decoder : IDisposable
         using var scope = NewDisposeScope();
         return nn.functional.linear(Norm(hidden, Weights.FinalNorm), Weights.Head).to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
+
+    /// <summary>
+    /// Whether observer rows ride in the prompt's pass: where one product over all rows costs less than a second one over the weights, on a GPU. On the CPU they
+    /// follow in a pass of their own, so that the prompt's rows have the same bits with and without them.
+    /// </summary>
+    internal bool ObserversRide { get; set; }
+
+    /// <summary>Whether a pass over rows that end at <paramref name="end"/> may run compiled: a sliding window that hides something runs as written.</summary>
+    internal bool RunsCompiled(long end) =>
+        Execution != Execution.Reference && !(Config.SlidingWindow < end) && !(is_grad_enabled() && Weights.Embedding.requires_grad);
+
+    /// <summary>A layer's weights as <see cref="DecoderScript"/> lists them.</summary>
+    internal Tensor[] Packed(int layer) => Weights.Layers[layer].Packed();
+
+    /// <summary>The weights of all layers, one list.</summary>
+    internal Tensor[] Packed() => _packed ??= [.. Weights.Layers.SelectMany(layer => layer.Packed())];
+
+    /// <summary>What the layers of a pass share.</summary>
+    internal LayerCall Call(RotaryAngles angles) => new(angles.Cos, angles.Sin, Config.RmsNormEpsilon, Config.KeyValueHeads);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,4 +1,5 @@
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Models;
@@ -64,16 +65,19 @@ public static class LinearNames
 /// <summary>Weights of one layer; linear maps are [out, in], norms [E], norms of heads [D].</summary>
 public sealed class LayerWeights
 {
-    private readonly IReadOnlyDictionary<string, Tensor> _tensors;
-    private readonly Tensor[] _linears;
-    private readonly Tensor?[] _biases;
+    private static readonly LinearName[][] JoinedMaps = [[LinearName.Query, LinearName.Key, LinearName.Value], [LinearName.Gate, LinearName.Up]];
+
+    private readonly Dictionary<string, Tensor> _tensors;
+    private readonly List<Tensor> _joined = [];
+    private Tensor?[] _linears;
+    private Tensor?[] _biases;
+    private Tensor[]? _packed;
 
     /// <summary>Takes the tensors of one layer by their names within it, as <see cref="Shapes"/> lists them.</summary>
     internal LayerWeights(IReadOnlyDictionary<string, Tensor> tensors)
     {
-        _tensors = tensors;
-        _linears = [.. LinearNames.All.Select(name => tensors[name.Path() + ".weight"])];
-        _biases = [.. LinearNames.All.Select(name => tensors.GetValueOrDefault(name.Path() + ".bias"))];
+        _tensors = new(tensors);
+        (_linears, _biases) = (ByMap(".weight"), ByMap(".bias"));
     }
 
     /// <summary>RMS-norm weight before attention, [E].</summary>
@@ -89,12 +93,24 @@ public sealed class LayerWeights
     public Tensor? KeyNorm => _tensors.GetValueOrDefault("self_attn.k_norm.weight");
 
     /// <summary>A linear map's weight, [out, in].</summary>
-    public Tensor this[LinearName name] => _linears[(int)name];
+    public Tensor this[LinearName name] => _linears[(int)name]!;
 
     /// <summary>A linear map's bias, [out]; null where it has none.</summary>
     public Tensor? Bias(LinearName name) => _biases[(int)name];
 
     internal IEnumerable<Tensor> All => _tensors.Values;
+
+    /// <summary>
+    /// The layer as <see cref="DecoderScript"/> lists it. Maps that read the same rows move into one storage, q|k|v and gate|up, so that they can be one product;
+    /// the single maps are views of it from then on, with the same values.
+    /// </summary>
+    internal Tensor[] Packed() => _packed ??= Pack();
+
+    internal void Dispose()
+    {
+        foreach (var tensor in All.Concat(_joined))
+            tensor.Dispose();
+    }
 
     /// <summary>Names within a layer, and shapes, of what a model of this configuration has.</summary>
     internal static IEnumerable<(string Name, long[] Shape)> Shapes(DecoderConfig config)
@@ -112,6 +128,58 @@ public sealed class LayerWeights
         {
             yield return ("self_attn.q_norm.weight", [config.HeadSize]);
             yield return ("self_attn.k_norm.weight", [config.HeadSize]);
+        }
+    }
+
+    private Tensor?[] ByMap(string suffix) => [.. LinearNames.All.Select(name => _tensors.GetValueOrDefault(name.Path() + suffix))];
+
+    private Tensor[] Pack()
+    {
+        foreach (var maps in JoinedMaps)
+        {
+            Join(maps, ".weight");
+            if (maps.Any(name => Bias(name) is not null))
+                Join(maps, ".bias");
+        }
+        var joined = _joined.GetEnumerator();
+        (_linears, _biases) = (ByMap(".weight"), ByMap(".bias"));
+        return
+        [
+            AttentionNorm,
+            Take(),
+            (Bias(LinearName.Query) ?? Bias(LinearName.Key) ?? Bias(LinearName.Value)) is not null ? Take() : DecoderScript.None,
+            QueryNorm ?? DecoderScript.None,
+            KeyNorm ?? DecoderScript.None,
+            this[LinearName.Output],
+            Bias(LinearName.Output) ?? DecoderScript.None,
+            FeedForwardNorm,
+            Take(),
+            (Bias(LinearName.Gate) ?? Bias(LinearName.Up)) is not null ? Take() : DecoderScript.None,
+            this[LinearName.Down],
+            Bias(LinearName.Down) ?? DecoderScript.None,
+        ];
+
+        Tensor Take() => joined.MoveNext() ? joined.Current : throw new InvalidOperationException("a joined map is missing");
+    }
+
+    // A bias that only some of the maps have is zero for the others.
+    private void Join(LinearName[] maps, string suffix)
+    {
+        using var scope = NewDisposeScope();
+        long[] rows = [.. maps.Select(name => this[name].size(0))];
+        var like = this[maps[0]];
+        Tensor?[] parts = [.. maps.Select(name => _tensors.GetValueOrDefault(name.Path() + suffix))];
+        var joined = cat([.. parts.Zip(rows, (part, count) => part ?? zeros(count, dtype: like.dtype, device: like.device))], 0);
+        _joined.Add(joined.DetachFromDisposeScope());
+        var start = 0L;
+        for (var i = 0; i < maps.Length; i++)
+        {
+            if (parts[i] is { } part)
+            {
+                _tensors[maps[i].Path() + suffix] = joined.narrow(0, start, rows[i]).DetachFromDisposeScope();
+                part.Dispose();
+            }
+            start += rows[i];
         }
     }
 }
@@ -219,6 +287,8 @@ public sealed class DecoderWeights : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        foreach (var layer in Layers)
+            layer.Dispose();
         foreach (var tensor in All)
             tensor.Dispose();
     }

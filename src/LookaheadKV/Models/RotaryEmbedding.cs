@@ -9,6 +9,9 @@ public readonly record struct RotaryAngles(Tensor Cos, Tensor Sin)
     /// <summary>Rotates queries or keys [B, heads, T, D] to these rows' positions (half-split convention of Llama).</summary>
     public Tensor Apply(Tensor x) => Operators.Rotate(x, Cos, Sin);
 
+    /// <summary>These rows' angles, then those of rows behind them, in one batch.</summary>
+    public RotaryAngles Then(RotaryAngles next) => new(cat([Cos, next.Cos], 2), cat([Sin, next.Sin], 2));
+
     /// <summary>
     /// The way back: <c>angles.Inverse().Apply(angles.Apply(x))</c> is x. Each pair's 2×2 map, <c>f·[[cos, -sin], [sin, cos]]</c>, is inverted as it
     /// stands, rounding and length factor f included. In float32 even where the angles are bfloat16, so that what it is applied to becomes

@@ -1,3 +1,4 @@
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Pretraining;

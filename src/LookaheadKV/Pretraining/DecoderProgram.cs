@@ -1,4 +1,5 @@
 using System.Globalization;
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Pretraining;

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Runtime;
@@ -23,6 +24,50 @@ internal static class Operators
         def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
             a, b = x.chunk(2, -1)
             return x * cos + torch.cat([-b, a], -1) * sin
+
+        def versions(tensors: List[Tensor]) -> int:
+            total = 0
+            for tensor in tensors:
+                total += torch._version(tensor)
+            return total
+
+        def attention_rows(q: Tensor, k: Tensor, first: int, scale: float) -> Tensor:
+            b, h, r, d = q.size(0), q.size(1), q.size(2), q.size(3)
+            g, n = k.size(1), k.size(2)
+            # products of half-precision numbers, summed and written in float32 (dtype 6)
+            logits = torch.empty([b * g, h // g * r, n], dtype=6, device=q.device)
+            torch.baddbmm(logits, q.reshape([b * g, h // g * r, d]), k.flatten(0, 1).transpose(1, 2), 6, beta=0, alpha=scale, out=logits)
+            logits = logits.view([b, h, r, n])
+            later = n - first - 1
+            if later > 0:
+                unseen = torch.ones([r, later], dtype=11, device=q.device).triu()
+                logits.narrow(3, first + 1, later).masked_fill_(unseen, -float("inf"))
+            return torch.softmax(logits, -1)
+
+        def top(scores: Tensor, member: Tensor, held: int, count: int) -> Tensor:
+            n = scores.size(-1)
+            total = scores.numel() // n * count
+            kept = member.expand(scores.shape)
+            if count > held:
+                rest = scores.masked_fill(member, -float("inf"))
+                least = torch.kthvalue(rest, n - (count - held) + 1, -1, True)[0]
+                above = (rest > least) & ~member
+                tie = (rest == least) & ~member
+                # places of ties among all ties, then from the row's first
+                order = tie.flatten().cumsum(0).view(scores.shape)
+                order = order - (order.narrow(-1, 0, 1) - tie.narrow(-1, 0, 1).long())
+                kept = member | above | (tie & (order <= count - held - above.sum(-1, True)))
+            flat = kept.flatten()
+            place = torch.where(flat, flat.cumsum(0) - 1, total)
+            position = torch.arange(n, device=scores.device).expand(scores.shape).flatten()
+            return torch.zeros([total + 1], dtype=4, device=scores.device).scatter_(0, place, position).narrow(0, 0, total)
+
+        def ragged(q: Tensor, keys: Tensor, values: Tensor, starts: Tensor, ends: Tensor, longest: int) -> Tensor:
+            # every segment is a sequence of one row whose query heads share one key/value head
+            s = q.size(0)
+            rows = torch.arange(s + 1, dtype=3, device=q.device)
+            used = (ends - starts.narrow(0, 0, s)).int()
+            return torch._flash_attention_forward(q, keys.unsqueeze(1), values.unsqueeze(1), rows, starts.int(), 1, longest, 0.0, False, False, seqused_k=used)[0]
 
         def segments(q: Tensor, keys: Tensor, values: Tensor, stored: Tensor, starts: Tensor, lengths: Tensor, rows: Tensor, masked: bool) -> Tensor:
             first: List[int] = starts.tolist()
@@ -70,6 +115,26 @@ internal static class Operators
         Tensor lengths,
         Tensor? rows
     ) => Call("segments", q, keys, values, positions, starts, lengths, rows ?? positions, rows is not null);
+
+    /// <summary>Whether the flash operators take such rows: half precision on CUDA, head sizes up to 256.</summary>
+    public static bool HasFlash(Tensor rows) =>
+        rows.device_type == DeviceType.CUDA && rows.element_size() == 2 && rows.size(-1) % 8 == 0 && rows.size(-1) <= 256;
+
+    /// <summary>One row of queries a segment, [S,M,D], over the entries of storage [Σ,D] between its start and its end: CUDA, half precision.</summary>
+    public static Tensor RaggedAttention(Tensor q, Tensor keys, Tensor values, Tensor starts, Tensor ends, long longest) =>
+        Call("ragged", q, keys, values, starts, ends, (int)longest);
+
+    /// <summary>Attention weights [B,H,R,N] in float32 of half-precision queries and keys (CUDA); row i sees the columns up to <paramref name="first"/> + i.</summary>
+    public static Tensor AttentionRows(Tensor q, Tensor k, long first, double scale) => Call("attention_rows", q, k, (int)first, scale);
+
+    /// <summary>
+    /// Positions [B·G·count] of the members and of the highest scores [B,G,N] beside them, increasing in each row, ties to the lower one. Nothing waits for the
+    /// device. A row with a NaN gets fewer, and zeros in their place.
+    /// </summary>
+    public static Tensor Top(Tensor scores, Tensor member, long held, long count) => Call("top", scores, member, (int)held, (int)count);
+
+    /// <summary>A number that grows whenever one of the tensors is written to.</summary>
+    public static long Versions(Tensor[] tensors) => Convert.ToInt64(ScriptCall.Run(Unit.Value, "versions", [tensors]));
 
     private static Tensor Call(string name, params object[] arguments) => ScriptCall.Invoke(Unit.Value, name, arguments);
 }

@@ -11,12 +11,16 @@ namespace LookaheadKV.Runtime;
 internal static class ScriptCall
 {
     /// <summary>Calls a function that returns one tensor; arguments may be tensors, lists of tensors, int, double and bool.</summary>
-    public static Tensor Invoke(jit.CompilationUnit unit, string function, params object[] arguments)
+    public static Tensor Invoke(jit.CompilationUnit unit, string function, params object[] arguments) =>
+        (Tensor)Run(unit, function, arguments);
+
+    /// <summary>Calls a function; a list of tensors comes back as an array.</summary>
+    public static object Run(jit.CompilationUnit unit, string function, object[] arguments)
     {
         var owned = Array.ConvertAll(arguments, Owned);
         try
         {
-            return (Tensor)unit.invoke(function, owned);
+            return unit.invoke(function, owned);
         }
         finally
         {

@@ -60,7 +60,7 @@ public sealed record KVzip(int Chunk = KVzip.DefaultChunk) : IWholePromptScorer
     public static Tensor Score(Tensor promptKeys, LayerRows replay, long first, long count)
     {
         using var scope = NewDisposeScope();
-        var maxima = AttentionRows.ColumnMaxima(replay.Queries, cat([promptKeys, replay.Keys], 2), promptKeys.size(2));
+        var maxima = AttentionRows.ColumnMaxima(replay.Queries, replay.KeysBehind(promptKeys), promptKeys.size(2));
         return maxima.narrow(-1, first, count).contiguous().MoveToOuterDisposeScope();
     }
 

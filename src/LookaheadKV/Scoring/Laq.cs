@@ -82,7 +82,7 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
         var length = keys.size(2);
         var rows = Math.Min(window, length);
         var watching = cat([queries.narrow(2, queries.size(2) - rows, rows), pseudo.Queries], 2); // [B,H,W+M,D]
-        var sums = AttentionRows.ColumnSums(watching, cat([keys, pseudo.Keys], 2), length - rows);
+        var sums = AttentionRows.ColumnSums(watching, pseudo.KeysBehind(keys), length - rows);
         sums.narrow(-1, length - rows, rows).zero_();
         return sums.narrow(-1, 0, length).contiguous().MoveToOuterDisposeScope();
     }

@@ -26,7 +26,7 @@ public sealed record Oracle : IObserverScorer
     {
         using var scope = NewDisposeScope();
         var length = promptKeys.size(2);
-        var sums = AttentionRows.ColumnSums(response.Queries, cat([promptKeys, response.Keys], 2), length);
+        var sums = AttentionRows.ColumnSums(response.Queries, response.KeysBehind(promptKeys), length);
         return sums.narrow(-1, 0, length).div(response.Queries.size(2)).contiguous().MoveToOuterDisposeScope();
     }
 }

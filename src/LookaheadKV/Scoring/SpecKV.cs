@@ -58,7 +58,7 @@ public sealed record SpecKV(Decoder Draft, int Tokens = SpecKV.DefaultTokens, in
         var length = keys.size(2);
         var rows = Math.Min(window, length);
         var watching = cat([queries.narrow(2, queries.size(2) - rows, rows), draft.Queries], 2); // [B,H,W+M,D]
-        var maxima = AttentionRows.ColumnMaxima(watching, cat([keys, draft.Keys], 2), length - rows);
+        var maxima = AttentionRows.ColumnMaxima(watching, draft.KeysBehind(keys), length - rows);
         maxima.narrow(-1, length - rows, rows).zero_();
         return maxima.narrow(-1, 0, length).contiguous().MoveToOuterDisposeScope();
     }

@@ -1,8 +1,8 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
-using LookaheadKV.Runtime;
 using TorchSharp;
 
-namespace LookaheadKV.Pretraining;
+namespace LookaheadKV.Runtime;
 
 /// <summary>
 /// Compiled TorchScript functions, run either by the plain interpreter, operator by operator exactly as written, or by the profiling
@@ -16,13 +16,18 @@ internal sealed class ScriptProgram(string source, bool fuse) : IDisposable
 {
     private static readonly Lock ProfilingMode = new();
     private readonly torch.jit.CompilationUnit unit = torch.jit.compile(source + "\n"); // the last line must end
-    private readonly HashSet<string> started = [];
+    private readonly ConcurrentDictionary<string, bool> started = [];
 
     /// <summary>Calls a function that returns one tensor; arguments may be tensors, lists of tensors, int, double and bool.</summary>
-    public torch.Tensor Invoke(string function, params object[] arguments)
+    public torch.Tensor Invoke(string function, params object[] arguments) => (torch.Tensor)Run(function, arguments);
+
+    /// <summary>Calls a function that returns a list of tensors.</summary>
+    public torch.Tensor[] InvokeMany(string function, params object[] arguments) => (torch.Tensor[])Run(function, arguments);
+
+    private object Run(string function, object[] arguments)
     {
-        if (fuse || !started.Add(function))
-            return ScriptCall.Invoke(unit, function, arguments);
+        if (fuse || started.ContainsKey(function))
+            return ScriptCall.Run(unit, function, arguments);
         // libtorch chooses a function's executor at its first call, from a process-wide flag.
         lock (ProfilingMode)
         {
@@ -31,7 +36,9 @@ internal sealed class ScriptProgram(string source, bool fuse) : IDisposable
             Marshal.WriteByte(flag, 0);
             try
             {
-                return ScriptCall.Invoke(unit, function, arguments);
+                var result = ScriptCall.Run(unit, function, arguments);
+                started[function] = true;
+                return result;
             }
             finally
             {
@@ -51,7 +58,9 @@ internal sealed class ScriptProgram(string source, bool fuse) : IDisposable
             : OperatingSystem.IsMacOS() ? ("libtorch_cpu.dylib", "_ZN5torch3jit16getProfilingModeEv")
             : ("libtorch_cpu.so", "_ZN5torch3jit16getProfilingModeEv");
         if (!NativeLibrary.TryLoad(library, out var handle) || !NativeLibrary.TryGetExport(handle, symbol, out var export))
-            throw new InputException($"{library} does not export the switch of the plain interpreter: set Fuse to train without it");
+            throw new InputException(
+                $"{library} does not export the switch of the plain interpreter: let compiled functions run fused (--execution fused, or Fuse in training)."
+            );
         return ((delegate* unmanaged<IntPtr>)export)();
     }
 }

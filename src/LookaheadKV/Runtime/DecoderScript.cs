@@ -1,0 +1,244 @@
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Runtime;
+
+/// <summary>
+/// The decoder's layer over a prompt, and its whole decoding step over all layers, as one TorchScript function each: one call from C# where the readable
+/// version makes dozens, operators that TorchSharp does not bind, and the residual stream updated in place. Without gradients only.
+/// </summary>
+/// <remarks>
+/// A layer's weights are a list of <see cref="WeightsOfLayer"/> tensors (norm; q|k|v and bias; norms of query and key heads; output and bias; norm; gate|up and
+/// bias; down and bias), its low-rank pairs one of <see cref="LoraOfLayer"/> (A and B of q|k|v, output, gate|up, down), an empty tensor where there is none.
+/// Rows are [R,E] with R = B·T; low-rank pairs act on the last n of them, so that n &gt; 0 asks for B = 1.
+/// </remarks>
+internal static class DecoderScript
+{
+    /// <summary>Tensors in a layer's list of weights.</summary>
+    public const int WeightsOfLayer = 12;
+
+    /// <summary>Tensors in a layer's list of low-rank pairs.</summary>
+    public const int LoraOfLayer = 8;
+
+    /// <summary>Rows that go through the feed-forward block at once: what bounds its memory. The last chunk is up to twice as long.</summary>
+    public const int FeedForwardRows = 8192;
+
+    // 15 and 5 are bfloat16 and float16, the types of the flash operator.
+    private const string Source = """
+        def linear(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+            if b.numel() == 0:
+                return torch.linear(x, w)
+            return torch.linear(x, w, b)
+
+        def add_linear(y: Tensor, x: Tensor, w: Tensor, b: Tensor):
+            if b.numel() == 0:
+                y.addmm_(x, w.t())
+            else:
+                y.add_(torch.linear(x, w, b))
+
+        def lora_delta(x: Tensor, pairs: List[Tensor], i: int, n: int) -> Tensor:
+            tail = x.narrow(0, x.size(0) - n, n)
+            return torch.linear(torch.linear(tail, pairs[2 * i]), pairs[2 * i + 1])
+
+        def add_lora(y: Tensor, x: Tensor, pairs: List[Tensor], i: int, n: int):
+            if n > 0 and pairs[2 * i].numel() > 0:
+                y.narrow(0, y.size(0) - n, n).add_(lora_delta(x, pairs, i, n))
+
+        def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+            half = x.size(-1) // 2
+            y = x * cos
+            s = sin.narrow(-1, 0, half)
+            y.narrow(-1, 0, half).addcmul_(x.narrow(-1, half, half), s, value=-1)
+            y.narrow(-1, half, half).addcmul_(x.narrow(-1, 0, half), s)
+            return y
+
+        def project(x: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, cos: Tensor, sin: Tensor, eps: float, g: int, b: int, joined: bool) -> List[Tensor]:
+            d = cos.size(-1)
+            t = x.size(0) // b
+            h = w[1].size(0) // d - 2 * g
+            a = torch.rms_norm(x, [x.size(-1)], w[0], eps)
+            sizes = [h * d, g * d, g * d]
+            if joined:
+                # decoding: one product; a prompt gets three, so that keys and values have storage of their own
+                parts = torch.split_with_sizes(linear(a, w[1], w[2]), sizes, 1)
+                q, k, v = parts[0], parts[1], parts[2]
+            else:
+                ws = torch.split_with_sizes(w[1], sizes)
+                if w[2].numel() == 0:
+                    q, k, v = torch.linear(a, ws[0]), torch.linear(a, ws[1]), torch.linear(a, ws[2])
+                else:
+                    bs = torch.split_with_sizes(w[2], sizes)
+                    q, k, v = torch.linear(a, ws[0], bs[0]), torch.linear(a, ws[1], bs[1]), torch.linear(a, ws[2], bs[2])
+            if n > 0 and pairs[0].numel() > 0:
+                delta = torch.split_with_sizes(lora_delta(a, pairs, 0, n), sizes, 1)
+                first = x.size(0) - n
+                q.narrow(0, first, n).add_(delta[0])
+                k.narrow(0, first, n).add_(delta[1])
+                v.narrow(0, first, n).add_(delta[2])
+            q = q.view([b, t, h, d])
+            k = k.view([b, t, g, d])
+            v = v.view([b, t, g, d])
+            if w[3].numel() > 0:
+                q = torch.rms_norm(q, [d], w[3], eps)
+                k = torch.rms_norm(k, [d], w[4], eps)
+            c = cos.transpose(1, 2)
+            s = sin.transpose(1, 2)
+            return [rotate(q, c, s).transpose(1, 2), rotate(k, c, s).transpose(1, 2), v.transpose(1, 2)]
+
+        def attend_one(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            b, h, t, d = q.size(0), q.size(1), q.size(2), q.size(3)
+            if q.is_cuda and (q.dtype == 15 or q.dtype == 5) and d % 8 == 0 and d <= 256:
+                return torch._scaled_dot_product_flash_attention(q, k, v, 0.0, False, False)[0]
+            g = k.size(1)
+            return torch.scaled_dot_product_attention(q.reshape([b, g, h // g, d]), k, v).reshape([b, h, t, d])
+
+        def finish(x: Tensor, attended: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, eps: float, chunk: int):
+            o = attended.transpose(1, 2).reshape([x.size(0), -1])
+            add_linear(x, o, w[5], w[6])
+            add_lora(x, o, pairs, 1, n)
+            f = w[10].size(1)
+            rows = x.size(0)
+            start = 0
+            while start < rows:
+                count = rows - start
+                tail = n
+                if count >= 2 * chunk:
+                    count = chunk
+                    tail = 0
+                y = x.narrow(0, start, count)
+                a = torch.rms_norm(y, [x.size(-1)], w[7], eps)
+                both = linear(a, w[8], w[9])
+                add_lora(both, a, pairs, 2, tail)
+                gated = torch.silu(both.narrow(1, 0, f)) * both.narrow(1, f, f)
+                add_linear(y, gated, w[10], w[11])
+                add_lora(y, gated, pairs, 3, tail)
+                start += count
+
+        def prompt_layer(hidden: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, cos: Tensor, sin: Tensor, eps: float, g: int, last: bool, chunk: int) -> List[Tensor]:
+            b, t = hidden.size(0), hidden.size(1)
+            rows = project(hidden.view([b * t, -1]), w, pairs, n, cos, sin, eps, g, b, False)
+            q, k, v = rows[0], rows[1], rows[2]
+            if last:
+                p = t - n
+                o = attend_one(q.narrow(2, p - 1, 1), k.narrow(2, 0, p), v.narrow(2, 0, p))
+                y = hidden.narrow(1, p - 1, 1).clone()
+                finish(y.view([b, -1]), o, w, pairs, 0, eps, chunk)
+                return [q, k, v, y]
+            o = torch.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=None, enable_gqa=True)
+            finish(hidden.view([b * t, -1]), o, w, pairs, n, eps, chunk)
+            return [q, k, v, hidden]
+
+        def step(ids: Tensor, table: Tensor, weights: List[Tensor], pairs: List[Tensor], keys: List[Tensor], values: List[Tensor], places: List[Tensor], stored: Tensor, position: Tensor, cos: Tensor, sin: Tensor, norm: Tensor, head: Tensor, eps: float, g: int, watched: bool) -> List[Tensor]:
+            used: List[int] = stored.tolist()
+            b = ids.size(0)
+            d = cos.size(-1)
+            x = torch.embedding(table, ids).view([b, -1])
+            at = position.view([b, 1, 1])
+            seen: List[Tensor] = []
+            for l in range(len(used)):
+                w = weights[12 * l:12 * l + 12]
+                rows = project(x, w, pairs, 0, cos, sin, eps, g, b, True)
+                n = used[l]
+                k = keys[l].view([b, g, -1, d])
+                v = values[l].view([b, g, -1, d])
+                k.narrow(2, n, 1).copy_(rows[1])
+                v.narrow(2, n, 1).copy_(rows[2])
+                places[l].view([b, g, -1]).narrow(2, n, 1).copy_(at)
+                o = attend_one(rows[0], k.narrow(2, 0, n + 1), v.narrow(2, 0, n + 1))
+                finish(x, o, w, pairs, 0, eps, 1)
+                if watched:
+                    seen += rows
+            logits = torch.linear(torch.rms_norm(x, [x.size(-1)], norm, eps), head).float().view([b, 1, -1])
+            return [logits] + seen
+        """;
+
+    private static readonly Lazy<ScriptProgram> Plain = new(() => new ScriptProgram(Source, fuse: false));
+    private static readonly Lazy<ScriptProgram> Fusing = new(() => new ScriptProgram(Source, fuse: true));
+
+    /// <summary>A list of low-rank pairs without any.</summary>
+    public static Tensor[] NoLora { get; } = Nothing(LoraOfLayer);
+
+    /// <summary>Where a layer has no such tensor.</summary>
+    public static Tensor None => NoLora[0];
+
+    /// <summary>
+    /// A layer over a prompt, and over n observer rows behind it, in one causal pass. The hidden rows are updated in place, and must be the caller's own.
+    /// </summary>
+    /// <returns>Queries [B,H,T,D], keys, values [B,G,T,D], and what goes on: all rows [B,T,E], or of the last layer the last prompt row [B,1,E].</returns>
+    public static Tensor[] PromptLayer(Execution execution, LayerCall call, Tensor hidden, Tensor[] weights, Tensor[]? lora, int observers, bool last) =>
+        Program(execution)
+            .InvokeMany(
+                "prompt_layer",
+                hidden,
+                weights,
+                lora ?? NoLora,
+                observers,
+                call.Cos,
+                call.Sin,
+                call.Epsilon,
+                call.KvHeads,
+                last,
+                FeedForwardRows
+            );
+
+    /// <summary>One token a row through all layers, over caches that are written in place behind their <paramref name="stored"/> entries.</summary>
+    /// <param name="execution">Compiled or fused.</param>
+    /// <param name="call">The step's angles and the model's constants.</param>
+    /// <param name="ids">Tokens [B,1].</param>
+    /// <param name="ends">Embedding, final norm and output head.</param>
+    /// <param name="weights">The lists of all layers, joined.</param>
+    /// <param name="keys">Each layer's keys, [B·G·capacity, D].</param>
+    /// <param name="values">Each layer's values.</param>
+    /// <param name="places">Each layer's positions, [B·G·capacity].</param>
+    /// <param name="stored">Entries in use a segment, each layer (int64 on the CPU).</param>
+    /// <param name="position">Position of each row's token, [B,1].</param>
+    /// <param name="watched">Whether the rows of each layer are wanted too.</param>
+    /// <returns>Logits [B,1,vocabulary] (float32), then q, k, v of each layer where they are wanted.</returns>
+    public static Tensor[] Step(
+        Execution execution,
+        LayerCall call,
+        Tensor ids,
+        (Tensor Embedding, Tensor Norm, Tensor Head) ends,
+        Tensor[] weights,
+        Tensor[] keys,
+        Tensor[] values,
+        Tensor[] places,
+        Tensor stored,
+        Tensor position,
+        bool watched
+    ) =>
+        Program(execution)
+            .InvokeMany(
+                "step",
+                ids,
+                ends.Embedding,
+                weights,
+                NoLora,
+                keys,
+                values,
+                places,
+                stored,
+                position,
+                call.Cos,
+                call.Sin,
+                ends.Norm,
+                ends.Head,
+                call.Epsilon,
+                call.KvHeads,
+                watched
+            );
+
+    private static ScriptProgram Program(Execution execution) => (execution == Execution.Fused ? Fusing : Plain).Value;
+
+    private static Tensor[] Nothing(int count)
+    {
+        var nothing = empty(0).DetachFromDisposeScope();
+        return [.. Enumerable.Repeat(nothing, count)];
+    }
+}
+
+/// <summary>What all layers of a pass share.</summary>
+/// <param name="Cos">Cosines of the rows' angles, [1 or B, 1, T, D].</param>
+/// <param name="Sin">Their sines.</param>
+/// <param name="Epsilon">Of the RMS norms.</param>
+/// <param name="KvHeads">G.</param>
+internal readonly record struct LayerCall(Tensor Cos, Tensor Sin, double Epsilon, int KvHeads);

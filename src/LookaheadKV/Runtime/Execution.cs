@@ -1,0 +1,39 @@
+namespace LookaheadKV.Runtime;
+
+/// <summary>How a decoder's layers run. All three compute the same; see <see cref="DecoderScript"/>.</summary>
+public enum Execution
+{
+    /// <summary>One operator a call, as the classes of Models and Generation read: what the others are held against.</summary>
+    Reference,
+
+    /// <summary>Whole layers, and whole decoding steps, as one compiled function each: the default.</summary>
+    Compiled,
+
+    /// <summary>
+    /// The same functions, chains of pointwise operators merged into generated kernels (CUDA). The first calls at a new shape compile, and the last
+    /// bits of a result may depend on how often a function has run.
+    /// </summary>
+    Fused,
+}
+
+/// <summary>Names of the ways to run, and the one that is taken unless told otherwise.</summary>
+public static class Executions
+{
+    /// <summary>Environment variable that names the default: <c>reference</c>, <c>compiled</c> or <c>fused</c>.</summary>
+    public const string Variable = "LOOKAHEADKV_EXECUTION";
+
+    /// <summary>What new decoders take: what <see cref="Variable"/> names, else <see cref="Execution.Compiled"/>.</summary>
+    /// <exception cref="InputException">The variable holds another word.</exception>
+    public static Execution Default => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name ? Parse(name) : Execution.Compiled;
+
+    /// <summary>The way of a name.</summary>
+    /// <exception cref="InputException">There is no such way.</exception>
+    public static Execution Parse(string name) =>
+        name switch
+        {
+            "reference" => Execution.Reference,
+            "compiled" => Execution.Compiled,
+            "fused" => Execution.Fused,
+            _ => throw new InputException($"execution \"{name}\" is unknown; use reference, compiled or fused."),
+        };
+}
