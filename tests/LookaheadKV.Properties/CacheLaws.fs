@@ -147,7 +147,11 @@ let ``what follows stands at the logical length, behind what is stored`` (case: 
         let fresh =
             decoder.Project(0, decoder.Embed(decoder.Ids suffix), decoder.Angles(int64 case.Length, int64 case.Suffix))
 
-        check "rotated to the logical position" (sameBits fresh.Keys (cache.Layers[0].Keys.narrow(2, int64 kept, int64 case.Suffix))))
+        near
+            (if case.Shape.Precision = Brain then 0.02 else 1e-6)
+            "rotated to the logical position"
+            (values fresh.Keys)
+            (values (cache.Layers[0].Keys.narrow(2, int64 kept, int64 case.Suffix))))
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |])>]
 let ``a row sees the entries that exist and stand at or before it, head by head`` (case: Case) =

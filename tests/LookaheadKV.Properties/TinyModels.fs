@@ -5,6 +5,7 @@ open System
 open FsCheck
 open FsCheck.FSharp
 open TorchSharp
+open LookaheadKV.Runtime
 open LookaheadKV.Models
 open LookaheadKV.Budgeting
 open LookaheadKV.Scoring
@@ -212,7 +213,12 @@ let decoder (shape: Shape) =
 
         values.``to`` (dtype shape.Precision)
 
-    new Decoder(config, DecoderWeights.Collect(config, weight))
+    // Every law holds however the layers run.
+    new Decoder(
+        config,
+        DecoderWeights.Collect(config, weight),
+        Execution = (if shape.Seed % 2 = 0 then Execution.Compiled else Execution.Reference)
+    )
 
 /// A module none of whose parameters is zero, so that LoRA does something.
 let lookaheadModule shape tokens rank seed =

@@ -15,7 +15,7 @@ public static class Selection
     /// <exception cref="InputException">The budget is below 1, above N, or cannot hold what is protected; or a score is NaN, which has no rank.</exception>
     public static KeptSet Top(Tensor scores, long count, Protection? always = null)
     {
-        using var check = new RankCheck();
+        using var check = new RankCheck(scores.device);
         var kept = Top(scores, count, always ?? Protection.None, check);
         try
         {
@@ -91,7 +91,7 @@ public static class Selection
     // Positions by rank, [B,X,N]: the protected ones first, then by score, ties by position.
     private static Tensor Ranked(Tensor scores, Protection protection)
     {
-        using var check = new RankCheck();
+        using var check = new RankCheck(scores.device);
         check.See(scores);
         check.Complete();
         var (_, ranked) = sort(scores, dim: -1, descending: true, stable: true);

@@ -65,7 +65,7 @@ public static class Decoding
             decoder.Call(angles),
             ids,
             (decoder.Weights.Embedding, decoder.Weights.FinalNorm, decoder.Weights.Head),
-            decoder.Packed(),
+            [.. decoder.Packed().SelectMany(layer => layer)],
             [.. storage.Select(layer => layer.Keys)],
             [.. storage.Select(layer => layer.Values)],
             [.. storage.Select(layer => layer.Positions)],

@@ -80,6 +80,7 @@ public static class PromptPass
     {
         using var scope = NewDisposeScope();
         var length = ids.size(1);
+        var weights = decoder.Packed();
         var hidden = decoder.Embed(ids);
         var angles = decoder.Angles(0, length);
         if (rider is not null)
@@ -90,6 +91,7 @@ public static class PromptPass
             decoder.Config.RequireWholeAttention(hidden.size(1));
         }
         var behind = hidden.size(1) - length;
+        Tensor[]?[] lora = [.. Enumerable.Range(0, decoder.Config.Layers).Select(l => rider?.Lora(l)?.Packed(decoder.Config, decoder.DType))];
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -98,8 +100,8 @@ public static class PromptPass
                 decoder.Execution,
                 decoder.Call(angles),
                 hidden,
-                decoder.Packed(layer),
-                rider?.Lora(layer)?.Packed(decoder.Config, decoder.DType),
+                weights[layer],
+                lora[layer],
                 (int)behind,
                 last: lastRow && layer == decoder.Config.Layers - 1
             );

@@ -36,7 +36,7 @@ public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Valu
 public sealed class Decoder : IDisposable
 {
     private readonly RotaryEmbedding _rotary;
-    private Tensor[]? _packed;
+    private Tensor[][]? _packed;
 
     /// <summary>Puts weights and rotary tables together; the decoder owns both from here on.</summary>
     public Decoder(DecoderConfig config, DecoderWeights weights)
@@ -165,11 +165,8 @@ public sealed class Decoder : IDisposable
     internal bool RunsCompiled(long end) =>
         Execution != Execution.Reference && !(Config.SlidingWindow < end) && !(is_grad_enabled() && Weights.Embedding.requires_grad);
 
-    /// <summary>A layer's weights as <see cref="DecoderScript"/> lists them.</summary>
-    internal Tensor[] Packed(int layer) => Weights.Layers[layer].Packed();
-
-    /// <summary>The weights of all layers, one list.</summary>
-    internal Tensor[] Packed() => _packed ??= [.. Weights.Layers.SelectMany(layer => layer.Packed())];
+    /// <summary>The weights of each layer as <see cref="DecoderScript"/> lists them.</summary>
+    internal Tensor[][] Packed() => _packed ??= [.. Weights.Layers.Select(layer => layer.Packed())];
 
     /// <summary>What the layers of a pass share.</summary>
     internal LayerCall Call(RotaryAngles angles) => new(angles.Cos, angles.Sin, Config.RmsNormEpsilon, Config.KeyValueHeads);

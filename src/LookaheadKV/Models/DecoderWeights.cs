@@ -166,8 +166,8 @@ public sealed class LayerWeights
     private void Join(LinearName[] maps, string suffix)
     {
         using var scope = NewDisposeScope();
-        long[] rows = [.. maps.Select(name => this[name].size(0))];
-        var like = this[maps[0]];
+        long[] rows = [.. maps.Select(name => _tensors[name.Path() + ".weight"].size(0))];
+        var like = AttentionNorm;
         Tensor?[] parts = [.. maps.Select(name => _tensors.GetValueOrDefault(name.Path() + suffix))];
         var joined = cat([.. parts.Zip(rows, (part, count) => part ?? zeros(count, dtype: like.dtype, device: like.device))], 0);
         _joined.Add(joined.DetachFromDisposeScope());

@@ -134,7 +134,11 @@ internal static class Operators
     public static Tensor Top(Tensor scores, Tensor member, long held, long count) => Call("top", scores, member, (int)held, (int)count);
 
     /// <summary>A number that grows whenever one of the tensors is written to.</summary>
-    public static long Versions(Tensor[] tensors) => Convert.ToInt64(ScriptCall.Run(Unit.Value, "versions", [tensors]));
+    public static long Versions(Tensor[] tensors)
+    {
+        using var sum = (Scalar)ScriptCall.Run(Unit.Value, "versions", [tensors]);
+        return sum.ToInt64();
+    }
 
     private static Tensor Call(string name, params object[] arguments) => ScriptCall.Invoke(Unit.Value, name, arguments);
 }

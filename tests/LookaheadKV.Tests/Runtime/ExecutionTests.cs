@@ -1,0 +1,198 @@
+using System.Runtime.CompilerServices;
+using LookaheadKV.Budgeting;
+using LookaheadKV.Eviction;
+using LookaheadKV.Generation;
+using LookaheadKV.Lookahead;
+using LookaheadKV.Models;
+using LookaheadKV.Runtime;
+using LookaheadKV.Tests.Models;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Tests.Runtime;
+
+/// <summary>Compiled layers and steps against the readable ones, for every family: biases, norms of heads, rotary scalings, windows.</summary>
+public sealed class ExecutionTests
+{
+    private static readonly int[] Prompt = [.. Enumerable.Range(0, 37).Select(i => 3 + 7 * i % 50)];
+
+    public static TheoryData<string, Execution> Cases()
+    {
+        var cases = new TheoryData<string, Execution>();
+        foreach (var folder in Directory.GetDirectories(Root()).Order())
+        foreach (var execution in new[] { Execution.Compiled, Execution.Fused })
+            cases.Add(Path.GetFileName(folder), execution);
+        return cases;
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_compiled_pass_gives_every_layer_the_same_rows(string family, Execution execution)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var decoder = Decoder.Load(Path.Combine(Root(), family));
+        var ids = cat([decoder.Ids(Prompt), decoder.Ids([.. Prompt.Reverse()])]); // two rows
+        var (read, compiled) = (Rows(Execution.Reference), Rows(execution));
+        Assert.Equal(3 * decoder.Config.Layers + 1, compiled.Count);
+        foreach (var (expected, actual) in read.Zip(compiled))
+            Near(expected, actual);
+
+        List<Tensor> Rows(Execution way)
+        {
+            decoder.Execution = way;
+            var rows = new List<Tensor>();
+            var hidden = PromptPass.Run(
+                decoder,
+                ids,
+                (_, layer) =>
+                    rows.AddRange(new[] { layer.Queries, layer.Keys, layer.Values }.Select(row => row.clone().MoveToOtherDisposeScope(scope)))
+            );
+            return [.. rows, hidden];
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_compiled_step_gives_the_same_logits_and_the_same_cache(string family, Execution execution)
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = Decoder.Load(Path.Combine(Root(), family));
+        decoder.Execution = Execution.Reference;
+        using var read = Session.Start(decoder, Prompt, Policies.Streaming(4).With(Budget.Tokens(12)), reserve: 8);
+        using var compiled = read.Fork(reserve: 8);
+        foreach (var token in new[] { 5, 40, 7, 19 })
+        {
+            decoder.Execution = Execution.Reference;
+            var expected = read.Append([token]);
+            decoder.Execution = execution;
+            Near(expected, compiled.Append([token]));
+        }
+        Assert.Equal(read.Cache.LogicalLength, compiled.Cache.LogicalLength);
+        foreach (var (expected, actual) in read.Cache.Layers.Zip(compiled.Cache.Layers))
+        {
+            Assert.Equal(expected.StoredLengths, actual.StoredLengths);
+            Assert.True(expected.Positions.equal(actual.Positions).all().item<bool>());
+            Near(expected.Keys, actual.Keys);
+            Near(expected.Values, actual.Values);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Observers_see_the_same_whether_they_ride_in_the_prompts_pass_or_follow_it(string family, Execution execution)
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = Decoder.Load(Path.Combine(Root(), family));
+        using var module = Trained(decoder.Config);
+        int[] prompt = Prompt[..Math.Min(Prompt.Length, (decoder.Config.SlidingWindow ?? 64) - 5)];
+        decoder.Execution = Execution.Reference;
+        var (expected, expectedLogits) = Observed();
+        decoder.Execution = execution;
+        decoder.ObserversRide = true;
+        var (actual, actualLogits) = Observed();
+        foreach (var (following, riding) in expected.Zip(actual))
+            Near(following, riding);
+        Near(expectedLogits, actualLogits);
+
+        (IReadOnlyList<Tensor> Scores, Tensor Logits) Observed()
+        {
+            var watch = new Watch(module);
+            var policy = new EvictionPolicy
+            {
+                Name = "watch",
+                Scorer = watch,
+                Budget = Budget.Tokens(6),
+            };
+            using var session = Session.Start(decoder, prompt, policy, reserve: 1);
+            foreach (var scores in watch.Seen)
+                scores.MoveToOtherDisposeScope(scope);
+            Assert.Equal(decoder.Config.Layers, watch.Seen.Count);
+            return (watch.Seen, session.NextLogits.clone());
+        }
+    }
+
+    [Fact]
+    public void Compiled_passes_see_what_training_changed()
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = TinyDecoder.Create();
+        using var module = Trained(decoder.Config);
+        decoder.Execution = Execution.Compiled;
+        decoder.ObserversRide = true;
+        var before = Score();
+        using (no_grad())
+            module.Layers[0].Pairs[LinearName.Value].B.mul_(-3);
+        var after = Score();
+        decoder.Execution = Execution.Reference;
+        Assert.False(before.allclose(after));
+        Near(Score(), after);
+
+        Tensor Score()
+        {
+            var watch = new Watch(module);
+            var policy = new EvictionPolicy
+            {
+                Name = "watch",
+                Scorer = watch,
+                Budget = Budget.Tokens(6),
+            };
+            using var session = Session.Start(decoder, [1, 2, 3, 4, 5, 6, 7, 8], policy);
+            return watch.Seen[^1].MoveToOtherDisposeScope(scope);
+        }
+    }
+
+    [Theory]
+    [InlineData("reference", Execution.Reference)]
+    [InlineData("compiled", Execution.Compiled)]
+    [InlineData("fused", Execution.Fused)]
+    public void Ways_have_names(string name, Execution way) => Assert.Equal(way, Executions.Parse(name));
+
+    [Fact]
+    public void An_unknown_way_is_refused() =>
+        Assert.Contains("reference, compiled or fused", Assert.Throws<InputException>(() => Executions.Parse("quick")).Message);
+
+    private static LookaheadModule Trained(DecoderConfig config)
+    {
+        using var noGrad = no_grad();
+        using var generator = new Generator(11, CPU);
+        var module = LookaheadModule.Create(
+            config,
+            new LookaheadSettings
+            {
+                Tokens = 5,
+                Rank = 2,
+                EmbeddingStd = 1,
+            }
+        );
+        foreach (var pair in module.Layers.SelectMany(layer => layer.Pairs.Values))
+            pair.B.copy_(randn(pair.B.shape, generator: generator).mul(0.1));
+        return module;
+    }
+
+    private static void Near(Tensor expected, Tensor actual)
+    {
+        Assert.Equal(expected.shape, actual.shape);
+        var error = (expected - actual).abs().max().item<float>() / (expected.abs().max().item<float>() + 1e-6f);
+        Assert.True(error <= 1e-5f, $"relative difference {error}");
+    }
+
+    private static string Root([CallerFilePath] string here = "") => Path.Combine(Path.GetDirectoryName(here)!, "../../golden/families");
+
+    /// <summary>Lookahead scores, remembered.</summary>
+    private sealed class Watch(LookaheadModule module) : LookaheadKV.Scoring.IObserverScorer
+    {
+        public List<Tensor> Seen { get; } = [];
+
+        public string Name => "watch";
+
+        public LookaheadKV.Scoring.IObserver Observe(LookaheadKV.Scoring.PromptContext context) => module;
+
+        public Tensor Score(int layer, LayerRows prompt, LayerRows observer)
+        {
+            var scores = LookaheadScore.Score(prompt.Keys, observer);
+            Seen.Add(scores.clone().DetachFromDisposeScope());
+            return scores;
+        }
+    }
+}
