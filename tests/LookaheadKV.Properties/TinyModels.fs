@@ -217,7 +217,11 @@ let decoder (shape: Shape) =
     new Decoder(
         config,
         DecoderWeights.Collect(config, weight),
-        Execution = (if shape.Seed % 2 = 0 then Execution.Compiled else Execution.Reference)
+        Execution =
+            (if shape.Seed % 2 = 0 then
+                 Execution.Compiled
+             else
+                 Execution.Reference)
     )
 
 /// A module none of whose parameters is zero, so that LoRA does something.

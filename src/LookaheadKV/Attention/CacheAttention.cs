@@ -49,7 +49,9 @@ public static class CacheAttention
         if (positions is null && t == 1 && Operators.HasFlash(queries))
         {
             var (first, end) = cache.Bounds();
-            return Operators.RaggedAttention(rows, storage.Keys, storage.Values, first, end, cache.StoredLengths.Max()).reshape(queries.shape);
+            return Operators
+                .RaggedAttention(rows, storage.Keys, storage.Values, first, end, cache.StoredLengths.Max())
+                .reshape(queries.shape);
         }
         var starts = tensor(storage.Starts.Take((int)(b * g)).ToArray());
         var lengths = tensor(cache.StoredLengths.ToArray());

@@ -91,7 +91,10 @@ public static class PromptPass
             decoder.Config.RequireWholeAttention(hidden.size(1));
         }
         var behind = hidden.size(1) - length;
-        Tensor[]?[] lora = [.. Enumerable.Range(0, decoder.Config.Layers).Select(l => rider?.Lora(l)?.Packed(decoder.Config, decoder.DType))];
+        Tensor[]?[] lora =
+        [
+            .. Enumerable.Range(0, decoder.Config.Layers).Select(l => rider?.Lora(l)?.Packed(decoder.Config, decoder.DType)),
+        ];
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
         {
             cancellation.ThrowIfCancellationRequested();

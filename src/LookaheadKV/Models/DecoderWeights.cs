@@ -65,7 +65,11 @@ public static class LinearNames
 /// <summary>Weights of one layer; linear maps are [out, in], norms [E], norms of heads [D].</summary>
 public sealed class LayerWeights
 {
-    private static readonly LinearName[][] JoinedMaps = [[LinearName.Query, LinearName.Key, LinearName.Value], [LinearName.Gate, LinearName.Up]];
+    private static readonly LinearName[][] JoinedMaps =
+    [
+        [LinearName.Query, LinearName.Key, LinearName.Value],
+        [LinearName.Gate, LinearName.Up],
+    ];
 
     private readonly Dictionary<string, Tensor> _tensors;
     private readonly List<Tensor> _joined = [];

@@ -164,7 +164,15 @@ internal static class DecoderScript
     /// A layer over a prompt, and over n observer rows behind it, in one causal pass. The hidden rows are updated in place, and must be the caller's own.
     /// </summary>
     /// <returns>Queries [B,H,T,D], keys, values [B,G,T,D], and what goes on: all rows [B,T,E], or of the last layer the last prompt row [B,1,E].</returns>
-    public static Tensor[] PromptLayer(Execution execution, LayerCall call, Tensor hidden, Tensor[] weights, Tensor[]? lora, int observers, bool last) =>
+    public static Tensor[] PromptLayer(
+        Execution execution,
+        LayerCall call,
+        Tensor hidden,
+        Tensor[] weights,
+        Tensor[]? lora,
+        int observers,
+        bool last
+    ) =>
         Program(execution)
             .InvokeMany(
                 "prompt_layer",

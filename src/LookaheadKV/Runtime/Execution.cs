@@ -24,7 +24,8 @@ public static class Executions
 
     /// <summary>What new decoders take: what <see cref="Variable"/> names, else <see cref="Execution.Compiled"/>.</summary>
     /// <exception cref="InputException">The variable holds another word.</exception>
-    public static Execution Default => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name ? Parse(name) : Execution.Compiled;
+    public static Execution Default =>
+        Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name ? Parse(name) : Execution.Compiled;
 
     /// <summary>The way of a name.</summary>
     /// <exception cref="InputException">There is no such way.</exception>

@@ -46,7 +46,9 @@ public sealed class ExecutionTests
                 decoder,
                 ids,
                 (_, layer) =>
-                    rows.AddRange(new[] { layer.Queries, layer.Keys, layer.Values }.Select(row => row.clone().MoveToOtherDisposeScope(scope)))
+                    rows.AddRange(
+                        new[] { layer.Queries, layer.Keys, layer.Values }.Select(row => row.clone().MoveToOtherDisposeScope(scope))
+                    )
             );
             return [.. rows, hidden];
         }
