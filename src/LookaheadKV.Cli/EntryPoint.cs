@@ -28,6 +28,7 @@ internal static class EntryPoint
             new TasksCommand(),
             new TrainCommand(),
             new PretrainCommand(),
+            new BenchCommand(),
         };
         // A prompt may begin with "@": no response files.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });

@@ -45,9 +45,12 @@ internal sealed class ModelOptions
     public Decoder Decoder(Call call)
     {
         var folder = Folder(call);
-        var device = Devices.Parse(call.Value(_device));
-        return InputFile.Named(folder, () => Models.Decoder.Load(folder, device, call.Value(_dtype)));
+        var (device, dtype) = Place(call);
+        return InputFile.Named(folder, () => Models.Decoder.Load(folder, device, dtype));
     }
+
+    /// <summary>Where the model shall be, and in what type.</summary>
+    public (torch.Device Device, torch.ScalarType DType) Place(Call call) => (Devices.Parse(call.Value(_device)), call.Value(_dtype));
 
     public Tokenizer Tokenizer(Call call) => Text.Tokenizer.Load(Folder(call));
 
@@ -91,12 +94,12 @@ internal sealed class ModelOptions
     /// <summary>Of a run without a model.</summary>
     public RunInfo Run(Call call) => RunInfo.Of(call.CommandLine, call.Value(Seed), "", "", "");
 
-    public RunInfo Run(Call call, Decoder decoder) =>
+    public RunInfo Run(Call call, Decoder decoder, string? name = null) =>
         RunInfo.Of(
             call.CommandLine,
             call.Value(Seed),
             Devices.Describe(decoder.Device),
             decoder.DType.ToString().ToLowerInvariant(),
-            call.Value(Model)
+            name ?? call.Value(Model)
         );
 }

@@ -26,6 +26,31 @@ internal static unsafe class CudaDriver
         return (Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name)), (long)bytes);
     }
 
+    /// <summary>Bytes of a GPU's memory that are in use, by this process and any other, allocators' reserves included.</summary>
+    /// <exception cref="InputException">The driver refuses the answer.</exception>
+    internal static long BytesInUse(int index)
+    {
+        var driver = NativeLibrary.Load(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1");
+        var get = (delegate* unmanaged<int*, int, int>)NativeLibrary.GetExport(driver, "cuDeviceGet");
+        var retain = (delegate* unmanaged<nint*, int, int>)NativeLibrary.GetExport(driver, "cuDevicePrimaryCtxRetain");
+        var push = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(driver, "cuCtxPushCurrent_v2");
+        var info = (delegate* unmanaged<nuint*, nuint*, int>)NativeLibrary.GetExport(driver, "cuMemGetInfo_v2");
+        var pop = (delegate* unmanaged<nint*, int>)NativeLibrary.GetExport(driver, "cuCtxPopCurrent_v2");
+        var release = (delegate* unmanaged<int, int>)NativeLibrary.GetExport(driver, "cuDevicePrimaryCtxRelease_v2");
+
+        int device;
+        nint context;
+        nuint free,
+            total;
+        Check("cuDeviceGet", get(&device, index));
+        Check("cuDevicePrimaryCtxRetain", retain(&context, device));
+        Check("cuCtxPushCurrent", push(context));
+        Check("cuMemGetInfo", info(&free, &total));
+        Check("cuCtxPopCurrent", pop(&context));
+        Check("cuDevicePrimaryCtxRelease", release(device));
+        return (long)(total - free);
+    }
+
     private static void Check(string call, int result)
     {
         if (result != 0)

@@ -41,4 +41,8 @@ public static class Devices
         var (name, bytes) = CudaDriver.Describe(index);
         return $"cuda:{index} ({name}, {bytes >> 30} GiB)";
     }
+
+    /// <summary>Bytes of a GPU's memory that are in use, allocators' reserves and other processes included; null for the CPU.</summary>
+    public static long? BytesInUse(torch.Device device) =>
+        device.type == DeviceType.CUDA ? CudaDriver.BytesInUse(Math.Max(device.index, 0)) : null;
 }

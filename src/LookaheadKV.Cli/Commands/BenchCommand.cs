@@ -1,0 +1,191 @@
+using LookaheadKV.Budgeting;
+using LookaheadKV.Cli.Common;
+using LookaheadKV.Evaluation.Speed;
+using LookaheadKV.Eviction;
+using LookaheadKV.Lookahead;
+using LookaheadKV.Models;
+using LookaheadKV.Runtime;
+
+namespace LookaheadKV.Cli.Commands;
+
+/// <summary><c>lookahead bench</c>: what a policy costs in time and memory, on a real shape with random weights or on a model.</summary>
+internal sealed class BenchCommand : Verb
+{
+    private readonly ModelOptions _model = new();
+    private readonly Setting<string?> _shape = new(
+        "--shape",
+        $"Random weights of a real shape in place of --model: {string.Join(", ", ModelShapes.All.Keys)}.",
+        Shape
+    );
+    private readonly Setting<string?> _draftShape = new(
+        "--draft-shape",
+        "Shape of speckv's draft model, beside --shape; it must have the shape's vocabulary.",
+        Shape,
+        "llama-3.2-1b"
+    );
+    private readonly Setting<IReadOnlyList<int>> _lengths = new("--lengths", "Prompt lengths in tokens.", Lengths, "2048");
+    private readonly Setting<IReadOnlyList<PolicyText>> _policies = new(
+        "--policies",
+        $"Some of {string.Join(", ", PolicyText.Methods)}; costs are told against full.",
+        PolicyText.ParseList,
+        "full,streaming,keynorm,snapkv,lookahead"
+    );
+    private readonly Setting<IReadOnlyList<Budget>> _budgets = new(
+        "--budgets",
+        "Kept a layer and kv head: tokens (64), shares of the prompt (5%), bytes in all (2MiB).",
+        text => Parsed.List(text, Budget.Parse),
+        "128"
+    );
+    private readonly Setting<int> _runs = Parsed.Count("--runs", "Measured rounds; medians are told.", 5);
+    private readonly Setting<int> _warmUp = Parsed.Count("--warm-up", "Rounds before them.", 2, least: 0);
+    private readonly Setting<int> _decode = Parsed.Count("--decode", "Tokens decoded behind each prompt.", 32);
+    private readonly Setting<Execution?> _execution = new(
+        "--execution",
+        "reference, compiled or fused: how layers run [default: compiled].",
+        text => Executions.Parse(text)
+    );
+
+    public BenchCommand()
+        : base("bench", "Measure time to the first token, eviction cost, decoding and memory.")
+    {
+        AddAll([
+            _shape,
+            _lengths,
+            _policies,
+            _budgets,
+            _runs,
+            _warmUp,
+            _decode,
+            _execution,
+            _draftShape,
+            .. _model.WithPolicies,
+        ]);
+    }
+
+    protected override Outcome Run(Call call)
+    {
+        var shape = call.Value(_shape);
+        var (device, dtype) = _model.Place(call);
+        var (lengths, texts) = (call.Value(_lengths), call.Value(_policies));
+        var options = new SpeedOptions
+        {
+            Runs = call.Value(_runs),
+            WarmUp = call.Value(_warmUp),
+            DecodeTokens = call.Value(_decode),
+            Seed = call.Value(_model.Seed),
+        };
+        var ceilings = DeviceCeilings.Measure(device, dtype);
+        var before = Devices.BytesInUse(device);
+        using var decoder = shape is null ? _model.Decoder(call) : Random(call, shape);
+        decoder.Execution = call.Value(_execution) ?? Executions.Default;
+        Require(lengths.Max() + options.DecodeTokens, decoder);
+        using var module = !texts.Any(text => text.NeedsModule) ? null : Module(call, decoder, shape);
+        using var draft = !texts.Any(text => text.NeedsDraft) ? null : Draft(call, decoder, shape);
+        var parts = new PolicyParts(() => module!, () => draft!, options.Seed);
+        var budgets = call.Value(_budgets);
+        EvictionPolicy[] policies =
+        [
+            .. texts
+                .Select(text => text.Build(parts))
+                .SelectMany(policy => policy.Scorer is null ? [policy] : budgets.Select(budget => policy with { Budget = budget })),
+        ];
+        var run = _model.Run(call, decoder, shape);
+        call.Screen.Line($"model {run.Model}, {decoder.Execution.ToString().ToLowerInvariant()}; device {run.Device}, {run.DType}");
+        call.Screen.Line(
+            Units.Format(
+                $"ceilings measured: {ceilings.FlopsPerSecond / 1e12:0.0} TFLOP/s in a large product, {ceilings.BytesPerSecond / 1e9:0} GB/s in a large copy; floors are by these"
+            )
+        );
+        var rows = call.Screen.Progress(
+            "measuring",
+            report =>
+                SpeedBenchmark
+                    .Run(
+                        decoder,
+                        policies,
+                        lengths,
+                        ceilings,
+                        options,
+                        () => Devices.BytesInUse(device) - before,
+                        (done, total) => report(new Tick(done, total, "")),
+                        call.Cancellation
+                    )
+                    .ToList()
+        );
+        call.Screen.Table(
+            ["policy", "budget", "prompt", "first token ms", "floor", "cost ms", "cost", "decode ms", "floor", "cache", "device"],
+            rows.Select(Cells)
+        );
+        return new Outcome(
+            run,
+            new
+            {
+                execution = decoder.Execution,
+                ceilings,
+                weightBytes = decoder.Weights.All.Sum(weight => weight.NumberOfElements * weight.element_size()),
+                results = rows,
+            }
+        );
+    }
+
+    private static string[] Cells(SpeedRow row) =>
+        [
+            row.Policy,
+            row.Budget ?? "all",
+            $"{row.Length}",
+            Units.Format($"{row.TtftMs:0.0}"),
+            Units.Format($"{row.PrefillFloorMs:0.0}"),
+            row.CostMs is { } cost ? Units.Format($"{cost:0.0} ({row.CostLowMs:0.0} to {row.CostHighMs:0.0})") : "",
+            row.CostShare is { } share ? Units.Format($"{100 * share:0.00} %") : "",
+            Units.Format($"{row.DecodeMs:0.00}"),
+            Units.Format($"{row.DecodeFloorMs:0.00}"),
+            Units.Bytes(row.CacheBytes),
+            row.DeviceBytes is { } bytes ? Units.Bytes(bytes) : "",
+        ];
+
+    private Decoder Random(Call call, string shape)
+    {
+        var (device, dtype) = _model.Place(call);
+        var longest = call.Value(_lengths).Max() + call.Value(_decode);
+        var config = ModelShapes.Find(shape);
+        // Costs do not depend on what a model was trained to read.
+        return ModelShapes.Random(
+            config with
+            {
+                MaxPositions = Math.Max(config.MaxPositions, longest),
+            },
+            device,
+            dtype,
+            call.Value(_model.Seed)
+        );
+    }
+
+    private LookaheadModule Module(Call call, Decoder decoder, string? shape) =>
+        shape is null ? _model.Module(call, decoder) : LookaheadModule.Create(decoder.Config, device: decoder.Device);
+
+    private Decoder Draft(Call call, Decoder decoder, string? shape) =>
+        shape is null ? _model.Draft(call, decoder) : Random(call, call.Value(_draftShape)!);
+
+    private static void Require(int tokens, Decoder decoder)
+    {
+        if (tokens > decoder.Config.MaxPositions)
+            throw new InputException(
+                $"prompt and decoded tokens are {tokens}, the model's context is {decoder.Config.MaxPositions}; give shorter --lengths."
+            );
+    }
+
+    private static string Shape(string text)
+    {
+        ModelShapes.Find(text);
+        return text;
+    }
+
+    private static IReadOnlyList<int> Lengths(string text) =>
+        Parsed.List(
+            text,
+            part =>
+                int.TryParse(part, out var length) && length >= 1
+                    ? length
+                    : throw new InputException($"\"{part}\" is not a whole number of 1 or more.")
+        );
+}

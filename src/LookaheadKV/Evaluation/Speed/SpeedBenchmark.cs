@@ -1,0 +1,186 @@
+using LookaheadKV.Eviction;
+using LookaheadKV.Generation;
+using LookaheadKV.Models;
+using TorchSharp;
+
+namespace LookaheadKV.Evaluation.Speed;
+
+/// <summary>How a speed benchmark runs.</summary>
+public sealed record SpeedOptions
+{
+    /// <summary>Rounds that are measured; every policy runs once a round, so that a drifting clock touches all alike.</summary>
+    public int Runs { get; init; } = 5;
+
+    /// <summary>Rounds before them.</summary>
+    public int WarmUp { get; init; } = 2;
+
+    /// <summary>Tokens decoded behind each prompt, ≥ 1.</summary>
+    public int DecodeTokens { get; init; } = 32;
+
+    /// <summary>Seed of the prompts.</summary>
+    public long Seed { get; init; }
+}
+
+/// <summary>Time to the first token, time of a decoded token and memory, policy beside policy on the same prompt in the same process.</summary>
+public static class SpeedBenchmark
+{
+    /// <summary>Measures policies at prompt lengths, the shortest first.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="policies">The policies with their budgets; costs are told against the one that evicts nothing, if it is among them.</param>
+    /// <param name="lengths">Prompt lengths, each at most the model's context less the decoded tokens.</param>
+    /// <param name="ceilings">What the device does at best.</param>
+    /// <param name="options">Rounds and tokens.</param>
+    /// <param name="deviceBytes">Gives the device memory in use by this model and what was run on it; null on the CPU.</param>
+    /// <param name="progress">Receives (runs done, runs in all).</param>
+    /// <param name="cancellation">Looked at before every layer and token.</param>
+    public static IEnumerable<SpeedRow> Run(
+        Decoder decoder,
+        IReadOnlyList<EvictionPolicy> policies,
+        IReadOnlyList<int> lengths,
+        DeviceCeilings ceilings,
+        SpeedOptions options,
+        Func<long?> deviceBytes,
+        Action<int, int>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        var rounds = options.WarmUp + options.Runs;
+        var (done, total) = (0, lengths.Count * rounds * policies.Count);
+        foreach (var length in lengths.Order())
+        {
+            var prompt = Prompt(decoder, length, options.Seed);
+            var runs = policies.Select(_ => new List<SpeedRun>()).ToArray();
+            var memory = new long?[policies.Count];
+            for (var round = 0; round < rounds; round++)
+            for (var p = 0; p < policies.Count; p++)
+            {
+                var run = Measure(decoder, prompt, policies[p], options.DecodeTokens, cancellation);
+                memory[p] ??= deviceBytes();
+                if (round >= options.WarmUp)
+                    runs[p].Add(run);
+                progress?.Invoke(++done, total);
+            }
+            var full = policies.Index().FirstOrDefault(policy => policy.Item.Scorer is null, (-1, null!)).Index;
+            for (var p = 0; p < policies.Count; p++)
+                yield return Row(decoder, policies[p], length, runs[p], full < 0 ? null : runs[full], memory[p], ceilings);
+        }
+    }
+
+    /// <summary>The middle of some numbers; of an even count, the mean of the two in the middle.</summary>
+    public static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted.Length == 0
+            ? throw new ArgumentException("no numbers have no median.")
+            : (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    /// <summary>
+    /// The order statistics that enclose a median with 95 % probability, whatever the distribution; with fewer than six values, which cannot, the least and
+    /// the largest.
+    /// </summary>
+    public static (double Low, double High) MedianInterval(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        // The number of values below the median is binomial with p = 1/2.
+        var (rank, tail, term) = (0, 0.0, Math.Pow(0.5, sorted.Length));
+        while (tail + term <= 0.025)
+        {
+            tail += term;
+            term *= (double)(sorted.Length - rank) / (rank + 1);
+            rank++;
+        }
+        var from = Math.Max(0, rank - 1);
+        return (sorted[from], sorted[sorted.Length - 1 - from]);
+    }
+
+    private static SpeedRun Measure(
+        Decoder decoder,
+        int[] prompt,
+        EvictionPolicy policy,
+        int decodeTokens,
+        CancellationToken cancellation
+    )
+    {
+        Session? session = null;
+        try
+        {
+            var token = 0;
+            var first = Timing.Seconds(
+                decoder.Device,
+                () =>
+                {
+                    session = Session.Start(decoder, prompt, policy, decodeTokens, cancellation);
+                    token = Best(session.NextLogits);
+                }
+            );
+            var (report, resident) = (session!.Report, session.Cache.StorageBytes + session.Cache.PositionBytes);
+            var decode = Timing.Seconds(
+                decoder.Device,
+                () =>
+                {
+                    for (var i = 0; i < decodeTokens; i++)
+                    {
+                        cancellation.ThrowIfCancellationRequested();
+                        session.Append([token]).Dispose();
+                        token = Best(session.NextLogits);
+                    }
+                }
+            );
+            return new SpeedRun(1e3 * first, 1e3 * decode / decodeTokens, report, resident);
+        }
+        finally
+        {
+            session?.Dispose();
+        }
+    }
+
+    private static int Best(torch.Tensor logits)
+    {
+        using var best = logits.argmax(-1);
+        return (int)best.item<long>();
+    }
+
+    private static SpeedRow Row(
+        Decoder decoder,
+        EvictionPolicy policy,
+        int length,
+        List<SpeedRun> runs,
+        List<SpeedRun>? full,
+        long? memory,
+        DeviceCeilings ceilings
+    )
+    {
+        var (shape, report) = (decoder.Config, runs[^1].Report);
+        var elementSize = Session.ElementSize(decoder);
+        double[]? costs = full is null || policy.Scorer is null ? null : [.. runs.Zip(full, (run, whole) => run.TtftMs - whole.TtftMs)];
+        return new SpeedRow(
+            policy.Name,
+            policy.Scorer is null ? null : policy.Budget?.ToString(),
+            length,
+            Median(runs.Select(run => run.TtftMs)),
+            [.. runs.Select(run => run.TtftMs)],
+            costs is null ? null : Median(costs),
+            costs is null ? null : MedianInterval(costs).Low,
+            costs is null ? null : MedianInterval(costs).High,
+            costs is null ? null : Median(costs) / Median(full!.Select(run => run.TtftMs)),
+            Median(runs.Select(run => run.DecodeMs)),
+            [.. runs.Select(run => run.DecodeMs)],
+            report.KeptTokens,
+            report.CacheBytes,
+            runs[^1].ResidentBytes,
+            report.PeakCacheBytes,
+            memory,
+            1e3 * SpeedFloor.PrefillFlops(shape, length) / ceilings.FlopsPerSecond,
+            1e3 * SpeedFloor.DecodeBytes(shape, report.KeptTokens, elementSize) / ceilings.BytesPerSecond
+        );
+    }
+
+    private static int[] Prompt(Decoder decoder, int length, long seed)
+    {
+        var random = new Random(unchecked((int)(seed * 7919 + length)));
+        return [.. Enumerable.Range(0, length).Select(_ => random.Next(decoder.Config.VocabularySize))];
+    }
+
+    private sealed record SpeedRun(double TtftMs, double DecodeMs, PrefillReport Report, long ResidentBytes);
+}
