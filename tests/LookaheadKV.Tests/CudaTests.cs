@@ -1,8 +1,10 @@
+using LookaheadKV.Attention;
 using LookaheadKV.Budgeting;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using LookaheadKV.Text;
 using TorchSharp;
 using Xunit;
@@ -29,5 +31,101 @@ public class CudaTests
         using var session = Session.Start(decoder, prompt, Policies.Lookahead(modules).With(Budget.Tokens(20)));
         Assert.Equal(" 483", tokenizer.Decode(session.Generate(8), skipSpecial: true));
         Assert.Equal(DeviceType.CUDA, session.Cache.Layers[0].Keys.device_type);
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32, 1e-3)]
+    [InlineData(ScalarType.BFloat16, 0.05)]
+    public void Ragged_heads_decode_as_on_the_CPU(ScalarType dtype, double tolerance)
+    {
+        Assert.SkipUnless(cuda.is_available(), "no CUDA device");
+        using var scope = NewDisposeScope();
+        var folder = ModelFolders.Resolve("nano");
+        int[] prompt = [.. Enumerable.Range(0, 300).Select(i => 20 + 37 * i % 600)];
+        var policy = Policies.AdaKV().With(Budget.Tokens(48));
+        using var onGpu = Decoder.Load(folder, CUDA, dtype);
+        using var onCpu = Decoder.Load(folder);
+        using var gpu = Session.Start(onGpu, prompt, policy);
+        Assert.Contains(gpu.Cache.Layers, layer => !layer.IsRectangular);
+        using var cpu = Session.Replay(onCpu, prompt, gpu.KeptPositions(policy));
+        foreach (var tokens in new int[][] { [7], [31], [40, 50, 60], [9] })
+            Near(cpu.Append(tokens), gpu.Append(tokens).cpu(), tolerance);
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32, 1e-3)]
+    [InlineData(ScalarType.BFloat16, 0.05)]
+    public void Compiled_passes_with_riding_observers_give_what_the_readable_ones_give(ScalarType dtype, double tolerance)
+    {
+        Assert.SkipUnless(cuda.is_available(), "no CUDA device");
+        using var scope = NewDisposeScope();
+        var folder = ModelFolders.Resolve("nano");
+        using var decoder = Decoder.Load(folder, CUDA, dtype);
+        using var modules = LookaheadFiles.Load(Path.Combine(folder, ModelFolders.LookaheadFolder), decoder.Config, CUDA);
+        int[] prompt = [.. Enumerable.Range(0, 700).Select(i => 20 + 37 * i % 600)];
+        var policy = Policies.Lookahead(modules).With(Budget.Tokens(64));
+        decoder.Execution = Execution.Reference;
+        using var read = Session.Start(decoder, prompt, policy);
+        foreach (var execution in new[] { Execution.Compiled, Execution.Fused })
+        {
+            decoder.Execution = execution;
+            using var compiled = Session.Start(decoder, prompt, policy);
+            Near(read.NextLogits, compiled.NextLogits, tolerance);
+            var (expected, actual) = (Kept(read), Kept(compiled));
+            Assert.True(expected.Intersect(actual).Count() >= 0.97 * expected.Count, $"{execution}: other positions are kept");
+            using var replayed = Session.Replay(decoder, prompt, read.KeptPositions(policy));
+            foreach (var token in new[] { 7, 31, 40 })
+            {
+                decoder.Execution = Execution.Reference;
+                var logits = read.Append([token]);
+                decoder.Execution = execution;
+                Near(logits, replayed.Append([token]), tolerance);
+            }
+            read.Cache.Crop(prompt.Length);
+        }
+
+        HashSet<(int, int, long)> Kept(Session session) =>
+            [
+                .. session
+                    .KeptPositions(policy)
+                    .Layers.SelectMany((heads, l) => heads.SelectMany((head, g) => head.Select(position => (l, g, position)))),
+            ];
+    }
+
+    [Fact]
+    public void Ties_and_protected_positions_are_selected_as_on_the_CPU()
+    {
+        Assert.SkipUnless(cuda.is_available(), "no CUDA device");
+        using var scope = NewDisposeScope();
+        var scores = randint(0, 9, [2, 3, 5000]).to(ScalarType.Float32); // ties everywhere
+        foreach (var protection in new[] { Protection.None, new Protection(4, 32), Protection.Positions(17, 18, 4000) })
+        foreach (var count in new[] { 64, 1023, 4999 })
+        {
+            using var cpu = Selection.Top(scores, count, protection);
+            using var gpu = Selection.Top(scores.cuda(), count, protection);
+            Assert.True(cpu.Positions.equal(gpu.Positions.cpu()).all().item<bool>());
+        }
+    }
+
+    [Fact]
+    public void Rows_of_half_precision_queries_are_those_of_the_same_numbers_in_float32()
+    {
+        Assert.SkipUnless(cuda.is_available(), "no CUDA device");
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var queries = randn(1, 8, 32, 64, device: CUDA).to(ScalarType.BFloat16);
+        var keys = randn(1, 2, 3000, 64, device: CUDA).to(ScalarType.BFloat16);
+        foreach (var first in new[] { 2968L, 3000L })
+        {
+            var rows = AttentionRows.Softmax(queries, keys, first);
+            Assert.Equal(ScalarType.Float32, rows.dtype);
+            Near(AttentionRows.Softmax(queries.to(ScalarType.Float32), keys.to(ScalarType.Float32), first), rows, 1e-5);
+        }
+    }
+
+    private static void Near(Tensor expected, Tensor actual, double tolerance)
+    {
+        var error = (expected - actual).abs().max().item<float>() / expected.abs().max().item<float>();
+        Assert.True(error <= tolerance, $"relative difference {error}");
     }
 }

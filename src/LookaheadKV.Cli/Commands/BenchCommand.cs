@@ -48,18 +48,7 @@ internal sealed class BenchCommand : Verb
     public BenchCommand()
         : base("bench", "Measure time to the first token, eviction cost, decoding and memory.")
     {
-        AddAll([
-            _shape,
-            _lengths,
-            _policies,
-            _budgets,
-            _runs,
-            _warmUp,
-            _decode,
-            _execution,
-            _draftShape,
-            .. _model.WithPolicies,
-        ]);
+        AddAll([_shape, _lengths, _policies, _budgets, _runs, _warmUp, _decode, _execution, _draftShape, .. _model.WithPolicies]);
     }
 
     protected override Outcome Run(Call call)

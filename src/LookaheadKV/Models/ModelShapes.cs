@@ -51,22 +51,8 @@ public static class ModelShapes
                 IntermediateSize = 2048,
                 TiedEmbeddings = true,
             },
-            ["llama-3.2-1b"] = Llama with
-            {
-                Width = 2048,
-                Layers = 16,
-                HeadSize = 64,
-                IntermediateSize = 8192,
-                TiedEmbeddings = true,
-            },
-            ["qwen3-1.7b"] = Qwen with
-            {
-                Width = 2048,
-                Layers = 28,
-                QueryHeads = 16,
-                IntermediateSize = 6144,
-                TiedEmbeddings = true,
-            },
+            ["llama-3.2-1b"] = Llama with { Width = 2048, Layers = 16, HeadSize = 64, IntermediateSize = 8192, TiedEmbeddings = true },
+            ["qwen3-1.7b"] = Qwen with { Width = 2048, Layers = 28, QueryHeads = 16, IntermediateSize = 6144, TiedEmbeddings = true },
             ["qwen3-4b"] = Qwen with { Width = 2560, IntermediateSize = 9728, TiedEmbeddings = true },
             ["llama-3.1-8b"] = Llama,
             ["qwen3-8b"] = Qwen,

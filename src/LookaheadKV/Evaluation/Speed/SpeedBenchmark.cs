@@ -94,13 +94,7 @@ public static class SpeedBenchmark
         return (sorted[from], sorted[sorted.Length - 1 - from]);
     }
 
-    private static SpeedRun Measure(
-        Decoder decoder,
-        int[] prompt,
-        EvictionPolicy policy,
-        int decodeTokens,
-        CancellationToken cancellation
-    )
+    private static SpeedRun Measure(Decoder decoder, int[] prompt, EvictionPolicy policy, int decodeTokens, CancellationToken cancellation)
     {
         Session? session = null;
         try
