@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Models;
@@ -69,12 +70,14 @@ public static class ModelShapes
     /// <param name="shape">The shape.</param>
     /// <param name="device">Where the weights are drawn and live.</param>
     /// <param name="dtype">Their type.</param>
-    /// <param name="seed">Seed of the draw; another device draws other numbers.</param>
+    /// <param name="seed">Seed of the draw; another device draws other numbers. A GPU's own generator is seeded by it: TorchSharp can make no other.</param>
     public static Decoder Random(DecoderConfig shape, Device device, ScalarType dtype, long seed = 0)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        using var generator = new Generator((ulong)seed, device);
+        using var generator = device.type == DeviceType.CUDA ? null : new Generator((ulong)seed, device);
+        if (generator is null)
+            cuda.manual_seed(seed);
         var shapes = DecoderWeights.Shapes(shape).ToDictionary(weight => weight.Name, weight => weight.Shape);
         return new Decoder(shape, DecoderWeights.Collect(shape, Draw));
 
