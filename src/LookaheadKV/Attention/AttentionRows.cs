@@ -16,6 +16,9 @@ public static class AttentionRows
     /// </summary>
     public const long WeightsAtOnce = 1 << 24;
 
+    /// <summary>The same on a GPU, whose launches cost more than its memory: 512 MiB of float32.</summary>
+    public const long WeightsAtOnceOnGpu = 1 << 27;
+
     /// <summary>Attention weights [B,H,R,N] (float32) of queries that stand at positions <paramref name="firstPosition"/>, +1, …</summary>
     /// <param name="queries">Post-RoPE queries [B,H,R,D].</param>
     /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
@@ -44,7 +47,7 @@ public static class AttentionRows
     /// <param name="queries">Post-RoPE queries [B,H,R,D].</param>
     /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
     /// <param name="firstPosition">Position of the first query row.</param>
-    /// <param name="chunk">Rows materialised at once, ≥ 1; null: as many as <see cref="WeightsAtOnce"/> allows.</param>
+    /// <param name="chunk">Rows materialised at once, ≥ 1; null: as many as <see cref="WeightsAtOnce"/>, or <see cref="WeightsAtOnceOnGpu"/>, allows.</param>
     /// <param name="weights">Weight of each row in the sum, [B,R]; null weighs every row 1.</param>
     public static Tensor ColumnSums(Tensor queries, Tensor keys, long firstPosition, int? chunk = null, Tensor? weights = null)
     {
@@ -62,7 +65,7 @@ public static class AttentionRows
     /// <param name="queries">Post-RoPE queries [B,H,R,D].</param>
     /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
     /// <param name="firstPosition">Position of the first query row.</param>
-    /// <param name="chunk">Rows materialised at once, ≥ 1; null: as many as <see cref="WeightsAtOnce"/> allows.</param>
+    /// <param name="chunk">Rows materialised at once, ≥ 1; null: as many as <see cref="WeightsAtOnce"/>, or <see cref="WeightsAtOnceOnGpu"/>, allows.</param>
     public static Tensor ColumnMaxima(Tensor queries, Tensor keys, long firstPosition, int? chunk = null) =>
         Fold(queries, keys, firstPosition, chunk, (maxima, attention, _) => maxima.copy_(maximum(maxima, attention.amax([2L]))));
 
@@ -72,7 +75,8 @@ public static class AttentionRows
     {
         using var scope = NewDisposeScope();
         var (batch, heads, rows, length) = (queries.size(0), queries.size(1), queries.size(2), keys.size(2));
-        var most = chunk ?? Math.Max(1, WeightsAtOnce / (batch * heads * length));
+        var atOnce = keys.device_type == DeviceType.CUDA ? WeightsAtOnceOnGpu : WeightsAtOnce;
+        var most = chunk ?? Math.Max(1, atOnce / (batch * heads * length));
         ArgumentOutOfRangeException.ThrowIfLessThan(most, 1, nameof(chunk));
         var total = zeros(batch, heads, length, dtype: ScorePrecision(keys.dtype), device: keys.device);
         for (var start = 0L; start < rows; start += most)

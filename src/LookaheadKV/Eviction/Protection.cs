@@ -48,6 +48,21 @@ public sealed record Protection(int First, int Last)
         return mask.MoveToOuterDisposeScope();
     }
 
+    /// <summary>The protected positions and all others, each increasing (int64). Nothing waits for the device unless single positions are given.</summary>
+    internal (Tensor Held, Tensor Others) Split(long length, Device device)
+    {
+        var first = Math.Min(First, length);
+        var end = Math.Max(first, length - Last); // where the protected end begins
+        long[] given = [.. Given.Select(position => (long)position).Where(position => position >= first && position < end)];
+        if (given.Length == 0)
+            return (cat([arange(first, device: device), arange(end, length, device: device)]), arange(first, end, device: device));
+        var others = Enumerable.Range((int)first, (int)(end - first)).Select(position => (long)position).Except(given);
+        return (
+            cat([arange(first, device: device), tensor(given, device: device), arange(end, length, device: device)]),
+            tensor(others.ToArray(), device: device)
+        );
+    }
+
     /// <inheritdoc/>
     public override string ToString() => $"first {First}, last {Last}" + (Given.Count > 0 ? $", {Given.Count} given" : "");
 }

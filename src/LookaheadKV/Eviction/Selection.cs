@@ -1,5 +1,4 @@
 using LookaheadKV.Budgeting;
-using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Eviction;
@@ -36,8 +35,7 @@ public static class Selection
         Require(count, length, protection);
         using var scope = NewDisposeScope();
         check.See(scores);
-        // The score that the last kept position has, then one pass over the positions: linear, and no score is ever changed to protect a position.
-        var flat = Operators.Top(scores, protection.Mask(length, scores.device), protection.Count(length), count);
+        var flat = sort(Best(scores, count, protection), dim: -1).values.flatten();
         long[] counts = [.. Enumerable.Repeat(count, (int)scores.size(1))];
         return new KeptSet(flat, [.. Enumerable.Repeat(counts, (int)scores.size(0))]);
     }
@@ -88,13 +86,27 @@ public static class Selection
         return new KeptSet(arange(length, device: device).expand(batch, kvHeads, length).contiguous());
     }
 
+    // The protected positions, and the best of the others, [B,G,count] in any order. No score is ever changed to keep a position.
+    private static Tensor Best(Tensor scores, long count, Protection protection)
+    {
+        var held = protection.Count(scores.size(-1));
+        if (held == 0)
+            return ByScore(scores).narrow(-1, 0, count);
+        var (always, others) = protection.Split(scores.size(-1), scores.device);
+        var best = others.take(ByScore(scores.index_select(-1, others)).narrow(-1, 0, count - held));
+        return cat([always.expand(scores.size(0), scores.size(1), -1), best], -1);
+    }
+
+    // Ties to the lower position.
+    private static Tensor ByScore(Tensor scores) => sort(scores, dim: -1, descending: true, stable: true).indices;
+
     // Positions by rank, [B,X,N]: the protected ones first, then by score, ties by position.
     private static Tensor Ranked(Tensor scores, Protection protection)
     {
         using var check = new RankCheck(scores.device);
         check.See(scores);
         check.Complete();
-        var (_, ranked) = sort(scores, dim: -1, descending: true, stable: true);
+        var ranked = ByScore(scores);
         var length = scores.size(-1);
         return protection.Count(length) > 0 ? MembersFirst(ranked, protection.Mask(length, scores.device)[ranked]) : ranked;
     }

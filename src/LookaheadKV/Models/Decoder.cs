@@ -95,12 +95,15 @@ public sealed class Decoder : IDisposable
             throw new InputException(
                 $"the prompt has {ids.Count} tokens, the model's context is {Config.MaxPositions}; shorten the prompt."
             );
-        var wrong = ids.FirstOrDefault(id => id < 0 || id >= Config.VocabularySize, -1);
-        if (ids.Any(id => id < 0 || id >= Config.VocabularySize))
-            throw new InputException(
-                $"token id {wrong} is outside the vocabulary 0..{Config.VocabularySize - 1}; were the ids made by another tokenizer?"
-            );
-        return tensor(ids.Select(id => (long)id).ToArray(), device: Device).unsqueeze(0);
+        var checkedIds = new long[ids.Count];
+        for (var i = 0; i < checkedIds.Length; i++)
+            checkedIds[i] =
+                ids[i] >= 0 && ids[i] < Config.VocabularySize
+                    ? ids[i]
+                    : throw new InputException(
+                        $"token id {ids[i]} is outside the vocabulary 0..{Config.VocabularySize - 1}; were the ids made by another tokenizer?"
+                    );
+        return tensor(checkedIds, device: Device).unsqueeze(0);
     }
 
     /// <summary>Embeds ids [B, T] to hidden rows [B, T, E].</summary>

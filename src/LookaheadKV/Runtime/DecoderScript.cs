@@ -22,6 +22,48 @@ internal static class DecoderScript
     /// <summary>Rows that go through the feed-forward block at once: what bounds its memory. The last chunk is up to twice as long.</summary>
     public const int FeedForwardRows = 8192;
 
+    // In place, for operators that run one by one: the least memory traffic.
+    private const string InPlace = """
+        def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+            half = x.size(-1) // 2
+            y = x * cos
+            s = sin.narrow(-1, 0, half)
+            y.narrow(-1, 0, half).addcmul_(x.narrow(-1, half, half), s, value=-1)
+            y.narrow(-1, half, half).addcmul_(x.narrow(-1, 0, half), s)
+            return y
+
+        def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+            # of few rows: the fewest operators; the sine's first half carries the minus of the rotation
+            return torch.addcmul(x * cos, torch.roll(x, [x.size(-1) // 2], [-1]), sin)
+
+        def gate_up(gate: Tensor, up: Tensor) -> Tensor:
+            return torch.silu_(gate).mul_(up)
+
+        def gate_up_row(gate: Tensor, up: Tensor) -> Tensor:
+            return torch.silu(gate).mul_(up)
+
+
+        """;
+
+    // As plain expressions, for the compiler that merges them into one kernel each.
+    private const string Mergeable = """
+        def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+            half = x.size(-1) // 2
+            return x * cos + torch.cat([-x.narrow(-1, half, half), x.narrow(-1, 0, half)], -1) * sin
+
+        def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+            half = x.size(-1) // 2
+            return x * cos + torch.cat([x.narrow(-1, half, half), x.narrow(-1, 0, half)], -1) * sin
+
+        def gate_up(gate: Tensor, up: Tensor) -> Tensor:
+            return torch.silu(gate) * up
+
+        def gate_up_row(gate: Tensor, up: Tensor) -> Tensor:
+            return torch.silu(gate) * up
+
+
+        """;
+
     // 15 and 5 are bfloat16 and float16, the types of the flash operator.
     private const string Source = """
         def linear(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
@@ -42,14 +84,6 @@ internal static class DecoderScript
         def add_lora(y: Tensor, x: Tensor, pairs: List[Tensor], i: int, n: int):
             if n > 0 and pairs[2 * i].numel() > 0:
                 y.narrow(0, y.size(0) - n, n).add_(lora_delta(x, pairs, i, n))
-
-        def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-            half = x.size(-1) // 2
-            y = x * cos
-            s = sin.narrow(-1, 0, half)
-            y.narrow(-1, 0, half).addcmul_(x.narrow(-1, half, half), s, value=-1)
-            y.narrow(-1, half, half).addcmul_(x.narrow(-1, 0, half), s)
-            return y
 
         def project(x: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, cos: Tensor, sin: Tensor, eps: float, g: int, b: int, joined: bool) -> List[Tensor]:
             d = cos.size(-1)
@@ -106,9 +140,15 @@ internal static class DecoderScript
                     tail = 0
                 y = x.narrow(0, start, count)
                 a = torch.rms_norm(y, [x.size(-1)], w[7], eps)
-                both = linear(a, w[8], w[9])
-                add_lora(both, a, pairs, 2, tail)
-                gated = torch.silu(both.narrow(1, 0, f)) * both.narrow(1, f, f)
+                # two products, so that both halves have storage of their own: what follows reads and writes them in one go
+                bias = w[9].numel() > 0
+                gate = linear(a, w[8].narrow(0, 0, f), w[9].narrow(0, 0, f) if bias else w[9])
+                up = linear(a, w[8].narrow(0, f, f), w[9].narrow(0, f, f) if bias else w[9])
+                if tail > 0 and pairs[4].numel() > 0:
+                    delta = lora_delta(a, pairs, 2, tail)
+                    gate.narrow(0, count - tail, tail).add_(delta.narrow(1, 0, f))
+                    up.narrow(0, count - tail, tail).add_(delta.narrow(1, f, f))
+                gated = gate_up(gate, up)
                 add_linear(y, gated, w[10], w[11])
                 add_lora(y, gated, pairs, 3, tail)
                 start += count
@@ -127,32 +167,50 @@ internal static class DecoderScript
             finish(hidden.view([b * t, -1]), o, w, pairs, n, eps, chunk)
             return [q, k, v, hidden]
 
-        def step(ids: Tensor, table: Tensor, weights: List[Tensor], pairs: List[Tensor], keys: List[Tensor], values: List[Tensor], places: List[Tensor], stored: Tensor, position: Tensor, cos: Tensor, sin: Tensor, norm: Tensor, head: Tensor, eps: float, g: int, watched: bool) -> List[Tensor]:
+        def step(ids: Tensor, table: Tensor, weights: List[Tensor], keys: List[Tensor], values: List[Tensor], places: List[Tensor], stored: Tensor, position: Tensor, cos: Tensor, sin: Tensor, norm: Tensor, head: Tensor, eps: float, g: int, watched: bool) -> List[Tensor]:
             used: List[int] = stored.tolist()
             b = ids.size(0)
             d = cos.size(-1)
+            e = [norm.size(0)]
             x = torch.embedding(table, ids).view([b, -1])
-            at = position.view([b, 1, 1])
+            signed = torch.cat([-sin.narrow(-1, 0, d // 2), sin.narrow(-1, d // 2, d // 2)], -1)
+            h = weights[1].size(0) // d - 2 * g
+            f = weights[10].size(1)
+            flash = x.is_cuda and (x.dtype == 15 or x.dtype == 5) and d % 8 == 0 and d <= 256
             seen: List[Tensor] = []
             for l in range(len(used)):
-                w = weights[12 * l:12 * l + 12]
-                rows = project(x, w, pairs, 0, cos, sin, eps, g, b, True)
+                w = 12 * l
+                heads = linear(torch.rms_norm(x, e, weights[w], eps), weights[w + 1], weights[w + 2]).view([b, h + 2 * g, 1, d])
                 n = used[l]
                 k = keys[l].view([b, g, -1, d])
                 v = values[l].view([b, g, -1, d])
-                k.narrow(2, n, 1).copy_(rows[1])
-                v.narrow(2, n, 1).copy_(rows[2])
-                places[l].view([b, g, -1]).narrow(2, n, 1).copy_(at)
-                o = attend_one(rows[0], k.narrow(2, 0, n + 1), v.narrow(2, 0, n + 1))
-                finish(x, o, w, pairs, 0, eps, 1)
+                if weights[w + 3].numel() > 0:
+                    q = turn(torch.rms_norm(heads.narrow(1, 0, h), [d], weights[w + 3], eps), cos, signed)
+                    new = turn(torch.rms_norm(heads.narrow(1, h, g), [d], weights[w + 4], eps), cos, signed)
+                else:
+                    turned = turn(heads.narrow(1, 0, h + g), cos, signed)
+                    q = turned.narrow(1, 0, h)
+                    new = turned.narrow(1, h, g)
+                k.narrow(2, n, 1).copy_(new)
+                v.narrow(2, n, 1).copy_(heads.narrow(1, h + g, g))
+                places[l].view([b, g, -1]).select(2, n).copy_(position)
                 if watched:
-                    seen += rows
-            logits = torch.linear(torch.rms_norm(x, [x.size(-1)], norm, eps), head).float().view([b, 1, -1])
+                    seen += [q, new, heads.narrow(1, h + g, g)]
+                k = k.narrow(2, 0, n + 1)
+                v = v.narrow(2, 0, n + 1)
+                if flash:
+                    o = torch._scaled_dot_product_flash_attention(q, k, v, 0.0, False, False)[0]
+                else:
+                    o = torch.scaled_dot_product_attention(q.reshape([b, g, h // g, d]), k, v)
+                add_linear(x, o.reshape([b, h * d]), weights[w + 5], weights[w + 6])
+                both = linear(torch.rms_norm(x, e, weights[w + 7], eps), weights[w + 8], weights[w + 9])
+                add_linear(x, gate_up_row(both.narrow(1, 0, f), both.narrow(1, f, f)), weights[w + 10], weights[w + 11])
+            logits = torch.linear(torch.rms_norm(x, e, norm, eps), head).float().view([b, 1, -1])
             return [logits] + seen
         """;
 
-    private static readonly Lazy<ScriptProgram> Plain = new(() => new ScriptProgram(Source, fuse: false));
-    private static readonly Lazy<ScriptProgram> Fusing = new(() => new ScriptProgram(Source, fuse: true));
+    private static readonly Lazy<ScriptProgram> Plain = new(() => new ScriptProgram(InPlace + Source, fuse: false));
+    private static readonly Lazy<ScriptProgram> Fusing = new(() => new ScriptProgram(Mergeable + Source, fuse: true));
 
     /// <summary>A list of low-rank pairs without any.</summary>
     public static Tensor[] NoLora { get; } = Nothing(LoraOfLayer);
@@ -220,7 +278,6 @@ internal static class DecoderScript
                 ids,
                 ends.Embedding,
                 weights,
-                NoLora,
                 keys,
                 values,
                 places,

@@ -44,24 +44,6 @@ internal static class Operators
                 logits.narrow(3, first + 1, later).masked_fill_(unseen, -float("inf"))
             return torch.softmax(logits, -1)
 
-        def top(scores: Tensor, member: Tensor, held: int, count: int) -> Tensor:
-            n = scores.size(-1)
-            total = scores.numel() // n * count
-            kept = member.expand(scores.shape)
-            if count > held:
-                rest = scores.masked_fill(member, -float("inf"))
-                least = torch.kthvalue(rest, n - (count - held) + 1, -1, True)[0]
-                above = (rest > least) & ~member
-                tie = (rest == least) & ~member
-                # places of ties among all ties, then from the row's first
-                order = tie.flatten().cumsum(0).view(scores.shape)
-                order = order - (order.narrow(-1, 0, 1) - tie.narrow(-1, 0, 1).long())
-                kept = member | above | (tie & (order <= count - held - above.sum(-1, True)))
-            flat = kept.flatten()
-            place = torch.where(flat, flat.cumsum(0) - 1, total)
-            position = torch.arange(n, device=scores.device).expand(scores.shape).flatten()
-            return torch.zeros([total + 1], dtype=4, device=scores.device).scatter_(0, place, position).narrow(0, 0, total)
-
         def ragged(q: Tensor, keys: Tensor, values: Tensor, starts: Tensor, ends: Tensor, longest: int) -> Tensor:
             # every segment is a sequence of one row whose query heads share one key/value head
             s = q.size(0)
@@ -126,12 +108,6 @@ internal static class Operators
 
     /// <summary>Attention weights [B,H,R,N] in float32 of half-precision queries and keys (CUDA); row i sees the columns up to <paramref name="first"/> + i.</summary>
     public static Tensor AttentionRows(Tensor q, Tensor k, long first, double scale) => Call("attention_rows", q, k, (int)first, scale);
-
-    /// <summary>
-    /// Positions [B·G·count] of the members and of the highest scores [B,G,N] beside them, increasing in each row, ties to the lower one. Nothing waits for the
-    /// device. A row with a NaN gets fewer, and zeros in their place.
-    /// </summary>
-    public static Tensor Top(Tensor scores, Tensor member, long held, long count) => Call("top", scores, member, (int)held, (int)count);
 
     /// <summary>A number that grows whenever one of the tensors is written to.</summary>
     public static long Versions(Tensor[] tensors)
