@@ -11,7 +11,7 @@ namespace LookaheadKV.Cli.Commands;
 /// <summary><c>lookahead random</c>: a model folder of a known shape with random weights, to measure speed and memory on.</summary>
 internal sealed class RandomCommand : Verb
 {
-    private readonly Option<string> _shape = new("--shape") { Description = string.Join(", ", ModelShapes.Names) + ".", Required = true };
+    private readonly Option<string> _shape = new("--shape") { Description = string.Join(", ", ModelShapes.All.Keys) + ".", Required = true };
     private readonly Option<string> _out = new("--out") { Description = "Folder of the model.", Required = true };
     private readonly Option<long> _seed = ModelOptions.NewSeed();
     private readonly Option<string?> _device = new("--device") { Description = "Where weights are drawn: cpu, cuda or cuda:N (default: cuda where there is one)." };
@@ -27,14 +27,14 @@ internal sealed class RandomCommand : Verb
     protected override Outcome Run(Call call)
     {
         var (shape, folder, seed) = (call.Value(_shape), call.Value(_out), call.Value(_seed));
-        var json = InputFile.Named("--shape", () => ModelShapes.ConfigJson(shape));
+        var config = InputFile.Named("--shape", () => ModelShapes.Find(shape));
         var device = Devices.Parse(call.Value(_device));
         var parameters = call.Screen.Progress(
             "write",
             report =>
                 RandomFolder.Write(
                     folder,
-                    json,
+                    config,
                     seed,
                     device,
                     progress: new Inline<ReadProgress>(p => report(new Tick(p.Bytes, p.TotalBytes, $"bytes, {p.Tensor}"))),
@@ -42,7 +42,7 @@ internal sealed class RandomCommand : Verb
                 )
         );
         if (call.Value(_prompts) > 0)
-            AtomicFile.WriteText(Path.Combine(folder, "prompts.jsonl"), Prompts(ModelShapes.Config(shape), call.Value(_prompts), call.Value(_length), seed));
+            AtomicFile.WriteText(Path.Combine(folder, "prompts.jsonl"), Prompts(config, call.Value(_prompts), call.Value(_length), seed));
         call.Screen.Line(Units.Format($"{parameters:N0} random parameters of shape {shape} → {folder}"));
         return new Outcome(RunInfo.Of(call.CommandLine, seed, Devices.Describe(device)), new { @out = folder, shape, parameters });
     }

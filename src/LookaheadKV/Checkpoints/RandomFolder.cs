@@ -15,7 +15,7 @@ public static class RandomFolder
 
     /// <summary>Writes the folder.</summary>
     /// <param name="folder">Where, created if need be.</param>
-    /// <param name="configJson">Its config.json, which states the shape.</param>
+    /// <param name="config">The model's shape.</param>
     /// <param name="seed">Seed of the weights; the same seed gives the same weights on a device of the same kind.</param>
     /// <param name="device">Where they are drawn; default the CPU.</param>
     /// <param name="shardBytes">Most bytes of a shard, which are held at once (a single larger tensor is a shard of its own).</param>
@@ -24,7 +24,7 @@ public static class RandomFolder
     /// <returns>Parameters written.</returns>
     public static long Write(
         string folder,
-        string configJson,
+        DecoderConfig config,
         long seed = 0,
         Device? device = null,
         long shardBytes = 2L << 30,
@@ -35,8 +35,8 @@ public static class RandomFolder
         Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, "config.json");
         AtomicFile.Probe(path);
-        using var document = JsonDocument.Parse(configJson);
-        var shapes = DecoderWeights.Shapes(HuggingFaceConfig.Parse(new ConfigReader(path, document.RootElement))).ToList();
+        var json = ConfigWriter.Json(config, ScalarType.BFloat16);
+        var shapes = DecoderWeights.Shapes(config).ToList();
         var shards = Shards(shapes, shardBytes);
         var total = shapes.Sum(tensor => Bytes(tensor.Shape));
         var done = 0L;
@@ -55,7 +55,7 @@ public static class RandomFolder
         }
         if (shards.Count > 1)
             AtomicFile.WriteText(Path.Combine(folder, "model.safetensors.index.json"), Index(shards, total));
-        AtomicFile.WriteText(path, configJson.ReplaceLineEndings("\n") + "\n");
+        AtomicFile.WriteText(path, json);
         return total / 2;
 
         Tensor Weight(string name, long[] shape)

@@ -71,16 +71,13 @@ public sealed class LookaheadTarget : IDisposable
             var response = all.Queries.narrow(2, length, longest);
             var sums = AttentionRows.ColumnSums(response, all.Keys, length, weights: weights).narrow(-1, 0, length);
             importance.Add(holder.Keep(sums));
-            // A view keeps all of what it is cut from: of the queries that would be most of what a layer holds.
+            // Copies: a view would keep all that it is cut from, the queries too where a layer's rows share a storage.
             var none = empty([batch, all.Queries.size(1), 0, all.Queries.size(3)], all.Queries.dtype, all.Queries.device);
-            rows.Add(
-                new LayerRows(
-                    holder.Keep(none),
-                    holder.Keep(all.Keys.narrow(2, 0, length)),
-                    holder.Keep(all.Values.narrow(2, 0, length))
-                )
-            );
+            rows.Add(new LayerRows(holder.Keep(none), Prompt(all.Keys), Prompt(all.Values)));
         }
+
+        Tensor Prompt(Tensor rows) =>
+            holder.Keep(empty([batch, rows.size(1), length, rows.size(3)], rows.dtype, rows.device).copy_(rows.narrow(2, 0, length)));
     }
 
     /// <summary>The same for some of the rows.</summary>
