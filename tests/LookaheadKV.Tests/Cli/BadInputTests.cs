@@ -217,7 +217,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("[1]", "line 1: the value is an array, must be an object")]
     [InlineData("{\"prompt_ids\": [1]}\n{\"prompt_ids\": [1", "line 2: not JSON")]
     [InlineData("{\"prompt\": \"hello\"}", "no tokenizer.json")]
-    [InlineData("{\"messages\": [{\"role\": \"user\", \"content\": \"hello\"}]}", "no chat template")]
+    [InlineData("{\"messages\": [{\"role\": \"user\", \"content\": \"hello\"}]}", "no tokenizer.json")]
     [InlineData("", "holds no prompt")]
     public async Task Training_data_that_is_none(string content, string part)
     {
