@@ -11,10 +11,17 @@ namespace LookaheadKV.Cli.Commands;
 /// <summary><c>lookahead random</c>: a model folder of a known shape with random weights, to measure speed and memory on.</summary>
 internal sealed class RandomCommand : Verb
 {
-    private readonly Option<string> _shape = new("--shape") { Description = string.Join(", ", ModelShapes.All.Keys) + ".", Required = true };
+    private readonly Option<string> _shape = new("--shape")
+    {
+        Description = string.Join(", ", ModelShapes.All.Keys) + ".",
+        Required = true,
+    };
     private readonly Option<string> _out = new("--out") { Description = "Folder of the model.", Required = true };
     private readonly Option<long> _seed = ModelOptions.NewSeed();
-    private readonly Option<string?> _device = new("--device") { Description = "Where weights are drawn: cpu, cuda or cuda:N (default: cuda where there is one)." };
+    private readonly Option<string?> _device = new("--device")
+    {
+        Description = "Where weights are drawn: cpu, cuda or cuda:N (default: cuda where there is one).",
+    };
     private readonly Setting<int> _prompts = Parsed.Count("--prompts", "Random prompts to write too, into prompts.jsonl.", 0, least: 0);
     private readonly Setting<int> _length = Parsed.Count("--length", "Tokens of each.", 16_384);
 
@@ -44,7 +51,15 @@ internal sealed class RandomCommand : Verb
         if (call.Value(_prompts) > 0)
             AtomicFile.WriteText(Path.Combine(folder, "prompts.jsonl"), Prompts(config, call.Value(_prompts), call.Value(_length), seed));
         call.Screen.Line(Units.Format($"{parameters:N0} random parameters of shape {shape} → {folder}"));
-        return new Outcome(RunInfo.Of(call.CommandLine, seed, Devices.Describe(device)), new { @out = folder, shape, parameters });
+        return new Outcome(
+            RunInfo.Of(call.CommandLine, seed, Devices.Describe(device)),
+            new
+            {
+                @out = folder,
+                shape,
+                parameters,
+            }
+        );
     }
 
     private static string Prompts(DecoderConfig config, int count, int length, long seed)

@@ -4,6 +4,7 @@ using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 
 namespace LookaheadKV.Cli.Commands;
 
@@ -33,10 +34,17 @@ internal sealed class TrainCommand : Verb
     private readonly Setting<IReadOnlyList<int>> _recallAt = new(
         "--recall-at",
         "Entries kept a layer and head, at which the share of the oracle's kept set is measured.",
-        text => Parsed.List(text, part => int.TryParse(part, out var n) && n > 0 ? n : throw new InputException($"\"{part}\" is not 1 or more.")),
+        text =>
+            Parsed.List(
+                text,
+                part => int.TryParse(part, out var n) && n > 0 ? n : throw new InputException($"\"{part}\" is not 1 or more.")
+            ),
         "64,128,256"
     );
-    private readonly Setting<double?> _minutes = Parsed.Number("--minutes", "Minutes this piece may take; the next call goes on from there.");
+    private readonly Setting<double?> _minutes = Parsed.Number(
+        "--minutes",
+        "Minutes this piece may take; the next call goes on from there."
+    );
 
     public TrainCommand()
         : base("train", "Train lookahead modules for a frozen model, in resumable pieces.")
@@ -95,7 +103,7 @@ internal sealed class TrainCommand : Verb
                 + Units.Format($"recipe {recipe.Name}: {recipe.Steps} steps of {recipe.Batch} prompts of up to {recipe.MaxPrompt} tokens, ")
                 + Units.Format($"{options.PassSize} a pass, responses of up to {recipe.MaxResponse}, rate {recipe.LearningRate}")
         );
-        var (finished, last, loss) = Train(call, decoder, module, set, options);
+        var (finished, last, loss, bytes) = Train(call, decoder, module, set, options);
         var quality = finished ? Measure(call, decoder, module, settings, set.HeldOut, measuring) : null;
         if (quality is not null)
             AtomicFile.WriteText(
@@ -129,6 +137,7 @@ internal sealed class TrainCommand : Verb
                 finished,
                 step = last?.Step,
                 seconds = last?.Seconds,
+                peakDeviceBytes = bytes,
                 loss,
                 recipe,
                 before = quality?.Before,
@@ -156,7 +165,8 @@ internal sealed class TrainCommand : Verb
         return (recipe.Batch + passes - 1) / passes;
     }
 
-    private static (bool Finished, LookaheadTrainingPoint? Last, double? Loss) Train(
+    // The allocator keeps what it once had, so that the memory in use after a step is the most that any has needed so far.
+    private static (bool Finished, LookaheadTrainingPoint? Last, double? Loss, long? Bytes) Train(
         Call call,
         Decoder decoder,
         LookaheadModule module,
@@ -165,6 +175,7 @@ internal sealed class TrainCommand : Verb
     )
     {
         LookaheadTrainingPoint? last = null;
+        long? bytes = null;
         var loss = new RunningMean();
         var finished = call.Screen.Progress(
             "train",
@@ -178,12 +189,14 @@ internal sealed class TrainCommand : Verb
                     {
                         last = point;
                         loss.Add(point.Loss);
-                        report(new Tick(point.Step, point.Steps, Units.Format($"KL {loss.Value:0.0000}  {point.Seconds:0} s")));
+                        bytes = Devices.BytesInUse(decoder.Device);
+                        var memory = bytes is { } held ? "  " + Units.Bytes(held) : "";
+                        report(new Tick(point.Step, point.Steps, Units.Format($"KL {loss.Value:0.0000}  {point.Seconds:0} s") + memory));
                     }),
                     call.Cancellation
                 )
         );
-        return (finished, last, last is null ? null : loss.Value);
+        return (finished, last, last is null ? null : loss.Value, bytes);
     }
 
     /// <summary>What the module predicted before its training (its start follows from the seed) and predicts now; null where nothing is held out.</summary>

@@ -21,7 +21,9 @@ internal sealed record HeldOut(double? Share, int? Count, string? File)
                 : throw new InputException($"{text} cannot be held out; give 0% or more, below 100%.");
         if (!int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var count))
             return new HeldOut(null, null, text);
-        return count >= 0 ? new HeldOut(null, count, null) : throw new InputException($"{text} prompts cannot be held out; give 0 or more.");
+        return count >= 0
+            ? new HeldOut(null, count, null)
+            : throw new InputException($"{text} prompts cannot be held out; give 0 or more.");
     }
 
     /// <summary>How many of a file's prompts.</summary>

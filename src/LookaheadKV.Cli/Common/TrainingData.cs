@@ -44,7 +44,10 @@ internal sealed class TrainingData
         "--max-prompt",
         "Longer prompts lose their middle [default: the recipe's, or what the model's context leaves]."
     );
-    private readonly Setting<int?> _maxResponse = Parsed.CountIfGiven("--max-response", "Longest response in tokens [default: the recipe's].");
+    private readonly Setting<int?> _maxResponse = Parsed.CountIfGiven(
+        "--max-response",
+        "Longest response in tokens [default: the recipe's]."
+    );
     private readonly Setting<Responder> _responses = new(
         "--responses",
         "own: the model's answers, generated once and remembered; given: the data's.",
@@ -91,14 +94,20 @@ internal sealed class TrainingData
                 MaxPrompt = prompt,
                 MaxResponse = Math.Min(response, context - prompt),
             }
-            : throw new InputException($"--max-prompt {prompt} leaves no room for a response: the model attends to {context} tokens; lower it.");
+            : throw new InputException(
+                $"--max-prompt {prompt} leaves no room for a response: the model attends to {context} tokens; lower it."
+            );
     }
 
     /// <summary>Reads the data.</summary>
     public TrainingSet Read(Call call, ModelOptions model, DecoderConfig config, TrainingRecipe recipe)
     {
         var (data, seed, held) = (call.Value(_data), call.Value(model.Seed), call.Value(_heldOut) ?? HeldOut.Default);
-        var file = new TrainingFile(config, () => model.Tokenizer(call), () => call.Value(_template) ?? ChatTemplate.OfFolder(model.Folder(call)));
+        var file = new TrainingFile(
+            config,
+            () => model.Tokenizer(call),
+            () => call.Value(_template) ?? ChatTemplate.OfFolder(model.Folder(call))
+        );
         if (data == Synthetic)
         {
             var lengths = call.Value(_lengths);
@@ -113,7 +122,9 @@ internal sealed class TrainingData
         var all = Lines(data);
         var (training, heldOut) = held.File is { } other ? (all, Lines(other)) : TrainingFile.HoldOut(all, held.Of(all.Count), seed);
         if (file.Cut > 0)
-            call.Screen.Line($"{file.Cut} of {all.Count + (held.File is null ? 0 : heldOut.Count)} prompts were longer than {recipe.MaxPrompt} tokens and lost their middle");
+            call.Screen.Line(
+                $"{file.Cut} of {all.Count + (held.File is null ? 0 : heldOut.Count)} prompts were longer than {recipe.MaxPrompt} tokens and lost their middle"
+            );
         return new TrainingSet(TrainingFile.Shuffled(training, recipe.Batch, seed), heldOut, file.EndTokens);
 
         IReadOnlyList<LookaheadExample> Lines(string path)

@@ -18,7 +18,10 @@ public static class FolderFingerprint
     public static string Of(string folder)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var weights = Directory.EnumerateFiles(folder, "*.safetensors").Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal);
+        var weights = Directory
+            .EnumerateFiles(folder, "*.safetensors")
+            .Select(path => Path.GetFileName(path)!)
+            .Order(StringComparer.Ordinal);
         foreach (var name in Configurations.Where(name => File.Exists(Path.Combine(folder, name))).Concat(weights))
         {
             try

@@ -5,14 +5,11 @@ using static TorchSharp.torch;
 namespace LookaheadKV.Checkpoints;
 
 /// <summary>
-/// A Hugging Face folder of random weights: speed and memory of a shape can be measured without the model. Weights are normal around 0, norms are
-/// 1, biases 0. It is written shard by shard; the configuration comes last, so that a folder with one is whole.
+/// A Hugging Face folder of random weights: speed and memory of a shape can be measured without the model. Linear maps are normal with standard
+/// deviation 0.02, norms 1, biases 0. It is written shard by shard; the configuration comes last, so that a folder with one is whole.
 /// </summary>
 public static class RandomFolder
 {
-    /// <summary>Standard deviation of the weights.</summary>
-    public const double Deviation = 0.02;
-
     /// <summary>Writes the folder.</summary>
     /// <param name="folder">Where, created if need be.</param>
     /// <param name="config">The model's shape.</param>
@@ -40,12 +37,17 @@ public static class RandomFolder
         var shards = Shards(shapes, shardBytes);
         var total = shapes.Sum(tensor => Bytes(tensor.Shape));
         var done = 0L;
-        using var generator = new Generator((ulong)seed, device ?? CPU);
+        using var weights = new RandomWeights(device ?? CPU, ScalarType.BFloat16, seed);
         foreach (var (number, shard) in shards.Index())
         {
             using var scope = NewDisposeScope();
             using var noGrad = no_grad();
-            var tensors = shard.Select(tensor => (tensor.Name, Tensor: Weight(tensor.Name, tensor.Shape))).ToList();
+            var tensors = new List<(string Name, Tensor Tensor)>();
+            foreach (var (name, shape) in shard)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                tensors.Add((name, weights.Draw(name, shape)));
+            }
             Safetensors.Write(
                 Path.Combine(folder, FileName(number, shards.Count)),
                 tensors,
@@ -57,15 +59,6 @@ public static class RandomFolder
             AtomicFile.WriteText(Path.Combine(folder, "model.safetensors.index.json"), Index(shards, total));
         AtomicFile.WriteText(path, json);
         return total / 2;
-
-        Tensor Weight(string name, long[] shape)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            var where = device ?? CPU;
-            return name.EndsWith("norm.weight", StringComparison.Ordinal) ? ones(shape, ScalarType.BFloat16, where)
-                : name.EndsWith(".bias", StringComparison.Ordinal) ? zeros(shape, ScalarType.BFloat16, where)
-                : empty(shape, ScalarType.BFloat16, where).normal_(0, Deviation, generator);
-        }
     }
 
     private static List<List<(string Name, long[] Shape)>> Shards(IEnumerable<(string Name, long[] Shape)> shapes, long limit)

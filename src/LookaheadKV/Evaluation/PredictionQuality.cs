@@ -91,7 +91,8 @@ public sealed record PredictionQuality(int Prompts, double Divergence, double Sp
     {
         public double Divergence { get; set; }
         public double Spearman { get; set; }
-        public IReadOnlyDictionary<int, List<double>> Recall { get; } = counts.Distinct().Order().ToDictionary(c => c, _ => new List<double>());
+        public IReadOnlyDictionary<int, List<double>> Recall { get; } =
+            counts.Distinct().Order().ToDictionary(c => c, _ => new List<double>());
 
         public PredictionQuality Mean(int prompts) =>
             new(

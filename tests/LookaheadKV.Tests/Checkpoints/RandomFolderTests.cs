@@ -43,10 +43,7 @@ public sealed class RandomFolderTests : IDisposable
             Assert.Equal(0.02, decoder.Weights.Layers[0][LinearName.Up].to(ScalarType.Float32).std().item<float>(), 0.006);
             Assert.True(decoder.Weights.FinalNorm.eq(1).all().item<bool>());
         }
-        Assert.Equal(
-            Bytes("whole").Order(StringComparer.Ordinal),
-            Bytes("shards").Order(StringComparer.Ordinal)
-        );
+        Assert.Equal(Bytes("whole").Order(StringComparer.Ordinal), Bytes("shards").Order(StringComparer.Ordinal));
 
         // The same seed draws the same weights, however they are cut into files.
         IEnumerable<string> Bytes(string name)

@@ -179,7 +179,28 @@ public sealed class VerbTests : IDisposable
         await Succeeds(
             _bench.RunOnModel(
                 "train",
-                ["--data", "{data.jsonl}", "--steps", "60", "--batch", "3", "--learning-rate", "0.02", "--held-out", heldOut, "--recall-at", "2,30", "--json", "{train.json}", "--accumulate", "2", "--responses", "own", "--temperature", "0.5"]
+                [
+                    "--data",
+                    "{data.jsonl}",
+                    "--steps",
+                    "60",
+                    "--batch",
+                    "3",
+                    "--learning-rate",
+                    "0.02",
+                    "--held-out",
+                    heldOut,
+                    "--recall-at",
+                    "2,30",
+                    "--json",
+                    "{train.json}",
+                    "--accumulate",
+                    "2",
+                    "--responses",
+                    "own",
+                    "--temperature",
+                    "0.5",
+                ]
             )
         );
         var json = _bench.Json("train.json");
@@ -197,11 +218,26 @@ public sealed class VerbTests : IDisposable
     [Fact]
     public async Task A_random_folder_trains()
     {
-        await Succeeds(_bench.Run("random", "--shape", "llama-100m", "--out", "{random}", "--prompts", "2", "--length", "30", "--device", "cpu"));
+        await Succeeds(
+            _bench.Run("random", "--shape", "llama-100m", "--out", "{random}", "--prompts", "2", "--length", "30", "--device", "cpu")
+        );
         Assert.Equal(2, File.ReadLines(_bench["random/prompts.jsonl"]).Count());
         string[] arguments = ["--model", "{random}", "--data", "{random/prompts.jsonl}", "--out", "{modules}", "--device", "cpu"];
         await Succeeds(
-            _bench.Run(["train", .. arguments, "--steps", "1", "--batch", "1", "--max-response", "2", "--dtype", "bfloat16", "--json", "{train.json}"])
+            _bench.Run([
+                "train",
+                .. arguments,
+                "--steps",
+                "1",
+                "--batch",
+                "1",
+                "--max-response",
+                "2",
+                "--dtype",
+                "bfloat16",
+                "--json",
+                "{train.json}",
+            ])
         );
         Assert.True(_bench.Json("train.json").GetProperty("loss").GetDouble() < 0.1); // random weights attend evenly
     }

@@ -44,8 +44,22 @@ public sealed class PredictionQualityTests
     {
         using var scope = NewDisposeScope();
         // Two query heads share a kv head: the means are [3, 2, 4, 0] and [0, 5, 4, 1].
-        var truth = tensor(new[,] { { 6.0, 0, 4, 0 }, { 0.0, 4, 4, 0 } }).unsqueeze(0);
-        var predicted = tensor(new[,] { { 0.0, 9, 4, 0 }, { 0.0, 1, 4, 2 } }).unsqueeze(0);
+        var truth = tensor(
+                new[,]
+                {
+                    { 6.0, 0, 4, 0 },
+                    { 0.0, 4, 4, 0 },
+                }
+            )
+            .unsqueeze(0);
+        var predicted = tensor(
+                new[,]
+                {
+                    { 0.0, 9, 4, 0 },
+                    { 0.0, 1, 4, 2 },
+                }
+            )
+            .unsqueeze(0);
         Assert.Equal(0, PredictionQuality.RecallAt(truth, predicted, 1, 1));
         Assert.Equal(0.5, PredictionQuality.RecallAt(truth, predicted, 1, 2));
         Assert.Equal(2.0 / 3, PredictionQuality.RecallAt(truth, predicted, 1, 3), 12);

@@ -177,7 +177,8 @@ public sealed class LookaheadTrainerTests : IDisposable
 
         string CurveFile() => Path.Combine(_folder, LookaheadTrainer.CurveFile);
 
-        IEnumerable<long> Curve() => LookaheadKV.Checkpoints.JsonLines.Read<LookaheadTrainingPoint>(CurveFile()).Select(point => point.Step);
+        IEnumerable<long> Curve() =>
+            LookaheadKV.Checkpoints.JsonLines.Read<LookaheadTrainingPoint>(CurveFile()).Select(point => point.Step);
     }
 
     [Fact]

@@ -11,7 +11,9 @@ namespace LookaheadKV.Tests.Lookahead;
 public sealed class TrainingFileTests : IDisposable
 {
     private static readonly Lazy<Tokenizer> Words = new(() =>
-        new Tokenizer(BpeTrainer.Train(["two and two is four, two and three is five"], 300, ["<|im_start|>", "<|im_end|>"], SplitPatterns.Qwen2))
+        new Tokenizer(
+            BpeTrainer.Train(["two and two is four, two and three is five"], 300, ["<|im_start|>", "<|im_end|>"], SplitPatterns.Qwen2)
+        )
     );
 
     private static readonly DecoderConfig Config = TinyDecoder.Config with { VocabularySize = 400, MaxPositions = 200 };
@@ -71,7 +73,10 @@ public sealed class TrainingFileTests : IDisposable
     [Fact]
     public void A_prompt_over_the_limit_loses_its_middle()
     {
-        File.WriteAllText(_folder["data.jsonl"], """{"prompt_ids": [1, 2, 3, 4, 5, 6, 7]}""" + "\n" + """{"prompt_ids": [1, 2, 3, 4, 5]}""");
+        File.WriteAllText(
+            _folder["data.jsonl"],
+            """{"prompt_ids": [1, 2, 3, 4, 5, 6, 7]}""" + "\n" + """{"prompt_ids": [1, 2, 3, 4, 5]}"""
+        );
         var reader = Reader();
         var examples = reader.Read(_folder["data.jsonl"], 5);
         Assert.Equal([1, 2, 3, 6, 7], examples[0].Prompt);
