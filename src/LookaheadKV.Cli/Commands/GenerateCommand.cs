@@ -129,7 +129,7 @@ internal sealed class GenerateCommand : Verb
         using var ended = session;
         var ids = new List<int>();
         var clock = new Stopwatch();
-        var tokens = session.Sample(decoder.Config, Drawing(call), room, Ends(call, tokenizer, template), call.Cancellation).Select(Noted);
+        var tokens = session.Sample(decoder.Config, Drawing(call), room, Ends(tokenizer, template), call.Cancellation).Select(Noted);
         var text = Answer(call.Screen, tokens, tokenizer, stops);
         double? milliseconds = ids.Count > 1 ? clock.Elapsed.TotalMilliseconds / (ids.Count - 1) : null;
         var report = session.Report;
@@ -192,10 +192,11 @@ internal sealed class GenerateCommand : Verb
             Seed = call.Value(_model.Seed),
         };
 
-    private IEnumerable<int> Ends(Call call, Tokenizer? tokenizer, ChatTemplate? template)
+    // Beside those that the model's folder names.
+    private static IEnumerable<int> Ends(Tokenizer? tokenizer, ChatTemplate? template)
     {
         int? ofTemplate = template is null ? null : tokenizer?.Id(template.EndOfAnswer);
-        return EndTokens.OfFolder(_model.Folder(call)).Concat(ofTemplate is { } id ? [id] : []);
+        return ofTemplate is { } id ? [id] : [];
     }
 
     private (int[] Ids, int Room) Prompt(Call call, Decoder decoder, Tokenizer? tokenizer, ChatTemplate? template)

@@ -1,87 +1,133 @@
 using System.CommandLine;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
-using LookaheadKV.Evaluation.Tasks;
+using LookaheadKV.Evaluation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
-using LookaheadKV.Pretraining;
+using LookaheadKV.Runtime;
 
 namespace LookaheadKV.Cli.Commands;
 
-/// <summary><c>lookahead train</c>: trains lookahead modules for a frozen model, in resumable pieces.</summary>
+/// <summary><c>lookahead train</c>: trains lookahead modules for a frozen model, in resumable pieces, and measures what they predict.</summary>
 internal sealed class TrainCommand : Verb
 {
-    private const string Synthetic = "tasks";
+    private const string EvaluationFile = "evaluation.json";
     private readonly ModelOptions _model = new();
-    private readonly Option<string> _data = new("--data")
-    {
-        Description =
-            $"`{Synthetic}`: the training half of the synthetic tasks; or a JSON-lines file with \"prompt_ids\" or \"prompt\" and, if known, \"answer_ids\" or \"answer\".",
-        DefaultValueFactory = _ => Synthetic,
-    };
+    private readonly TrainingData _data = new();
     private readonly Option<string?> _out = new("--out") { Description = "Folder of checkpoint and modules [default: MODEL/lookahead]." };
-    private readonly Setting<int> _steps = Parsed.Count("--steps", "Steps in all.", 1000);
-    private readonly Setting<int> _batch = Parsed.Count("--batch", "Examples a step.", 16);
-    private readonly Option<double> _rate = new("--learning-rate") { Description = "Peak rate.", DefaultValueFactory = _ => 1e-3 };
+    private readonly Setting<TrainingRecipe?> _recipe = new(
+        "--recipe",
+        $"Defaults of the options below: {string.Join(", ", TrainingRecipe.All.Select(recipe => recipe.Name))} [default: the paper's for the model's family; small for the synthetic tasks].",
+        TrainingRecipe.Named
+    );
+    private readonly Setting<int?> _steps = Parsed.CountIfGiven("--steps", "Steps in all [default: the recipe's].");
+    private readonly Setting<int?> _batch = Parsed.CountIfGiven("--batch", "Examples a step [default: the recipe's].");
+    private readonly Setting<int?> _accumulate = Parsed.CountIfGiven(
+        "--accumulate",
+        "Passes that a step's examples are split into, whose gradients add up: more need less memory [default: one an example; 1 for the synthetic tasks]."
+    );
+    private readonly Setting<double?> _rate = Parsed.Number("--learning-rate", "Peak rate [default: the recipe's].");
+    private readonly Setting<int> _warmUp = Parsed.Count("--warm-up", "Steps until the peak rate.", 20, least: 0);
     private readonly Setting<int> _tokens = Parsed.Count("--tokens", "n, lookahead tokens.", 32);
     private readonly Setting<int> _rank = Parsed.Count("--rank", "r of the LoRA pairs; 0 trains the tokens alone.", 8, least: 0);
-    private readonly Option<int[]> _lengths = new("--lengths")
-    {
-        Description = "Lengths of the synthetic prompts, drawn from.",
-        AllowMultipleArgumentsPerToken = true,
-        DefaultValueFactory = _ => [512, 1024, 2048, 2048, 2048],
-    };
-    private readonly Option<double?> _minutes = new("--minutes")
-    {
-        Description = "Minutes this piece may take; the next call goes on from there.",
-    };
+    private readonly Setting<double?> _alpha = Parsed.Number("--alpha", "LoRA deltas are scaled by alpha / r.", "32");
+    private readonly Setting<IReadOnlyList<int>> _recallAt = new(
+        "--recall-at",
+        "Entries kept a layer and head, at which the share of the oracle's kept set is measured.",
+        text =>
+            Parsed.List(
+                text,
+                part => int.TryParse(part, out var n) && n > 0 ? n : throw new InputException($"\"{part}\" is not 1 or more.")
+            ),
+        "64,128,256"
+    );
+    private readonly Setting<double?> _minutes = Parsed.Number(
+        "--minutes",
+        "Minutes this piece may take; the next call goes on from there."
+    );
 
     public TrainCommand()
         : base("train", "Train lookahead modules for a frozen model, in resumable pieces.")
     {
-        AddAll([.. _model.All, _data, _out, _steps, _batch, _rate, _tokens, _rank, _lengths, _minutes]);
+        AddAll([
+            .. _model.All.Take(1),
+            .. _data.Options,
+            _out,
+            _recipe,
+            _steps,
+            _batch,
+            _accumulate,
+            _rate,
+            _warmUp,
+            _tokens,
+            _rank,
+            _alpha,
+            _recallAt,
+            _minutes,
+            .. _model.All.Skip(1),
+        ]);
     }
 
     protected override Outcome Run(Call call)
     {
-        if (!(call.Value(_rate) > 0))
-            throw new InputException($"--learning-rate {call.Value(_rate)} is not above 0.");
-        using var decoder = _model.Decoder(call);
         var folder = call.Value(_out) ?? Path.Combine(_model.Folder(call), ModelFolders.LookaheadFolder);
+        // All that can be wrong with the data is said before gigabytes of weights are read.
+        var config = DecoderConfig.Load(Path.Combine(_model.Folder(call), "config.json"));
+        var recipe = Recipe(call, config);
+        var set = _data.Read(call, _model, config, recipe);
+        using var decoder = _model.Decoder(call);
         Directory.CreateDirectory(folder);
         AtomicFile.Probe(Path.Combine(folder, "lookahead.json"));
-        var seed = call.Value(_model.Seed);
-        var settings = new LookaheadSettings { Tokens = call.Value(_tokens), Rank = call.Value(_rank) };
-        using var module = LookaheadModule.Create(decoder.Config, settings, seed, decoder.Device);
+        var (responses, measuring) = _data.Responses(call, _model, decoder, recipe, set, folder);
+        var settings = new LookaheadSettings
+        {
+            Tokens = call.Value(_tokens),
+            Rank = call.Value(_rank),
+            Alpha = call.Value(_alpha)!.Value,
+        };
+        using var module = LookaheadModule.Create(decoder.Config, settings, call.Value(_model.Seed), decoder.Device);
         var options = new LookaheadTrainerOptions
         {
-            Steps = call.Value(_steps),
-            LearningRate = call.Value(_rate),
+            Steps = recipe.Steps,
+            LearningRate = recipe.LearningRate,
+            WarmUpSteps = call.Value(_warmUp),
+            MaxResponse = recipe.MaxResponse,
+            Responses = responses,
+            PassSize = PassSize(call, recipe, responses),
             Minutes = call.Value(_minutes),
             Folder = folder,
         };
         var run = _model.Run(call, decoder);
-        call.Screen.Line($"lookahead modules for {run.Model} on {run.Device}: {settings.ParameterCount(decoder.Config):N0} parameters");
-        LookaheadTrainingPoint? last = null;
-        var loss = new RunningMean();
-        var finished = call.Screen.Progress(
-            "train",
-            report =>
-                LookaheadTrainer.Run(
-                    decoder,
-                    module,
-                    Source(call, decoder),
-                    options,
-                    new Inline<LookaheadTrainingPoint>(point =>
-                    {
-                        last = point;
-                        loss.Add(point.Loss);
-                        report(new Tick(point.Step, point.Steps, Units.Format($"KL {loss.Value:0.0000}  {point.Seconds:0} s")));
-                    }),
-                    call.Cancellation
-                )
+        call.Screen.Line(
+            Units.Format($"lookahead modules for {run.Model} on {run.Device}: {settings.ParameterCount(decoder.Config):N0} parameters; ")
+                + Units.Format($"recipe {recipe.Name}: {recipe.Steps} steps of {recipe.Batch} prompts of up to {recipe.MaxPrompt} tokens, ")
+                + Units.Format($"{options.PassSize} a pass, responses of up to {recipe.MaxResponse}, rate {recipe.LearningRate}")
         );
-        LookaheadFiles.Save(module, folder, new Dictionary<string, object> { ["run"] = run, ["steps"] = last?.Step ?? options.Steps });
+        var (finished, last, loss, bytes) = Train(call, decoder, module, set, options);
+        var quality = finished ? Measure(call, decoder, module, settings, set.HeldOut, measuring) : null;
+        if (quality is not null)
+            AtomicFile.WriteText(
+                Path.Combine(folder, EvaluationFile),
+                System.Text.Json.JsonSerializer.Serialize(
+                    new
+                    {
+                        run,
+                        before = quality.Value.Before,
+                        after = quality.Value.After,
+                    },
+                    JsonFiles.Indented
+                ) + "\n"
+            );
+        LookaheadFiles.Save(
+            module,
+            folder,
+            new Dictionary<string, object>
+            {
+                ["run"] = run,
+                ["steps"] = last?.Step ?? options.Steps,
+                ["recipe"] = recipe,
+            }
+        );
         call.Screen.Line(finished ? $"done → {folder}" : $"piece done after {last?.Step ?? 0} steps; call again to go on → {folder}");
         return new Outcome(
             run,
@@ -91,26 +137,114 @@ internal sealed class TrainCommand : Verb
                 finished,
                 step = last?.Step,
                 seconds = last?.Seconds,
-                loss = last is null ? (double?)null : loss.Value,
+                peakDeviceBytes = bytes,
+                loss,
+                recipe,
+                before = quality?.Before,
+                after = quality?.After,
             }
         );
     }
 
-    private ExampleSource Source(Call call, Decoder decoder)
+    private TrainingRecipe Recipe(Call call, DecoderConfig config)
     {
-        var (data, batch, seed) = (call.Value(_data), call.Value(_batch), call.Value(_model.Seed));
-        if (data == Synthetic)
+        var recipe = call.Value(_recipe) ?? _data.DefaultRecipe(call, config);
+        recipe = recipe with
         {
-            var lengths = call.Value(_lengths);
-            if (lengths.FirstOrDefault(length => length < 1 || length > decoder.Config.MaxPositions) is var wrong and not 0)
-                throw new InputException($"--lengths {wrong} is outside 1..{decoder.Config.MaxPositions}, the model's context.");
-            // Seed 0 of the training half is what models are measured on while they train.
-            return NanoRecipe.Examples(new PieceEncoder(_model.Tokenizer(call).Encode), batch, lengths, seed + 1);
+            Steps = call.Value(_steps) ?? recipe.Steps,
+            Batch = call.Value(_batch) ?? recipe.Batch,
+            LearningRate = call.Value(_rate) ?? recipe.LearningRate,
+        };
+        return _data.Fitted(call, recipe, config, call.Value(_tokens));
+    }
+
+    // Guesses are verified together; whole responses of long prompts are better taken one by one.
+    private int PassSize(Call call, TrainingRecipe recipe, IResponses? responses)
+    {
+        var passes = call.Value(_accumulate) ?? (responses is null ? 1 : recipe.Batch);
+        return (recipe.Batch + passes - 1) / passes;
+    }
+
+    // The allocator keeps what it once had, so that the memory in use after a step is the most that any has needed so far.
+    private static (bool Finished, LookaheadTrainingPoint? Last, double? Loss, long? Bytes) Train(
+        Call call,
+        Decoder decoder,
+        LookaheadModule module,
+        TrainingSet set,
+        LookaheadTrainerOptions options
+    )
+    {
+        LookaheadTrainingPoint? last = null;
+        long? bytes = null;
+        var loss = new RunningMean();
+        var finished = call.Screen.Progress(
+            "train",
+            report =>
+                LookaheadTrainer.Run(
+                    decoder,
+                    module,
+                    set.Source,
+                    options,
+                    new Inline<LookaheadTrainingPoint>(point =>
+                    {
+                        last = point;
+                        loss.Add(point.Loss);
+                        bytes = Devices.BytesInUse(decoder.Device);
+                        var memory = bytes is { } held ? "  " + Units.Bytes(held) : "";
+                        report(new Tick(point.Step, point.Steps, Units.Format($"KL {loss.Value:0.0000}  {point.Seconds:0} s") + memory));
+                    }),
+                    call.Cancellation
+                )
+        );
+        return (finished, last, last is null ? null : loss.Value, bytes);
+    }
+
+    /// <summary>What the module predicted before its training (its start follows from the seed) and predicts now; null where nothing is held out.</summary>
+    private (PredictionQuality Before, PredictionQuality After)? Measure(
+        Call call,
+        Decoder decoder,
+        LookaheadModule module,
+        LookaheadSettings settings,
+        IReadOnlyList<LookaheadExample> heldOut,
+        IResponses responses
+    )
+    {
+        if (heldOut.Count == 0)
+        {
+            call.Screen.Line("no prompt is held out: nothing is measured (--held-out)");
+            return null;
         }
-        var examples = TrainingExamples.Read(data, () => _model.Tokenizer(call));
-        foreach (var (i, example) in examples.Index())
-            InputFile.Checked($"{data} line {i + 1}", example.Prompt, decoder, room: Math.Max(1, example.Response.Length));
-        return TrainingExamples.Shuffled(examples, batch, seed);
+        using var start = LookaheadModule.Create(decoder.Config, settings, call.Value(_model.Seed), decoder.Device);
+        var quality = call.Screen.Progress(
+            "measure",
+            report =>
+                PredictionQuality.Measure(
+                    decoder,
+                    [start, module],
+                    heldOut,
+                    responses,
+                    call.Value(_recallAt),
+                    new Inline<int>(done => report(new Tick(done, heldOut.Count, "held-out prompts"))),
+                    call.Cancellation
+                )
+        );
+        string[] columns =
+        [
+            $"{heldOut.Count} held-out prompts",
+            "KL",
+            "Spearman",
+            .. quality[0].Recall.Keys.Order().Select(count => $"recall@{count}"),
+        ];
+        call.Screen.Table(columns, [Row("before", quality[0]), Row("after", quality[1])]);
+        return (quality[0], quality[1]);
+
+        static string[] Row(string name, PredictionQuality q) =>
+            [
+                name,
+                Units.Format($"{q.Divergence:0.0000}"),
+                Units.Format($"{q.Spearman:0.000}"),
+                .. q.Recall.OrderBy(entry => entry.Key).Select(entry => entry.Value is { } share ? Units.Format($"{share:0.000}") : "-"),
+            ];
     }
 
     /// <summary>The loss over the last steps: one step's alone jumps with its prompts.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchSharp;
 
 namespace LookaheadKV.Cli.Common;
@@ -7,14 +8,23 @@ internal static class Parsed
 {
     /// <summary>A whole number of at least <paramref name="least"/>.</summary>
     public static Setting<int> Count(string name, string description, int fallback, int least = 1) =>
+        new(name, description, text => Count(text, least), fallback.ToString());
+
+    /// <summary>A whole number of at least 1; null where the option is not given.</summary>
+    public static Setting<int?> CountIfGiven(string name, string description) => new(name, description, text => Count(text, 1));
+
+    /// <summary>A number above 0, or of 0 or more; null where the option is not given and has no default.</summary>
+    public static Setting<double?> Number(string name, string description, string? fallback = null, bool orZero = false) =>
         new(
             name,
             description,
             text =>
-                int.TryParse(text, out var count) && count >= least
-                    ? count
-                    : throw new InputException($"\"{text}\" is not a whole number of {least} or more."),
-            fallback.ToString()
+                double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+                && double.IsFinite(number)
+                && (number > 0 || (orZero && number == 0))
+                    ? number
+                    : throw new InputException($"\"{text}\" is not a number {(orZero ? "of 0 or more" : "above 0")}."),
+            fallback
         );
 
     /// <summary>The computing type: float32 or bfloat16.</summary>
@@ -46,4 +56,9 @@ internal static class Parsed
             throw new InputException($"\"{twice.Key}\" comes twice; name it once.");
         return [.. parts.Select(parse)];
     }
+
+    private static int Count(string text, int least) =>
+        int.TryParse(text, out var count) && count >= least
+            ? count
+            : throw new InputException($"\"{text}\" is not a whole number of {least} or more.");
 }

@@ -49,6 +49,7 @@ public static class LookaheadFiles
                 lora_dropout = 0.0,
                 bias = "none",
                 target_modules = settings.Targets.Select(t => t.Path().Split('.')[^1]).ToArray(),
+                exclude_modules = Without(module).ToArray(),
                 inference_mode = true,
             }
         );
@@ -104,6 +105,13 @@ public static class LookaheadFiles
             throw;
         }
     }
+
+    // The targets that have no pair, those of the last layer that reach no score: peft would miss their weights.
+    private static IEnumerable<string> Without(LookaheadModule module) =>
+        from layer in module.Layers.Index()
+        from name in module.Settings.Targets
+        where layer.Item[name] is null
+        select $"model.layers.{layer.Index}.{name.Path()}";
 
     private static LookaheadSettings ReadSettings(string path)
     {

@@ -21,7 +21,7 @@ public sealed class LookaheadTarget : IDisposable
     /// <summary>s_true of each layer, [B,H,N] (float32).</summary>
     public IReadOnlyList<Tensor> Importance { get; }
 
-    /// <summary>Each layer's rows of the prompt: queries [B,H,N,D], keys and values [B,G,N,D].</summary>
+    /// <summary>Each layer's keys and values [B,G,N,D] of the prompt; the queries, which nothing reads any more, are not held: [B,H,0,D].</summary>
     public IReadOnlyList<LayerRows> Prompt { get; }
 
     /// <summary>Whether each row's response equals the model's greedy one: every token is the most likely one after those before it.</summary>
@@ -31,12 +31,17 @@ public sealed class LookaheadTarget : IDisposable
     /// <param name="decoder">The model.</param>
     /// <param name="prompts">B prompts of N tokens each.</param>
     /// <param name="responses">Their responses, 1..M tokens; shorter ones are padded, and the padding neither seen nor counted.</param>
-    public static LookaheadTarget Compute(Decoder decoder, IReadOnlyList<int[]> prompts, IReadOnlyList<int[]> responses)
+    /// <param name="cancellation">Looked at before every layer.</param>
+    public static LookaheadTarget Compute(
+        Decoder decoder,
+        IReadOnlyList<int[]> prompts,
+        IReadOnlyList<int[]> responses,
+        CancellationToken cancellation = default
+    )
     {
         var (batch, length, longest) = (prompts.Count, prompts[0].Length, responses.Max(r => r.Length));
         decoder.Config.RequireWholeAttention(length + longest);
         using var noGrad = no_grad();
-        var holder = new DisposeScopeHolder();
         using var scope = NewDisposeScope();
         var ids = cat([.. prompts.Zip(responses, (p, r) => decoder.Ids([.. p, .. r, .. Enumerable.Repeat(r[^1], longest - r.Length)]))], 0); // [B,N+M]
         var weights = tensor(
@@ -46,26 +51,33 @@ public sealed class LookaheadTarget : IDisposable
             .to(decoder.Device);
         var importance = new List<Tensor>();
         var rows = new List<LayerRows>();
-        var hidden = PromptPass.Run(decoder, ids, Layer);
-
-        var logits = decoder.Logits(hidden.narrow(1, length - 1, longest)); // rows that predict y_1..y_M
-        var wrong = logits.argmax(-1).ne(ids.narrow(1, length, longest)).logical_and(weights.gt(0));
-        var isGreedy = wrong.any(1).logical_not().cpu().data<bool>().ToArray();
-        return new LookaheadTarget(holder, importance, rows, isGreedy);
+        var holder = new DisposeScopeHolder();
+        try
+        {
+            var hidden = PromptPass.Run(decoder, ids, Layer, cancellation);
+            var logits = decoder.Logits(hidden.narrow(1, length - 1, longest)); // rows that predict y_1..y_M
+            var wrong = logits.argmax(-1).ne(ids.narrow(1, length, longest)).logical_and(weights.gt(0));
+            var isGreedy = wrong.any(1).logical_not().cpu().data<bool>().ToArray();
+            return new LookaheadTarget(holder, importance, rows, isGreedy);
+        }
+        catch
+        {
+            holder.Dispose();
+            throw;
+        }
 
         void Layer(int layer, LayerRows all)
         {
             var response = all.Queries.narrow(2, length, longest);
             var sums = AttentionRows.ColumnSums(response, all.Keys, length, weights: weights).narrow(-1, 0, length);
             importance.Add(holder.Keep(sums));
-            rows.Add(
-                new LayerRows(
-                    holder.Keep(all.Queries.narrow(2, 0, length)),
-                    holder.Keep(all.Keys.narrow(2, 0, length)),
-                    holder.Keep(all.Values.narrow(2, 0, length))
-                )
-            );
+            // Copies: a view would keep all that it is cut from, the queries too where a layer's rows share a storage.
+            var none = empty([batch, all.Queries.size(1), 0, all.Queries.size(3)], all.Queries.dtype, all.Queries.device);
+            rows.Add(new LayerRows(holder.Keep(none), Prompt(all.Keys), Prompt(all.Values)));
         }
+
+        Tensor Prompt(Tensor rows) =>
+            holder.Keep(empty([batch, rows.size(1), length, rows.size(3)], rows.dtype, rows.device).copy_(rows.narrow(2, 0, length)));
     }
 
     /// <summary>The same for some of the rows.</summary>

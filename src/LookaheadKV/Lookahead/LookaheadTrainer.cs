@@ -1,16 +1,14 @@
 using System.Diagnostics;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Lookahead;
 
-/// <summary>A prompt and a guess of the model's own answer to it.</summary>
+/// <summary>A prompt and, where there is one, a response to it.</summary>
 /// <param name="Prompt">Token ids, N.</param>
-/// <param name="Response">
-/// A likely answer, such as the data set's. It is verified in the training pass; where the model would have said something else, its own
-/// greedy answer is generated and takes the guess's place. Empty: always generate.
-/// </param>
+/// <param name="Response">The data set's response; empty where it has none. What becomes of it is for <see cref="LookaheadTrainerOptions.Responses"/> to say.</param>
 public sealed record LookaheadExample(int[] Prompt, int[] Response);
 
 /// <summary>Gives the examples of a step: a pure function of the step, so that a resumed run sees what an unbroken one would.</summary>
@@ -31,8 +29,17 @@ public sealed record LookaheadTrainerOptions
     /// <summary>Share of the peak rate at which the cosine ends; the paper does not state a schedule.</summary>
     public double FinalShare { get; init; } = 0.02;
 
-    /// <summary>Longest response that is generated (the paper: 512).</summary>
+    /// <summary>
+    /// Where responses come from. Null: an example's own is a guess of the model's greedy one and verified in the training pass; where the model
+    /// would have said something else, or there is no guess, its greedy answer is generated.
+    /// </summary>
+    public IResponses? Responses { get; init; }
+
+    /// <summary>Longest response that is generated in a guess's place (the paper: 512).</summary>
     public int MaxResponse { get; init; } = 512;
+
+    /// <summary>Most prompts of one length that share a pass; the gradients of a step's passes add up. A pass holds the activations of all of its prompts.</summary>
+    public int PassSize { get; init; } = 32;
 
     /// <summary>Minutes this piece may take; null for no limit. The next call goes on from the checkpoint.</summary>
     public double? Minutes { get; init; }
@@ -40,8 +47,11 @@ public sealed record LookaheadTrainerOptions
     /// <summary>Folder of the checkpoint; null trains without one.</summary>
     public string? Folder { get; init; }
 
-    /// <summary>Steps between two checkpoints; one is always written at the end of a piece.</summary>
+    /// <summary>Steps between two checkpoints at most; one is always written at the end of a piece.</summary>
     public int CheckpointEvery { get; init; } = 500;
+
+    /// <summary>Minutes between two checkpoints at most.</summary>
+    public double CheckpointMinutes { get; init; } = 10;
 
     /// <summary>Learning rate of a step, 0-based.</summary>
     public double RateAt(long step)
@@ -57,23 +67,26 @@ public sealed record LookaheadTrainerOptions
 /// <param name="Steps">Steps planned.</param>
 /// <param name="Loss">KL divergence in nats, mean over the step's examples, layers and query heads.</param>
 /// <param name="LearningRate">Rate of the step.</param>
-/// <param name="Generated">Examples whose response had to be generated because the guess was not the model's own.</param>
+/// <param name="Generated">Responses that had to be generated in this step.</param>
 /// <param name="Seconds">Seconds over all pieces.</param>
 public sealed record LookaheadTrainingPoint(long Step, int Steps, double Loss, double LearningRate, int Generated, double Seconds);
 
 /// <summary>
-/// Trains lookahead tokens and LoRA on the true importance of the model's own greedy responses. The base model stays frozen; gradients
-/// exist for the n lookahead rows alone, which run over the prompt's cached keys and values.
+/// Trains lookahead tokens and LoRA on the true importance of responses. The base model stays frozen; gradients exist for the n lookahead
+/// rows alone, which run over the prompt's keys and values.
 /// </summary>
 public static class LookaheadTrainer
 {
+    /// <summary>Name of the loss curve within a run's folder: a <see cref="LookaheadTrainingPoint"/> a line.</summary>
+    public const string CurveFile = "curve.jsonl";
+
     /// <summary>Trains <paramref name="module"/> in place, from the folder's checkpoint if there is one.</summary>
     /// <param name="decoder">The frozen model, on the module's device.</param>
     /// <param name="module">The module; its parameters change.</param>
     /// <param name="source">Examples of each step.</param>
     /// <param name="options">Schedule, limits, checkpoint.</param>
     /// <param name="progress">Receives every step.</param>
-    /// <param name="cancellation">Stops after the current step; a checkpoint is written first.</param>
+    /// <param name="cancellation">Looked at before every layer and token; a checkpoint of the last whole step is written first.</param>
     /// <returns>Whether all steps are done.</returns>
     /// <exception cref="InputException">The training diverged, or the checkpoint is of another module.</exception>
     public static bool Run(
@@ -86,9 +99,12 @@ public static class LookaheadTrainer
     )
     {
         using var state = LookaheadTrainingState.Begin(module, options.Folder);
+        var curve = options.Folder is { } folder ? Path.Combine(folder, CurveFile) : null;
+        if (curve is not null)
+            JsonLines.Keep<LookaheadTrainingPoint>(curve, point => point.Step <= state.Step);
         foreach (var parameter in module.Parameters)
             parameter.requires_grad_(true);
-        var clock = Stopwatch.StartNew();
+        var (clock, saved) = (Stopwatch.StartNew(), TimeSpan.Zero);
         var before = state.Seconds;
         using var ahead = new ReadAhead(source, state.Step, options.Steps);
         try
@@ -96,25 +112,39 @@ public static class LookaheadTrainer
             while (state.Step < options.Steps && !(clock.Elapsed.TotalMinutes >= options.Minutes) && !cancellation.IsCancellationRequested)
             {
                 var rate = options.RateAt(state.Step);
-                var (loss, generated) = Accumulate(decoder, module, ahead.Next(), options.MaxResponse);
+                var (loss, generated) = Accumulate(decoder, module, ahead.Next(), options, cancellation);
                 if (!double.IsFinite(loss))
                     throw new InputException(
                         $"the training diverged at step {state.Step} (loss {loss}): lower the learning rate {options.LearningRate} and go on from the checkpoint."
                     );
                 state.Update(rate);
                 state.Seconds = before + clock.Elapsed.TotalSeconds;
-                progress?.Report(new LookaheadTrainingPoint(state.Step, options.Steps, loss, rate, generated, state.Seconds));
-                if (state.Step % options.CheckpointEvery == 0)
+                var point = new LookaheadTrainingPoint(state.Step, options.Steps, loss, rate, generated, state.Seconds);
+                if (curve is not null)
+                    JsonLines.Append(curve, point);
+                progress?.Report(point);
+                if (state.Step % options.CheckpointEvery == 0 || (clock.Elapsed - saved).TotalMinutes >= options.CheckpointMinutes)
+                {
                     state.Save(options.Folder);
+                    saved = clock.Elapsed;
+                }
             }
-            state.Save(options.Folder);
             cancellation.ThrowIfCancellationRequested();
+            state.Save(options.Folder);
             return state.Step >= options.Steps;
+        }
+        catch (OperationCanceledException)
+        {
+            state.Save(options.Folder); // the step that was cut short has changed no parameter
+            throw;
         }
         finally
         {
             foreach (var parameter in module.Parameters)
+            {
+                parameter.grad?.zero_();
                 parameter.requires_grad_(false);
+            }
         }
     }
 
@@ -135,50 +165,59 @@ public static class LookaheadTrainer
         return stack([.. losses]).mean().MoveToOuterDisposeScope();
     }
 
-    // Prompts of one length share a pass; the gradients of all groups add up to that of the mean over examples.
+    // Prompts of one length share a pass; the gradients of all passes add up to that of the mean over examples.
     private static (double Loss, int Generated) Accumulate(
         Decoder decoder,
         LookaheadModule module,
         IReadOnlyList<LookaheadExample> examples,
-        int maxResponse
+        LookaheadTrainerOptions options,
+        CancellationToken cancellation
     )
     {
         var (total, generated) = (0.0, 0);
-        foreach (var group in examples.GroupBy(e => (e.Prompt.Length, Guessed: e.Response.Length > 0)))
+        var before = options.Responses?.Generated ?? 0;
+        IReadOnlyList<LookaheadExample> all = options.Responses is { } responses
+            ? [.. examples.Select(e => e with { Response = responses.Of(e, cancellation) })]
+            : examples;
+        foreach (var group in all.GroupBy(e => (e.Prompt.Length, Known: e.Response.Length > 0)))
+        foreach (var waiting in group.Chunk(options.PassSize))
         {
-            var waiting = group.ToList();
-            if (group.Key.Guessed)
+            LookaheadExample[] others = group.Key.Known ? Pass(waiting) : waiting;
+            foreach (var example in others)
             {
-                using var target = LookaheadTarget.Compute(
-                    decoder,
-                    [.. waiting.Select(e => e.Prompt)],
-                    [.. waiting.Select(e => e.Response)]
-                );
-                int[] own = [.. Enumerable.Range(0, waiting.Count).Where(i => target.IsGreedy[i])];
-                if (own.Length == waiting.Count)
-                    total += Backward(target, own.Length);
-                else if (own.Length > 0)
-                {
-                    using var some = target.Select(own);
-                    total += Backward(some, own.Length);
-                }
-                waiting = [.. waiting.Where((_, i) => !target.IsGreedy[i])];
-            }
-            foreach (var example in waiting)
-            {
-                var response = Session.GreedyResponse(decoder, example.Prompt, maxResponse);
-                using var target = LookaheadTarget.Compute(decoder, [example.Prompt], [response]);
+                var response = Session.GreedyResponse(decoder, example.Prompt, options.MaxResponse, cancellation);
+                using var target = LookaheadTarget.Compute(decoder, [example.Prompt], [response], cancellation);
                 total += Backward(target, 1);
                 generated++;
             }
         }
-        return (total / examples.Count, generated);
+        return (total / all.Count, generated + (int)((options.Responses?.Generated ?? 0) - before));
+
+        // Trains on those whose response stands; the others, whose guess was wrong, are given back.
+        LookaheadExample[] Pass(LookaheadExample[] waiting)
+        {
+            using var target = LookaheadTarget.Compute(
+                decoder,
+                [.. waiting.Select(e => e.Prompt)],
+                [.. waiting.Select(e => e.Response)],
+                cancellation
+            );
+            int[] stand = [.. Enumerable.Range(0, waiting.Length).Where(i => options.Responses is not null || target.IsGreedy[i])];
+            if (stand.Length == waiting.Length)
+                total += Backward(target, stand.Length);
+            else if (stand.Length > 0)
+            {
+                using var some = target.Select(stand);
+                total += Backward(some, stand.Length);
+            }
+            return [.. waiting.Where((_, i) => !stand.Contains(i))];
+        }
 
         double Backward(LookaheadTarget target, int rows)
         {
             using var scope = NewDisposeScope();
             var loss = Loss(decoder, module, target);
-            (loss * ((double)rows / examples.Count)).backward();
+            (loss * ((double)rows / all.Count)).backward();
             return loss.item<float>() * rows;
         }
     }

@@ -1,4 +1,5 @@
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Runtime;
 using TorchSharp;
@@ -81,7 +82,7 @@ public sealed class Decoder : IDisposable
             throw new InputException($"{folder}: no such folder; --model takes `nano` or a Hugging Face folder.");
         if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float64))
             throw new InputException($"dtype {dtype} is not supported; use float32 or bfloat16.");
-        var config = DecoderConfig.Load(Path.Combine(folder, "config.json"));
+        var config = DecoderConfig.Load(Path.Combine(folder, "config.json")) with { EndTokens = EndTokens.OfFolder(folder) };
         return new Decoder(config, DecoderWeights.Load(folder, config, device ?? CPU, dtype, progress, cancellation));
     }
 

@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Models;
@@ -75,15 +74,8 @@ public static class ModelShapes
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        using var generator = device.type == DeviceType.CUDA ? null : new Generator((ulong)seed, device);
-        if (generator is null)
-            cuda.manual_seed(seed);
+        using var weights = new RandomWeights(device, dtype, seed);
         var shapes = DecoderWeights.Shapes(shape).ToDictionary(weight => weight.Name, weight => weight.Shape);
-        return new Decoder(shape, DecoderWeights.Collect(shape, Draw));
-
-        Tensor Draw(string name) =>
-            name.EndsWith("norm.weight", StringComparison.Ordinal)
-                ? ones(shapes[name], dtype: dtype, device: device)
-                : empty(shapes[name], dtype: dtype, device: device).normal_(0, 0.02, generator);
+        return new Decoder(shape, DecoderWeights.Collect(shape, name => weights.Draw(name, shapes[name])));
     }
 }

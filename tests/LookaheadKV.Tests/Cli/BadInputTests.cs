@@ -212,15 +212,37 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"answer\": \"x\"}", "line 1: neither \"prompt_ids\" nor \"prompt\"")]
+    [InlineData("{\"answer\": \"x\"}", "line 1: none of \"prompt_ids\", \"messages\" and \"prompt\" is there")]
     [InlineData("{\"prompt_ids\": [1, 99]}", "line 1: token id 99 is outside")]
-    [InlineData("[1]", "line 1: not an object")]
+    [InlineData("[1]", "line 1: the value is an array, must be an object")]
+    [InlineData("{\"prompt_ids\": [1]}\n{\"prompt_ids\": [1", "line 2: not JSON")]
+    [InlineData("{\"prompt\": \"hello\"}", "no tokenizer.json")]
+    [InlineData("{\"messages\": [{\"role\": \"user\", \"content\": \"hello\"}]}", "no tokenizer.json")]
     [InlineData("", "holds no prompt")]
     public async Task Training_data_that_is_none(string content, string part)
     {
         _bench.Write("data.jsonl", content);
         var ran = await _bench.RunOnModel("train", "--data", "{data.jsonl}", "--steps", "1", "--out", "{run}");
         Assert.Equal(1, ran.ExitCode);
+        Assert.Contains(part, ran.Error);
+        Assert.Single(ran.Error.Trim().Split('\n'));
+        Assert.False(Path.Exists(_bench["run"]));
+    }
+
+    [Theory]
+    [InlineData(2, "recipe \"best\" is unknown; use paper-llama, paper-qwen, small", "--recipe", "best")]
+    [InlineData(1, "--max-prompt 32 leaves no room for a response: the model attends to 32 tokens", "--max-prompt", "32")]
+    [InlineData(2, "\"x\" is not one of own, given", "--responses", "x")]
+    [InlineData(1, "an example has no response", "--responses", "given")]
+    [InlineData(2, "120% cannot be held out", "--held-out", "120%")]
+    [InlineData(1, "hold out fewer", "--held-out", "1")]
+    [InlineData(2, "\"-1\" is not a number of 0 or more", "--temperature", "-1")]
+    [InlineData(2, "\"0\" is not a number above 0", "--learning-rate", "0")]
+    public async Task Training_options_that_make_no_sense(int exitCode, string part, string option, string value)
+    {
+        _bench.Write("data.jsonl", """{"prompt_ids": [1, 2, 3]}""");
+        var ran = await _bench.RunOnModel("train", "--data", "{data.jsonl}", "--steps", "1", "--out", "{run}", option, value);
+        Assert.Equal(exitCode, ran.ExitCode);
         Assert.Contains(part, ran.Error);
         Assert.Single(ran.Error.Trim().Split('\n'));
     }

@@ -159,8 +159,86 @@ public sealed class VerbTests : IDisposable
         string[] fixedArguments = ["--data", "{data.jsonl}", "--batch", "2", "--tokens", "2", "--rank", "1", "--json", "{train.json}"];
         await Succeeds(_bench.RunOnModel("train", [.. fixedArguments, "--steps", "3"]));
         Assert.True(_bench.Json("train.json").GetProperty("finished").GetBoolean());
+        Assert.Equal(3, File.ReadLines(_bench["model/lookahead/curve.jsonl"]).Count());
         await Succeeds(_bench.RunOnModel("train", [.. fixedArguments, "--steps", "5"]));
         Assert.Equal(5, _bench.Json("train.json").GetProperty("step").GetInt32());
+        Assert.Equal(5, File.ReadLines(_bench["model/lookahead/curve.jsonl"]).Count());
+        Assert.Equal(5, File.ReadLines(_bench["model/lookahead/responses.jsonl"]).Count()); // a prompt is answered once
         await Succeeds(_bench.RunOnModel("keep", "--ids", "{ids.json}", "--policy", "lookahead", "--budget", "4", "--out", "{kept.json}"));
+    }
+
+    [Theory]
+    [InlineData("40%")]
+    [InlineData("2")]
+    [InlineData("{held.jsonl}")]
+    public async Task Training_is_measured_on_held_out_prompts_before_and_after(string heldOut)
+    {
+        string Line(int i) => $$"""{"prompt_ids": [{{string.Join(", ", Bench.Ids.Skip(i))}}]}""";
+        _bench.Write("data.jsonl", string.Join('\n', Enumerable.Range(0, 5).Select(Line)));
+        _bench.Write("held.jsonl", Line(6) + "\n" + Line(7));
+        await Succeeds(
+            _bench.RunOnModel(
+                "train",
+                [
+                    "--data",
+                    "{data.jsonl}",
+                    "--steps",
+                    "60",
+                    "--batch",
+                    "3",
+                    "--learning-rate",
+                    "0.02",
+                    "--held-out",
+                    heldOut,
+                    "--recall-at",
+                    "2,30",
+                    "--json",
+                    "{train.json}",
+                    "--accumulate",
+                    "2",
+                    "--responses",
+                    "own",
+                    "--temperature",
+                    "0.5",
+                ]
+            )
+        );
+        var json = _bench.Json("train.json");
+        var (before, after) = (json.GetProperty("before"), json.GetProperty("after"));
+        Assert.Equal(2, before.GetProperty("prompts").GetInt32());
+        double Divergence(JsonElement quality) => quality.GetProperty("divergence").GetDouble();
+        Assert.True(Divergence(after) < Divergence(before), $"{Divergence(before)} → {Divergence(after)}");
+        Assert.InRange(after.GetProperty("spearman").GetDouble(), -1, 1);
+        Assert.InRange(after.GetProperty("recall").GetProperty("2").GetDouble(), 0, 1);
+        Assert.Equal(JsonValueKind.Null, after.GetProperty("recall").GetProperty("30").ValueKind);
+        Assert.Equal(Divergence(after), Divergence(_bench.Json("model/lookahead/evaluation.json").GetProperty("after")));
+        Assert.Equal("paper-llama", json.GetProperty("recipe").GetProperty("name").GetString());
+    }
+
+    [Fact]
+    public async Task A_random_folder_trains()
+    {
+        await Succeeds(
+            _bench.Run("random", "--shape", "llama-100m", "--out", "{random}", "--prompts", "2", "--length", "30", "--device", "cpu")
+        );
+        Assert.Equal(2, File.ReadLines(_bench["random/prompts.jsonl"]).Count());
+        string[] arguments = ["--model", "{random}", "--data", "{random/prompts.jsonl}", "--out", "{modules}", "--device", "cpu"];
+        await Succeeds(
+            _bench.Run([
+                "train",
+                .. arguments,
+                "--steps",
+                "1",
+                "--batch",
+                "1",
+                "--max-response",
+                "2",
+                "--dtype",
+                "bfloat16",
+                "--json",
+                "{train.json}",
+            ])
+        );
+        Assert.True(_bench.Json("train.json").GetProperty("loss").GetDouble() < 0.1); // random weights attend evenly
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
@@ -46,6 +47,10 @@ public sealed class LookaheadFilesTests : IDisposable
         string[] last = [.. file.Names.Where(name => name.Contains("layers.1.", StringComparison.Ordinal))];
         Assert.Equal(4, last.Length);
         Assert.All(last, name => Assert.Matches(@"self_attn\.[qk]_proj\.lora_[AB]\.weight$", name));
+        using var config = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, "adapter_config.json")));
+        string[] excluded = [.. config.RootElement.GetProperty("exclude_modules").EnumerateArray().Select(e => e.GetString()!)];
+        string[] paths = ["self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"];
+        Assert.Equal(paths.Select(path => "model.layers.1." + path), excluded);
     }
 
     [Fact]

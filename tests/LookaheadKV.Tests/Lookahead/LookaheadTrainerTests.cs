@@ -105,6 +105,82 @@ public sealed class LookaheadTrainerTests : IDisposable
         float Loss(LookaheadTarget target) => LookaheadTrainer.Loss(decoder, module, target).item<float>();
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Passes_of_fewer_prompts_add_up_to_the_same_step(int passSize)
+    {
+        using var decoder = TinyDecoder.Create();
+        using var whole = LookaheadModule.Create(decoder.Config, Small, seed: 1);
+        using var split = LookaheadModule.Create(decoder.Config, Small, seed: 1);
+        var options = new LookaheadTrainerOptions
+        {
+            Steps = 4,
+            LearningRate = 1e-2,
+            Responses = new OwnResponses(decoder, LookaheadKV.Generation.SamplingOptions.Greedy, 6),
+        };
+        var (losses, others) = (new List<double>(), new List<double>());
+        LookaheadTrainer.Run(decoder, whole, Examples, options, Into(losses));
+        LookaheadTrainer.Run(decoder, split, Examples, options with { PassSize = passSize }, Into(others));
+        Assert.All(losses.Zip(others), pair => Assert.Equal(pair.First, pair.Second, 4));
+    }
+
+    [Fact]
+    public void Known_responses_are_not_verified_and_train_as_generated_ones()
+    {
+        using var decoder = TinyDecoder.Create();
+        var own = new OwnResponses(decoder, LookaheadKV.Generation.SamplingOptions.Greedy, 6);
+        Assert.Equal(First(null), First(own), 6);
+        // What the data says counts, though the model would have said something else.
+        Assert.NotEqual(First(null), First(new GivenResponses()), 6);
+
+        double First(IResponses? responses)
+        {
+            using var module = LookaheadModule.Create(decoder.Config, Small, seed: 1);
+            var losses = new List<double>();
+            var options = new LookaheadTrainerOptions
+            {
+                Steps = 1,
+                MaxResponse = 6,
+                Responses = responses,
+            };
+            LookaheadTrainer.Run(decoder, module, _ => [new([3, 8, 2, 11, 5], [1, 1])], options, Into(losses));
+            return losses.Single();
+        }
+    }
+
+    [Fact]
+    public void A_run_that_is_cancelled_within_a_step_or_killed_goes_on_as_if_it_had_not_been()
+    {
+        using var decoder = TinyDecoder.Create();
+        using var whole = LookaheadModule.Create(decoder.Config, Small, seed: 1);
+        var options = new LookaheadTrainerOptions
+        {
+            Steps = 6,
+            Responses = new OwnResponses(decoder, LookaheadKV.Generation.SamplingOptions.Greedy, 6),
+        };
+        LookaheadTrainer.Run(decoder, whole, Examples, options);
+
+        using var stop = new CancellationTokenSource();
+        using var first = LookaheadModule.Create(decoder.Config, Small, seed: 1);
+        var interrupted = options with { Folder = _folder, Responses = new Stopping(options.Responses, 3 * 3 + 2, stop) };
+        Assert.ThrowsAny<OperationCanceledException>(() => LookaheadTrainer.Run(decoder, first, Examples, interrupted, null, stop.Token));
+        Assert.Equal([1, 2, 3], Curve());
+        // A killed process leaves points behind its last checkpoint, and half a line.
+        var lines = File.ReadAllLines(CurveFile());
+        File.AppendAllText(CurveFile(), lines[^1].Replace("\"Step\":3", "\"Step\":4") + "\n{\"Step\":5");
+
+        using var second = LookaheadModule.Create(decoder.Config, Small, seed: 1);
+        LookaheadTrainer.Run(decoder, second, Examples, options with { Folder = _folder });
+        Assert.All(whole.Parameters.Zip(second.Parameters), pair => Assert.True(pair.First.eq(pair.Second).all().item<bool>()));
+        Assert.Equal([1, 2, 3, 4, 5, 6], Curve());
+
+        string CurveFile() => Path.Combine(_folder, LookaheadTrainer.CurveFile);
+
+        IEnumerable<long> Curve() =>
+            LookaheadKV.Checkpoints.JsonLines.Read<LookaheadTrainingPoint>(CurveFile()).Select(point => point.Step);
+    }
+
     [Fact]
     public void A_checkpoint_of_other_settings_is_refused()
     {
@@ -122,6 +198,21 @@ public sealed class LookaheadTrainerTests : IDisposable
             "other settings",
             Assert.Throws<InputException>(() => LookaheadTrainer.Run(decoder, other, Examples, options)).Message
         );
+    }
+
+    /// <summary>Asks for the end of the run while a step is under way.</summary>
+    private sealed class Stopping(IResponses inner, int after, CancellationTokenSource stop) : IResponses
+    {
+        private int _asked;
+
+        public long Generated => inner.Generated;
+
+        public int[] Of(LookaheadExample example, CancellationToken cancellation)
+        {
+            if (++_asked == after)
+                stop.Cancel();
+            return inner.Of(example, cancellation);
+        }
     }
 
     private static IReadOnlyList<LookaheadExample> Examples(long step)

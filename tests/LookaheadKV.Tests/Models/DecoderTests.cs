@@ -1,5 +1,7 @@
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Tests.Pretraining;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -50,4 +52,18 @@ public sealed class DecoderTests
     [Fact]
     public void A_missing_folder_is_named() =>
         Assert.Contains("no such folder", Assert.Throws<InputException>(() => Decoder.Load("no/such/model")).Message);
+
+    [Fact]
+    public void End_tokens_are_those_of_both_configurations_and_end_an_answer()
+    {
+        using var folder = new TemporaryFolder();
+        RandomFolder.Write(folder.Path, TinyDecoder.Config with { EndTokens = [12] });
+        using var without = Decoder.Load(folder.Path);
+        Assert.Equal([12], without.Config.EndTokens);
+        var first = Session.GreedyResponse(without, [3, 1, 4], 1, TestContext.Current.CancellationToken).Single();
+        File.WriteAllText(folder["generation_config.json"], $$"""{"eos_token_id": [{{first}}, 5]}""");
+        using var with = Decoder.Load(folder.Path);
+        Assert.Equal(new[] { first, 5, 12 }.Distinct().Order(), with.Config.EndTokens);
+        Assert.Equal([first], Session.GreedyResponse(with, [3, 1, 4], 6, TestContext.Current.CancellationToken));
+    }
 }

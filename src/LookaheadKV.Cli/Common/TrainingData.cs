@@ -1,0 +1,182 @@
+using System.CommandLine;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Evaluation.Tasks;
+using LookaheadKV.Generation;
+using LookaheadKV.Lookahead;
+using LookaheadKV.Models;
+using LookaheadKV.Pretraining;
+using LookaheadKV.Text;
+
+namespace LookaheadKV.Cli.Common;
+
+/// <summary>What a training reads.</summary>
+/// <param name="Source">The examples of a step.</param>
+/// <param name="HeldOut">Those that it does not train on; may be none.</param>
+/// <param name="EndTokens">Tokens that end a response, beside those of the model's configuration.</param>
+internal sealed record TrainingSet(ExampleSource Source, IReadOnlyList<LookaheadExample> HeldOut, IReadOnlyList<int> EndTokens);
+
+/// <summary>The options that say what modules are trained on: prompts, where they are cut, responses, and what is held out.</summary>
+internal sealed class TrainingData
+{
+    private const string Synthetic = "tasks";
+    private const int MeasuredTasks = 16;
+
+    /// <summary>Who says the responses.</summary>
+    private enum Responder
+    {
+        Own,
+        Given,
+    }
+
+    private readonly Option<string> _data = new("--data")
+    {
+        Description =
+            $"`{Synthetic}`: the training half of the synthetic tasks; or a JSON-lines file with \"prompt\", \"messages\" or \"prompt_ids\" and, if known, \"response\" or \"response_ids\".",
+        DefaultValueFactory = _ => Synthetic,
+    };
+    private readonly Option<int[]> _lengths = new("--lengths")
+    {
+        Description = "Lengths of the synthetic prompts, drawn from.",
+        AllowMultipleArgumentsPerToken = true,
+        DefaultValueFactory = _ => [512, 1024, 2048, 2048, 2048],
+    };
+    private readonly Setting<int?> _maxPrompt = Parsed.CountIfGiven(
+        "--max-prompt",
+        "Longer prompts lose their middle [default: the recipe's, or what the model's context leaves]."
+    );
+    private readonly Setting<int?> _maxResponse = Parsed.CountIfGiven(
+        "--max-response",
+        "Longest response in tokens [default: the recipe's]."
+    );
+    private readonly Setting<Responder> _responses = new(
+        "--responses",
+        "own: the model's answers, generated once and remembered; given: the data's.",
+        Parsed.Name<Responder>,
+        "own"
+    );
+    private readonly Setting<double?> _temperature = Parsed.Number(
+        "--temperature",
+        "Temperature of the model's answers; 0 takes the most likely token.",
+        "0",
+        orZero: true
+    );
+    private readonly Option<string?> _cache = new("--response-cache")
+    {
+        Description = "File in which the model's answers are remembered [default: responses.jsonl in --out].",
+    };
+    private readonly Setting<ChatTemplate?> _template = new(
+        "--template",
+        $"Chat template of messages, instead of the folder's: {string.Join(", ", ChatTemplate.Names)}.",
+        ChatTemplate.Named
+    );
+    private readonly Setting<HeldOut?> _heldOut = new(
+        "--held-out",
+        "Prompts to measure on before and after, not trained on: 5%, a number, or a JSON-lines file [default: 5%, at most 64; 16 of the synthetic tasks].",
+        HeldOut.Parse
+    );
+
+    public IEnumerable<Option> Options =>
+        [_data, _lengths, _maxPrompt, _maxResponse, _responses, _temperature, _cache, _template, _heldOut];
+
+    /// <summary>The paper's recipe for a file, the small one for the synthetic tasks.</summary>
+    public TrainingRecipe DefaultRecipe(Call call, DecoderConfig config) =>
+        call.Value(_data) == Synthetic ? TrainingRecipe.Small : TrainingRecipe.Paper(config);
+
+    /// <summary>The recipe with the lengths that were asked for and that fit the model.</summary>
+    public TrainingRecipe Fitted(Call call, TrainingRecipe recipe, DecoderConfig config, int tokens)
+    {
+        var context = config.SlidingWindow is { } window ? Math.Min(window - tokens, config.MaxPositions) : config.MaxPositions;
+        var response = call.Value(_maxResponse) ?? Math.Min(recipe.MaxResponse, Math.Max(1, context / 8));
+        var prompt = call.Value(_maxPrompt) ?? Math.Min(recipe.MaxPrompt, Math.Max(1, context - response));
+        return prompt < context
+            ? recipe with
+            {
+                MaxPrompt = prompt,
+                MaxResponse = Math.Min(response, context - prompt),
+            }
+            : throw new InputException(
+                $"--max-prompt {prompt} leaves no room for a response: the model attends to {context} tokens; lower it."
+            );
+    }
+
+    /// <summary>Reads the data.</summary>
+    public TrainingSet Read(Call call, ModelOptions model, DecoderConfig config, TrainingRecipe recipe)
+    {
+        var (data, seed, held) = (call.Value(_data), call.Value(model.Seed), call.Value(_heldOut) ?? HeldOut.Default);
+        var file = new TrainingFile(
+            config,
+            () => model.Tokenizer(call),
+            () => call.Value(_template) ?? ChatTemplate.OfFolder(model.Folder(call))
+        );
+        if (data == Synthetic)
+        {
+            var lengths = call.Value(_lengths);
+            if (lengths.FirstOrDefault(length => length < 1 || length > config.MaxPositions) is var wrong and not 0)
+                throw new InputException($"--lengths {wrong} is outside 1..{config.MaxPositions}, the model's context.");
+            var encoder = new PieceEncoder(model.Tokenizer(call).Encode);
+            // Seed 0 of the training half is what models are measured on while they train.
+            var source = NanoRecipe.Examples(encoder, recipe.Batch, lengths, seed + 1);
+            var measured = held.File is { } own ? Lines(own) : Held(encoder, lengths.Max(), TaskCount(call.Value(_heldOut)), seed);
+            return new TrainingSet(source, measured, []);
+        }
+        var all = Lines(data);
+        var (training, heldOut) = held.File is { } other ? (all, Lines(other)) : TrainingFile.HoldOut(all, held.Of(all.Count), seed);
+        if (file.Cut > 0)
+            call.Screen.Line(
+                $"{file.Cut} of {all.Count + (held.File is null ? 0 : heldOut.Count)} prompts were longer than {recipe.MaxPrompt} tokens and lost their middle"
+            );
+        return new TrainingSet(TrainingFile.Shuffled(training, recipe.Batch, seed), heldOut, file.EndTokens);
+
+        IReadOnlyList<LookaheadExample> Lines(string path)
+        {
+            var lines = File.Exists(path) ? File.ReadLines(path).Count() : 0;
+            return call.Screen.Progress(
+                $"read {path}",
+                report => file.Read(path, recipe.MaxPrompt, new Inline<int>(done => report(new Tick(done, lines, "prompts"))))
+            );
+        }
+    }
+
+    /// <summary>
+    /// Where responses come from, in training (null: the data's own are guesses to be verified, which spares most of the generating where the
+    /// data set knows the answers) and in measuring.
+    /// </summary>
+    public (IResponses? Training, IResponses Measuring) Responses(
+        Call call,
+        ModelOptions model,
+        Decoder decoder,
+        TrainingRecipe recipe,
+        TrainingSet set,
+        string folder
+    )
+    {
+        if (call.Value(_responses) == Responder.Given)
+        {
+            var given = new GivenResponses(recipe.MaxResponse);
+            return (given, given);
+        }
+        var sampling = new SamplingOptions { Temperature = call.Value(_temperature)!.Value, Seed = call.Value(model.Seed) };
+        var greedy = sampling.Temperature == 0;
+        // All that a response depends on beside its prompt; of a greedy one the seed is no part.
+        var settings = FormattableString.Invariant(
+            $"{FolderFingerprint.Of(model.Folder(call))} {decoder.DType} {recipe.MaxResponse} {sampling.Temperature} {(greedy ? 0 : sampling.Seed)} {string.Join(',', set.EndTokens)}"
+        );
+        var cache = ResponseCache.Open(call.Value(_cache) ?? Path.Combine(folder, "responses.jsonl"), settings);
+        var own = new OwnResponses(decoder, sampling, recipe.MaxResponse, cache, set.EndTokens);
+        return (greedy && call.Value(_data) == Synthetic ? null : own, own);
+    }
+
+    // There are as many synthetic prompts as one likes.
+    private static int TaskCount(HeldOut? asked) =>
+        asked is null ? MeasuredTasks
+        : asked.Share is null ? asked.Count!.Value
+        : throw new InputException("--held-out: a share of the synthetic tasks is no number; give how many prompts.");
+
+    private static IReadOnlyList<LookaheadExample> Held(PieceEncoder encoder, int length, int count, long seed) =>
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(i => TaskGenerators.Generate(TaskNames.All[i % TaskNames.All.Count], length, seed, i, encoder))
+                .Select(sample => new LookaheadExample(sample.PromptIds, sample.AnswerIds)),
+        ];
+}

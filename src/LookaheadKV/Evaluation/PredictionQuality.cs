@@ -1,0 +1,105 @@
+using LookaheadKV.Evaluation.Metrics;
+using LookaheadKV.Eviction;
+using LookaheadKV.Generation;
+using LookaheadKV.Lookahead;
+using LookaheadKV.Models;
+using LookaheadKV.Scoring;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Evaluation;
+
+/// <summary>How well modules predict true importance, means over prompts, layers and heads.</summary>
+/// <param name="Prompts">Prompts that it was measured on.</param>
+/// <param name="Divergence">KL(ŝ_true ‖ ŝ) in nats: the training loss.</param>
+/// <param name="Spearman">Rank correlation of predicted and true importance over a prompt's positions, per query head.</param>
+/// <param name="Recall">
+/// C → share of the C entries of highest true importance, a layer and kv head each (query heads averaged), that are among the C of highest
+/// predicted importance. Prompts of at most C tokens, from which nothing is evicted, are left out; null where no prompt is longer.
+/// </param>
+public sealed record PredictionQuality(int Prompts, double Divergence, double Spearman, IReadOnlyDictionary<int, double?> Recall)
+{
+    /// <summary>Measures modules on the same prompts: what is true is computed once for all of them.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="modules">The modules, such as one before training and one after it.</param>
+    /// <param name="examples">Prompts that no module was trained on, at least one.</param>
+    /// <param name="responses">Where their responses come from.</param>
+    /// <param name="counts">The C of the recall, each at least 1.</param>
+    /// <param name="progress">Receives the number of prompts done.</param>
+    /// <param name="cancellation">Looked at before every layer of a prompt.</param>
+    /// <returns>One for each module.</returns>
+    public static IReadOnlyList<PredictionQuality> Measure(
+        Decoder decoder,
+        IReadOnlyList<LookaheadModule> modules,
+        IReadOnlyList<LookaheadExample> examples,
+        IResponses responses,
+        IReadOnlyList<int> counts,
+        IProgress<int>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        if (examples.Count == 0)
+            throw new InputException("no prompt is held out; give at least one.");
+        if (counts.FirstOrDefault(count => count < 1, 1) is < 1 and var wrong)
+            throw new InputException($"recall at {wrong} entries is not measurable; give numbers of 1 or more.");
+        using var noGrad = no_grad();
+        var sums = modules.Select(_ => new Sums(counts)).ToList();
+        foreach (var (done, example) in examples.Index())
+        {
+            using var scope = NewDisposeScope();
+            var response = responses.Of(example, cancellation);
+            using var target = LookaheadTarget.Compute(decoder, [example.Prompt], [response], cancellation);
+            foreach (var (module, sum) in modules.Zip(sums))
+                Add(decoder, module, target, sum);
+            progress?.Report(done + 1);
+        }
+        return [.. sums.Select(sum => sum.Mean(examples.Count))];
+    }
+
+    /// <summary>Share of the <paramref name="count"/> entries of highest true importance that are among those of highest predicted importance.</summary>
+    /// <param name="truth">True importance [B,H,N].</param>
+    /// <param name="predicted">Predicted importance [B,H,N].</param>
+    /// <param name="kvHeads">G: entries are kept a kv head, by the mean over its query heads.</param>
+    /// <param name="count">C, 1..N.</param>
+    /// <returns>0..1, mean over rows and kv heads.</returns>
+    public static double RecallAt(Tensor truth, Tensor predicted, long kvHeads, long count)
+    {
+        using var scope = NewDisposeScope();
+        using var wanted = Selection.Top(Grouping.Reduce(truth, kvHeads), count);
+        using var found = Selection.Top(Grouping.Reduce(predicted, kvHeads), count);
+        var length = truth.size(-1);
+        var shared = wanted.Mask(length).logical_and(found.Mask(length)).sum(ScalarType.Int64).item<long>();
+        return (double)shared / wanted.Total;
+    }
+
+    private static void Add(Decoder decoder, LookaheadModule module, LookaheadTarget target, Sums sums)
+    {
+        var (layers, length) = (decoder.Config.Layers, target.Prompt[0].Keys.size(2));
+        using var pass = new ObserverPass(decoder, module, 1, length);
+        for (var layer = 0; layer < layers; layer++)
+        {
+            using var scope = NewDisposeScope();
+            var (truth, keys) = (target.Importance[layer], target.Prompt[layer]);
+            var predicted = LookaheadScore.Score(keys.Keys, pass.Layer(layer, keys, layer == layers - 1));
+            sums.Divergence += LookaheadLoss.Layer(truth, predicted).to(ScalarType.Float64).item<double>() / layers;
+            sums.Spearman += RankCorrelation.Spearman(truth, predicted).mean().item<double>() / layers;
+            foreach (var count in sums.Recall.Keys.Where(count => count < length))
+                sums.Recall[count].Add(RecallAt(truth, predicted, decoder.Config.KeyValueHeads, count));
+        }
+    }
+
+    private sealed class Sums(IReadOnlyList<int> counts)
+    {
+        public double Divergence { get; set; }
+        public double Spearman { get; set; }
+        public IReadOnlyDictionary<int, List<double>> Recall { get; } =
+            counts.Distinct().Order().ToDictionary(c => c, _ => new List<double>());
+
+        public PredictionQuality Mean(int prompts) =>
+            new(
+                prompts,
+                Divergence / prompts,
+                Spearman / prompts,
+                Recall.ToDictionary(entry => entry.Key, entry => entry.Value.Count > 0 ? entry.Value.Average() : (double?)null)
+            );
+    }
+}

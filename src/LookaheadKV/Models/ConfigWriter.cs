@@ -1,0 +1,52 @@
+using System.Text.Json;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Models;
+
+/// <summary>Writes what <see cref="HuggingFaceConfig"/> reads: the config.json of a shape, in the form that transformers 4 and 5 both take.</summary>
+internal static class ConfigWriter
+{
+    private static readonly JsonSerializerOptions Options = new() { WriteIndented = true };
+    private static readonly LinearName[] QwenBiases = [LinearName.Query, LinearName.Key, LinearName.Value];
+
+    /// <summary>The text of a config.json.</summary>
+    /// <param name="config">The shape, without rotary scaling and sliding window.</param>
+    /// <param name="dtype">The type of the weights beside it: float32 or bfloat16.</param>
+    /// <exception cref="InputException">No family has this shape.</exception>
+    public static string Json(DecoderConfig config, ScalarType dtype)
+    {
+        if (config.RopeScaling is not null || config.SlidingWindow is not null)
+            throw new InputException("a shape with rotary scaling or a sliding window cannot be written; leave them out.");
+        var (architecture, type) = Family(config);
+        var name = dtype == ScalarType.BFloat16 ? "bfloat16" : "float32";
+        var json = new Dictionary<string, object>
+        {
+            ["architectures"] = new[] { architecture },
+            ["model_type"] = type,
+            ["vocab_size"] = config.VocabularySize,
+            ["hidden_size"] = config.Width,
+            ["intermediate_size"] = config.IntermediateSize,
+            ["num_hidden_layers"] = config.Layers,
+            ["num_attention_heads"] = config.QueryHeads,
+            ["num_key_value_heads"] = config.KeyValueHeads,
+            ["head_dim"] = config.HeadSize,
+            ["hidden_act"] = "silu",
+            ["max_position_embeddings"] = config.MaxPositions,
+            ["rms_norm_eps"] = config.RmsNormEpsilon,
+            ["tie_word_embeddings"] = config.TiedEmbeddings,
+            ["rope_theta"] = config.RopeTheta,
+            ["rope_parameters"] = new { rope_type = "default", rope_theta = config.RopeTheta },
+            ["dtype"] = name,
+            ["torch_dtype"] = name,
+        };
+        if (config.EndTokens.Count > 0)
+            json["eos_token_id"] = config.EndTokens;
+        return JsonSerializer.Serialize(json, Options) + "\n";
+    }
+
+    private static (string Architecture, string Type) Family(DecoderConfig config) =>
+        config.QueryKeyNorm && config.Biases.Count == 0 ? ("Qwen3ForCausalLM", "qwen3")
+        : config.Biases.Order().SequenceEqual(QwenBiases) && !config.QueryKeyNorm ? ("Qwen2ForCausalLM", "qwen2")
+        : config.Biases.Count == 0 ? ("LlamaForCausalLM", "llama")
+        : throw new InputException($"no family has biases on {string.Join(", ", config.Biases)}; choose another shape.");
+}

@@ -1,0 +1,103 @@
+using LookaheadKV.Generation;
+using LookaheadKV.Lookahead;
+using LookaheadKV.Tests.Models;
+using LookaheadKV.Tests.Pretraining;
+using Xunit;
+
+namespace LookaheadKV.Tests.Lookahead;
+
+/// <summary>Responses: whose they are, that each is generated once, and that what is remembered survives a killed process.</summary>
+public sealed class ResponsesTests : IDisposable
+{
+    private static readonly LookaheadExample[] Examples =
+    [
+        new([3, 8, 2, 11, 5], [1, 2, 3]),
+        new([1, 1, 4, 9], []),
+        new([7, 7, 7, 2, 2, 6], [9]),
+    ];
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private ResponseCache Cache(string settings = "model a") => ResponseCache.Open(_folder["responses.jsonl"], settings);
+
+    [Fact]
+    public void Own_responses_are_the_models_greedy_ones()
+    {
+        using var decoder = TinyDecoder.Create();
+        var own = new OwnResponses(decoder, SamplingOptions.Greedy, maxResponse: 6);
+        foreach (var example in Examples)
+            Assert.Equal(Session.GreedyResponse(decoder, example.Prompt, 6, TestContext.Current.CancellationToken), own.Of(example));
+        Assert.Equal(3, own.Generated);
+    }
+
+    [Fact]
+    public void A_response_is_generated_once_and_found_by_the_next_process_even_after_half_a_line()
+    {
+        using var decoder = TinyDecoder.Create();
+        var first = new OwnResponses(decoder, SamplingOptions.Greedy, 6, Cache());
+        var said = Examples.Take(2).Select(e => first.Of(e)).ToList();
+        Assert.Equal(said[0], first.Of(Examples[0]));
+        Assert.Equal(2, first.Generated);
+        File.AppendAllText(_folder["responses.jsonl"], "{\"Key\":\"12");
+
+        var second = new OwnResponses(decoder, SamplingOptions.Greedy, 6, Cache());
+        Assert.Equal(said, Examples.Take(2).Select(e => second.Of(e)));
+        Assert.Equal(0, second.Generated);
+        second.Of(Examples[2]);
+        Assert.Equal(1, second.Generated);
+
+        var third = new OwnResponses(decoder, SamplingOptions.Greedy, 6, Cache());
+        foreach (var example in Examples)
+            third.Of(example);
+        Assert.Equal(0, third.Generated);
+    }
+
+    [Fact]
+    public void Another_model_or_setting_shares_the_file_but_no_response()
+    {
+        Cache("model a").Add([1, 2], [3]);
+        Cache("model b").Add([1, 2], [4]);
+        Assert.Equal([3], Cache("model a").Find([1, 2])!);
+        Assert.Equal([4], Cache("model b").Find([1, 2])!);
+        Assert.Null(Cache("model a").Find([1, 2, 0]));
+        Assert.Null(Cache("model").Find([1, 2]));
+    }
+
+    [Fact]
+    public void A_sampled_response_depends_on_seed_and_prompt_alone()
+    {
+        using var decoder = TinyDecoder.Create();
+        var a = Sampled(1).Of(Examples[0]);
+        Assert.Equal(a, After(Sampled(1), Examples[1]).Of(Examples[0]));
+        Assert.Contains(Enumerable.Range(2, 8), seed => !Sampled(seed).Of(Examples[0]).SequenceEqual(a));
+
+        OwnResponses Sampled(long seed) => new(decoder, new SamplingOptions { Temperature = 1.5, Seed = seed }, 8);
+
+        static OwnResponses After(OwnResponses responses, LookaheadExample other)
+        {
+            responses.Of(other);
+            return responses;
+        }
+    }
+
+    [Fact]
+    public void Given_responses_are_the_datas_own_or_none()
+    {
+        Assert.Equal([1, 2, 3], new GivenResponses().Of(Examples[0]));
+        Assert.Equal([1, 2], new GivenResponses(2).Of(Examples[0]));
+        Assert.Contains("has no response", Assert.Throws<InputException>(() => new GivenResponses().Of(Examples[1])).Message);
+    }
+
+    [Fact]
+    public void A_prompt_without_room_for_a_response_is_refused()
+    {
+        using var decoder = TinyDecoder.Create();
+        var full = new LookaheadExample([.. Enumerable.Repeat(1, decoder.Config.MaxPositions)], []);
+        Assert.Contains(
+            "leaves no room",
+            Assert.Throws<InputException>(() => new OwnResponses(decoder, SamplingOptions.Greedy).Of(full)).Message
+        );
+    }
+}
