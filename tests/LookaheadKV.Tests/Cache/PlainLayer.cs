@@ -12,8 +12,9 @@ internal static class PlainLayer
     /// <summary>Rows [n, 3] of one segment: entry x is (x, x+¼, x+½).</summary>
     public static Tensor Rows(IEnumerable<int> entries)
     {
+        using var scope = NewDisposeScope();
         float[] flat = [.. entries.SelectMany(x => new[] { x, x + 0.25f, x + 0.5f })];
-        return tensor(flat).reshape(-1, HeadSize);
+        return tensor(flat).reshape(-1, HeadSize).MoveToOuterDisposeScope();
     }
 
     /// <summary>A layer of one row whose heads hold entries at positions; values are the negative keys.</summary>
