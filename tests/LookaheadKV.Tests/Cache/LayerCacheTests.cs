@@ -20,13 +20,7 @@ public sealed class LayerCacheTests
         layer.Append(keys, -keys, tensor(new long[] { 5, 7 }));
         var one = Rows([20, 21, 22, 23]).view(2, 2, 1, HeadSize);
         layer.Append(one, -one, tensor(new long[] { 8, 9 }).view(2, 1, 1)); // rows at positions of their own
-        AssertHolds(
-            layer,
-            [(0, 5), (1, 7), (20, 8)],
-            [(2, 5), (3, 7), (21, 8)],
-            [(4, 5), (5, 7), (22, 9)],
-            [(6, 5), (7, 7), (23, 9)]
-        );
+        AssertHolds(layer, [(0, 5), (1, 7), (20, 8)], [(2, 5), (3, 7), (21, 8)], [(4, 5), (5, 7), (22, 9)], [(6, 5), (7, 7), (23, 9)]);
         Assert.Equal([2, 2, 3, HeadSize], layer.Keys.shape);
         Assert.True(layer.Values.equal(-layer.Keys).all().item<bool>());
         Assert.Equal([5, 7, 8, 5, 7, 8, 5, 7, 9, 5, 7, 9], layer.Positions.contiguous().data<long>().ToArray());
@@ -48,11 +42,7 @@ public sealed class LayerCacheTests
         layer.Append(two, -two, tensor(new long[] { 10, 11 }));
         var one = Rows([12, 22]).view(1, 2, 1, HeadSize);
         layer.Append(one, -one, tensor(new long[] { 12 }));
-        AssertHolds(
-            layer,
-            [(1, 0), (2, 4), (3, 9), (10, 10), (11, 11), (12, 12)],
-            [(4, 2), (20, 10), (21, 11), (22, 12)]
-        );
+        AssertHolds(layer, [(1, 0), (2, 4), (3, 9), (10, 10), (11, 11), (12, 12)], [(4, 2), (20, 10), (21, 11), (22, 12)]);
         Assert.Throws<InvalidOperationException>(() => layer.Append(one, one, zeros(1, ScalarType.Int64)));
         Assert.Contains("read StoredLengths", Assert.Throws<InvalidOperationException>(() => layer.StoredLength).Message);
         Assert.Contains("read StoredLengths", Assert.Throws<InvalidOperationException>(() => layer.Keys).Message);
@@ -90,6 +80,8 @@ public sealed class LayerCacheTests
         var one = Rows([4, 5]).view(1, 2, 1, HeadSize);
         layer.Append(one, -one, tensor(new long[] { 7 }));
         AssertHolds(layer, [(1, 0), (4, 7)], [(3, 0), (5, 7)]);
+        layer.Truncate(2);
+        Assert.True(layer.IsRectangular);
     }
 
     [Fact]
@@ -105,8 +97,14 @@ public sealed class LayerCacheTests
         var one = Rows([3, 4]).view(1, 2, 1, HeadSize);
         Assert.Throws<InvalidOperationException>(() => layer.Append(one, -one, tensor(new long[] { 1 })));
         AssertHolds(layer, [(1, 0)], [(2, 0)]);
+        // A head without room must not write into the next one's segment.
+        var error = Assert.Throws<InvalidOperationException>(() => layer.Append(Rows([9]), Rows([9]), tensor(new long[] { 3 }), [1, 0]));
+        Assert.Contains("room for 1 entries and holds 1; 1 more do not fit", error.Message);
+        AssertHolds(layer, [(1, 0)], [(2, 0)]);
         layer.Append(Rows([5]), -Rows([5]), tensor(new long[] { 3 }), [0, 1]);
         AssertHolds(layer, [(1, 0)], [(2, 0), (5, 3)]);
+        error = Assert.Throws<InvalidOperationException>(() => layer.Append(Rows([9]), Rows([9]), tensor(new long[] { 3 }), [0, 1]));
+        Assert.Contains("room for 2 entries and holds 2; 1 more do not fit", error.Message);
     }
 
     [Fact]
@@ -149,11 +147,12 @@ public sealed class LayerCacheTests
         using var layer = new LayerCache(1, 1, capacity: 3, HeadSize, ScalarType.Float32, CPU);
         var one = Rows([1]).view(1, 1, 1, HeadSize);
         layer.Append(one, -one, tensor(new long[] { -1 }), gaps: true);
+        layer.Append(one, -one, tensor(new long[] { -1 }), gaps: true);
         layer.Append(one, -one, tensor(new long[] { 0 }));
         Assert.True(layer.HasGaps);
         using var copy = layer.Copy(reserve: 0);
         Assert.True(copy.HasGaps);
-        AssertHolds(copy, [(1, -1), (1, 0)]);
+        AssertHolds(copy, [(1, -1), (1, -1), (1, 0)]);
     }
 
     [Theory]
