@@ -126,7 +126,11 @@ public sealed class KeptSetTests
     {
         KeptSet kept;
         using (NewDisposeScope())
-            kept = new KeptSet(arange(6).view(1, 2, 3));
+        {
+            var positions = arange(6).view(1, 2, 3);
+            kept = new KeptSet(positions);
+            Assert.True(positions.IsInvalid); // the set has taken it
+        }
         Assert.Equal(
             [
                 [0L, 1L, 2L],

@@ -148,6 +148,7 @@ public sealed class WholePassTests : IDisposable
         Assert.Equal(0, ExpectedAttention.Score(rows, _decoder.Angles(0, 10), _decoder.Angles(10, 3), 10).abs().sum().item<float>());
         var one = ExpectedAttention.Score(rows, _decoder.Angles(0, 10), _decoder.Angles(10, 3), 9);
         Assert.Equal(0, one.narrow(-1, 0, 9).abs().sum().item<float>());
+        Assert.True(ExpectedAttention.Score(rows, _decoder.Angles(0, 10), _decoder.Angles(10, 3), sinks: 0).gt(0).all().item<bool>());
         // One key alone has the whole weight: its score is the length of its value.
         Near(linalg.vector_norm(rows.Values.narrow(2, 9, 1), 2, [-1L]).repeat_interleave(2, 1), one.narrow(-1, 9, 1));
     }
