@@ -134,6 +134,9 @@ public class PolicyTextTests
         Assert.Equal(GroupReduction.Mean, Build("kvzip[group=mean]").Group);
         Assert.Equal([3, 10, 11, 12], Build("random[protect=10-12+3+11]").Protection.Given);
         Assert.Equal([0], Build("random[protect=0]").Protection.Given);
+        Assert.Equal([0, 1, 2], Build("random[protect=0-2]").Protection.Given);
+        Assert.Equal(Pooling.Max(5), Build("random[pool=max:5]").Pooling);
+        Assert.Equal(Pooling.Mean(1), Build("snapkv[pool=mean:1]").Pooling);
         Assert.Equal([7], Build("random[protect=7-7]").Protection.Given);
         Assert.Equal(Protection.Positions(3) with { Last = 32 }, Build("snapkv[protect=3]").Protection);
     }

@@ -1,4 +1,5 @@
 using LookaheadKV.Eviction;
+using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -180,6 +181,23 @@ public sealed class SelectionTests
         Refused("NaN", () => Selection.Top(scores, 2));
         Refused("NaN", () => Selection.Shared(scores, 2));
         Refused("NaN", () => Selection.Global([scores], 2));
+    }
+
+    [Fact]
+    public void A_refused_selection_leaves_no_tensor()
+    {
+        using var scores = tensor(new[] { 1, float.NaN, 2 }, [1, 1, 3]);
+        Refuse(); // the first call may compile operators
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Refuse();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        void Refuse()
+        {
+            Refused("NaN", () => Selection.Top(scores, 2));
+            Refused("NaN", () => Selection.Shared(scores, 2));
+            Refused("outside 1..3", () => Selection.Top(scores, 4));
+        }
     }
 
     private static void Refused(string message, Func<object> select)
