@@ -511,7 +511,7 @@ type private Machine(start: Start) =
             for cache in forgotten do
                 cache.Dispose()
 
-[<Property(Arbitrary = [| typeof<Runs> |], MaxTest = 150)>]
+[<Property(Arbitrary = [| typeof<Runs> |], MaxTest = 100)>]
 let ``after any operations a cache holds what plain lists hold`` (run: Run) =
     NativeLibraries.Load() // before the first tensor, which here is no cache's
     use _scope = torch.NewDisposeScope()

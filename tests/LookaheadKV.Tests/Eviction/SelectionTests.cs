@@ -37,6 +37,9 @@ public sealed class SelectionTests
         }
     }
 
+    // Few, so that many tie; and beyond any number that could stand for "protected".
+    private static readonly float[] Values = [-2, -1, 0, 0, 0, 1, 1, 2, float.MaxValue, float.PositiveInfinity, float.NegativeInfinity];
+
     /// <summary>Small random cases in which many scores tie and first, last and single positions are protected.</summary>
     private static IEnumerable<(Case Case, Random Random)> Cases()
     {
@@ -53,7 +56,7 @@ public sealed class SelectionTests
                 .Select(_ =>
                     Enumerable
                         .Range(0, heads)
-                        .Select(_ => Enumerable.Range(0, length).Select(_ => (float)random.Next(-2, 3)).ToArray())
+                        .Select(_ => Enumerable.Range(0, length).Select(_ => Values[random.Next(Values.Length)]).ToArray())
                         .ToArray()
                 )
                 .ToArray();
