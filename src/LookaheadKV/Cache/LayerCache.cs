@@ -254,7 +254,11 @@ public sealed class LayerCache : IDisposable
 
     private Tensor Block(Tensor storage) => storage.view([Batch, KvHeads, _starts[1], .. storage.shape[1..]]);
 
-    private Tensor Rectangle(Tensor storage) => Block(storage).narrow(2, 0, StoredLength);
+    private Tensor Rectangle(Tensor storage)
+    {
+        var count = StoredLength; // refuses a ragged layer before torch does
+        return Block(storage).narrow(2, 0, count);
+    }
 
     private Tensor Used(Tensor storage, long segment) => storage.narrow(0, _starts[segment], _lengths[segment]);
 }

@@ -77,7 +77,7 @@ public sealed record KeptPositions(string Policy, string? Budget, int Length, IR
     /// <exception cref="InputException">The size is below 1.</exception>
     public KeptPositions RoundToBlocks(int size) =>
         size < 1
-            ? throw new InputException($"block size {size} is below 1; paged engines use 16 or so.")
+            ? throw NoBlocks(size)
             : this with
             {
                 Layers =
@@ -91,13 +91,17 @@ public sealed record KeptPositions(string Policy, string? Budget, int Length, IR
 
     /// <summary>Numbers of the blocks that hold kept positions, [L][G][blocks].</summary>
     /// <param name="size">Positions a block, ≥ 1.</param>
+    /// <exception cref="InputException">The size is below 1.</exception>
     public IReadOnlyList<IReadOnlyList<IReadOnlyList<long>>> BlockTables(int size) =>
-        [
-            .. Layers.Select(heads =>
-                (IReadOnlyList<IReadOnlyList<long>>)
-                    [.. heads.Select(head => (IReadOnlyList<long>)[.. Blocks(head, size).Select(b => b.Number)])]
-            ),
-        ];
+        size < 1
+            ? throw NoBlocks(size)
+            :
+            [
+                .. Layers.Select(heads =>
+                    (IReadOnlyList<IReadOnlyList<long>>)
+                        [.. heads.Select(head => (IReadOnlyList<long>)[.. Blocks(head, size).Select(b => b.Number)])]
+                ),
+            ];
 
     /// <summary>How two sets of one prompt differ, a layer and head each.</summary>
     /// <exception cref="InputException">They are of prompts or models of different shape.</exception>
@@ -116,6 +120,8 @@ public sealed record KeptPositions(string Policy, string? Budget, int Length, IR
             select new KeptDifference(layer, head, left.Intersect(right).Count(), [.. left.Except(right)], [.. right.Except(left)]),
         ];
     }
+
+    private static InputException NoBlocks(int size) => new($"block size {size} is below 1; paged engines use 16 or so.");
 
     private IEnumerable<(long Number, int Size)> Blocks(IReadOnlyList<long> head, int size) =>
         head.Select(position => position / size).Distinct().Select(number => (number, size));
