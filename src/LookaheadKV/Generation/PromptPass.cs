@@ -1,4 +1,5 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
 using LookaheadKV.Scoring;
@@ -91,10 +92,9 @@ public static class PromptPass
             decoder.Config.RequireWholeAttention(hidden.size(1));
         }
         var behind = hidden.size(1) - length;
-        Tensor[]?[] lora =
-        [
-            .. Enumerable.Range(0, decoder.Config.Layers).Select(l => rider?.Lora(l)?.Packed(decoder.Config, decoder.DType)),
-        ];
+        LayerLora?[] pairs = [.. Enumerable.Range(0, decoder.Config.Layers).Select(l => rider?.Lora(l))];
+        var version = rider is null ? 0 : LayerLora.Version(pairs.OfType<LayerLora>());
+        Tensor[]?[] lora = [.. pairs.Select(layer => layer?.Packed(decoder.Config, decoder.DType, version))];
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
         {
             cancellation.ThrowIfCancellationRequested();

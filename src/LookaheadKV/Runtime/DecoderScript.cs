@@ -77,37 +77,35 @@ internal static class DecoderScript
             else:
                 y.add_(torch.linear(x, w, b))
 
-        def lora_delta(x: Tensor, pairs: List[Tensor], i: int, n: int) -> Tensor:
-            tail = x.narrow(0, x.size(0) - n, n)
-            return torch.linear(torch.linear(tail, pairs[2 * i]), pairs[2 * i + 1])
-
         def add_lora(y: Tensor, x: Tensor, pairs: List[Tensor], i: int, n: int):
             if n > 0 and pairs[2 * i].numel() > 0:
-                y.narrow(0, y.size(0) - n, n).add_(lora_delta(x, pairs, i, n))
+                low = torch.linear(x.narrow(0, x.size(0) - n, n), pairs[2 * i])
+                y.narrow(0, y.size(0) - n, n).addmm_(low, pairs[2 * i + 1].t())
 
-        def project(x: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, cos: Tensor, sin: Tensor, eps: float, g: int, b: int, joined: bool) -> List[Tensor]:
+        def add_parts(ys: List[Tensor], x: Tensor, pairs: List[Tensor], i: int, n: int):
+            # maps that read the same rows: one product for all A, one more for each B
+            if n > 0 and pairs[2 * i].numel() > 0:
+                low = torch.linear(x.narrow(0, x.size(0) - n, n), pairs[2 * i])
+                first = 0
+                for y in ys:
+                    b = pairs[2 * i + 1].narrow(0, first, y.size(1))
+                    y.narrow(0, y.size(0) - n, n).addmm_(low, b.t())
+                    first += y.size(1)
+
+        def project(x: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, cos: Tensor, sin: Tensor, eps: float, g: int, b: int) -> List[Tensor]:
             d = cos.size(-1)
             t = x.size(0) // b
             h = w[1].size(0) // d - 2 * g
             a = torch.rms_norm(x, [x.size(-1)], w[0], eps)
             sizes = [h * d, g * d, g * d]
-            if joined:
-                # decoding: one product; a prompt gets three, so that keys and values have storage of their own
-                parts = torch.split_with_sizes(linear(a, w[1], w[2]), sizes, 1)
-                q, k, v = parts[0], parts[1], parts[2]
+            # three products, so that keys and values have storage of their own
+            ws = torch.split_with_sizes(w[1], sizes)
+            if w[2].numel() == 0:
+                q, k, v = torch.linear(a, ws[0]), torch.linear(a, ws[1]), torch.linear(a, ws[2])
             else:
-                ws = torch.split_with_sizes(w[1], sizes)
-                if w[2].numel() == 0:
-                    q, k, v = torch.linear(a, ws[0]), torch.linear(a, ws[1]), torch.linear(a, ws[2])
-                else:
-                    bs = torch.split_with_sizes(w[2], sizes)
-                    q, k, v = torch.linear(a, ws[0], bs[0]), torch.linear(a, ws[1], bs[1]), torch.linear(a, ws[2], bs[2])
-            if n > 0 and pairs[0].numel() > 0:
-                delta = torch.split_with_sizes(lora_delta(a, pairs, 0, n), sizes, 1)
-                first = x.size(0) - n
-                q.narrow(0, first, n).add_(delta[0])
-                k.narrow(0, first, n).add_(delta[1])
-                v.narrow(0, first, n).add_(delta[2])
+                bs = torch.split_with_sizes(w[2], sizes)
+                q, k, v = torch.linear(a, ws[0], bs[0]), torch.linear(a, ws[1], bs[1]), torch.linear(a, ws[2], bs[2])
+            add_parts([q, k, v], a, pairs, 0, n)
             q = q.view([b, t, h, d])
             k = k.view([b, t, g, d])
             v = v.view([b, t, g, d])
@@ -144,10 +142,7 @@ internal static class DecoderScript
                 bias = w[9].numel() > 0
                 gate = linear(a, w[8].narrow(0, 0, f), w[9].narrow(0, 0, f) if bias else w[9])
                 up = linear(a, w[8].narrow(0, f, f), w[9].narrow(0, f, f) if bias else w[9])
-                if tail > 0 and pairs[4].numel() > 0:
-                    delta = lora_delta(a, pairs, 2, tail)
-                    gate.narrow(0, count - tail, tail).add_(delta.narrow(1, 0, f))
-                    up.narrow(0, count - tail, tail).add_(delta.narrow(1, f, f))
+                add_parts([gate, up], a, pairs, 2, tail)
                 gated = gate_up(gate, up)
                 add_linear(y, gated, w[10], w[11])
                 add_lora(y, gated, pairs, 3, tail)
@@ -155,7 +150,7 @@ internal static class DecoderScript
 
         def prompt_layer(hidden: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, cos: Tensor, sin: Tensor, eps: float, g: int, last: bool, chunk: int) -> List[Tensor]:
             b, t = hidden.size(0), hidden.size(1)
-            rows = project(hidden.view([b * t, -1]), w, pairs, n, cos, sin, eps, g, b, False)
+            rows = project(hidden.view([b * t, -1]), w, pairs, n, cos, sin, eps, g, b)
             q, k, v = rows[0], rows[1], rows[2]
             if last:
                 p = t - n

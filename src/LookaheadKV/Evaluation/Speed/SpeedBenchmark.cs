@@ -50,19 +50,20 @@ public static class SpeedBenchmark
         {
             var prompt = Prompt(decoder, length, options.Seed);
             var runs = policies.Select(_ => new List<SpeedRun>()).ToArray();
-            var memory = new long?[policies.Count];
+            var held = new (Held First, Held Last)[policies.Count];
             for (var round = 0; round < rounds; round++)
             for (var p = 0; p < policies.Count; p++)
             {
                 var run = Measure(decoder, prompt, policies[p], options.DecodeTokens, cancellation);
-                memory[p] ??= deviceBytes();
+                var now = new Held(deviceBytes(), DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+                held[p] = (round == 0 ? now : held[p].First, now);
                 if (round >= options.WarmUp)
                     runs[p].Add(run);
                 progress?.Invoke(++done, total);
             }
             var full = policies.Index().FirstOrDefault(policy => policy.Item.Scorer is null, (-1, null!)).Index;
             for (var p = 0; p < policies.Count; p++)
-                yield return Row(decoder, policies[p], length, runs[p], full < 0 ? null : runs[full], memory[p], ceilings);
+                yield return Row(decoder, policies[p], length, runs[p], full < 0 ? null : runs[full], held[p], ceilings);
         }
     }
 
@@ -141,7 +142,7 @@ public static class SpeedBenchmark
         int length,
         List<SpeedRun> runs,
         List<SpeedRun>? full,
-        long? memory,
+        (Held First, Held Last) held,
         DeviceCeilings ceilings
     )
     {
@@ -164,7 +165,10 @@ public static class SpeedBenchmark
             report.CacheBytes,
             runs[^1].ResidentBytes,
             report.PeakCacheBytes,
-            memory,
+            held.First.Bytes,
+            held.Last.Bytes,
+            held.First.Tensors,
+            held.Last.Tensors,
             1e3 * SpeedFloor.PrefillFlops(shape, length) / ceilings.FlopsPerSecond,
             1e3 * SpeedFloor.DecodeBytes(shape, report.KeptTokens, elementSize) / ceilings.BytesPerSecond
         );
@@ -175,6 +179,8 @@ public static class SpeedBenchmark
         var random = new Random(unchecked((int)(seed * 7919 + length)));
         return [.. Enumerable.Range(0, length).Select(_ => random.Next(decoder.Config.VocabularySize))];
     }
+
+    private readonly record struct Held(long? Bytes, long Tensors);
 
     private sealed record SpeedRun(double TtftMs, double DecodeMs, PrefillReport Report, long ResidentBytes);
 }

@@ -17,6 +17,9 @@ namespace LookaheadKV.Evaluation.Speed;
 /// <param name="ResidentBytes">Bytes that keys, values and positions hold after the prompt, room for answers included.</param>
 /// <param name="PeakCacheBytes">Most bytes that compacted and full layers held together.</param>
 /// <param name="DeviceBytes">Device memory in use after the first run, beyond what was in use before the weights: it never shrinks within a process, so that only the first row of a process shows its own peak; null on the CPU.</param>
+/// <param name="DeviceBytesAtEnd">The same after the last run: equal where nothing leaks; null on the CPU.</param>
+/// <param name="LiveTensors">Tensors alive after the first run.</param>
+/// <param name="LiveTensorsAtEnd">Tensors alive after the last run.</param>
 /// <param name="PrefillFloorMs">Least time of the prompt's pass at the measured ceiling.</param>
 /// <param name="DecodeFloorMs">Least time of a decoded token at the measured ceiling.</param>
 public sealed record SpeedRow(
@@ -36,6 +39,9 @@ public sealed record SpeedRow(
     long ResidentBytes,
     long PeakCacheBytes,
     long? DeviceBytes,
+    long? DeviceBytesAtEnd,
+    long LiveTensors,
+    long LiveTensorsAtEnd,
     double PrefillFloorMs,
     double DecodeFloorMs
 );
