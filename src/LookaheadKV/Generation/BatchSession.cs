@@ -73,8 +73,7 @@ public sealed class BatchSession : IDisposable
         for (var step = 0; step < room; step++)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var best = _nextLogits.argmax(-1);
-            var tokens = best.cpu().data<long>().Select(id => (int)id).ToArray();
+            var tokens = MostLikely(_nextLogits);
             foreach (var (answer, token) in answers.Zip(tokens))
                 if (!Ended(answer))
                     answer.Add(token);
@@ -103,6 +102,12 @@ public sealed class BatchSession : IDisposable
     {
         Cache.Dispose();
         _nextLogits.Dispose();
+    }
+
+    private static int[] MostLikely(Tensor logits)
+    {
+        using var scope = NewDisposeScope();
+        return [.. logits.argmax(-1).cpu().data<long>().Select(id => (int)id)];
     }
 
     private bool Ended(List<int> answer) => answer.Count > 0 && _decoder.Config.EndTokens.Contains(answer[^1]);

@@ -58,7 +58,8 @@ public static class Sampling
         return (Mix(place) >> 11) * (1.0 / (1UL << 53));
     }
 
-    private static int MostLikely(Tensor logits)
+    /// <summary>The most likely token of logits [1, vocabulary] or [vocabulary]; nothing of it stays behind, also where the logits are on a GPU.</summary>
+    internal static int MostLikely(Tensor logits)
     {
         using var scope = NewDisposeScope();
         return (int)logits.argmax(-1).item<long>();

@@ -157,8 +157,7 @@ public sealed class Session : IDisposable
         for (var i = 0; i < room; i++)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var best = _nextLogits.argmax(-1);
-            var token = (int)best.item<long>();
+            var token = Sampling.MostLikely(_nextLogits);
             yield return token;
             if (_decoder.Config.EndTokens.Contains(token) || i == room - 1)
                 yield break;

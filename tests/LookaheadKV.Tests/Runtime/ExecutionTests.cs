@@ -6,6 +6,7 @@ using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
 using LookaheadKV.Tests.Models;
+using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -141,6 +142,31 @@ public sealed class ExecutionTests
             };
             using var session = Session.Start(decoder, [1, 2, 3, 4, 5, 6, 7, 8], policy);
             return watch.Seen[^1].MoveToOtherDisposeScope(scope);
+        }
+    }
+
+    [Theory]
+    [InlineData(Execution.Reference, false, ScalarType.Float32)]
+    [InlineData(Execution.Compiled, false, ScalarType.Float32)]
+    [InlineData(Execution.Compiled, true, ScalarType.Float32)]
+    [InlineData(Execution.Compiled, true, ScalarType.BFloat16)]
+    [InlineData(Execution.Fused, true, ScalarType.BFloat16)]
+    public void Nothing_stays_behind_however_layers_run(Execution execution, bool riding, ScalarType dtype)
+    {
+        using var decoder = TinyDecoder.Create(dtype);
+        using var module = Trained(decoder.Config);
+        decoder.Execution = execution;
+        decoder.ObserversRide = riding;
+        Run(); // weights and pairs are packed once
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        for (var i = 0; i < 3; i++)
+            Run();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        void Run()
+        {
+            using var session = Session.Start(decoder, [1, 2, 3, 4, 5, 6, 7, 8], Policies.Lookahead(module).With(Budget.Tokens(4)), 4);
+            session.Append([3]).Dispose();
         }
     }
 

@@ -106,7 +106,7 @@ public static class SpeedBenchmark
                 () =>
                 {
                     session = Session.Start(decoder, prompt, policy, decodeTokens, cancellation);
-                    token = Best(session.NextLogits);
+                    token = Sampling.MostLikely(session.NextLogits);
                 }
             );
             var (report, resident) = (session!.Report, session.Cache.StorageBytes + session.Cache.PositionBytes);
@@ -118,7 +118,7 @@ public static class SpeedBenchmark
                     {
                         cancellation.ThrowIfCancellationRequested();
                         session.Append([token]).Dispose();
-                        token = Best(session.NextLogits);
+                        token = Sampling.MostLikely(session.NextLogits);
                     }
                 }
             );
@@ -128,12 +128,6 @@ public static class SpeedBenchmark
         {
             session?.Dispose();
         }
-    }
-
-    private static int Best(torch.Tensor logits)
-    {
-        using var best = logits.argmax(-1);
-        return (int)best.item<long>();
     }
 
     private static SpeedRow Row(
