@@ -86,6 +86,51 @@ public sealed class BenchmarkTests : IDisposable
         Assert.Contains("refused: no task reaches 0.10 on the full cache", ran.Error);
     }
 
+    [Fact]
+    public async Task Tables_of_LongProc_are_compared_under_every_policy_and_budget()
+    {
+        string Record(string name) =>
+            JsonSerializer.Serialize(
+                new
+                {
+                    html = $"<table><tr><td>{name}</td><td>3</td></tr></table>",
+                    tsv = $"Name\tAge\n{name}\t3",
+                    tsv_header = "Name\tAge",
+                    task_topic = "People",
+                    task_description = "(1) Name; (2) Age",
+                }
+            );
+        _bench.Write("longproc.jsonl", $"{Record("Ann")}\n{Record("Bob")}\n");
+        var ran = await _bench.Run([
+            .. new[] { "compare", "--policies", "random,streaming", "--budgets", "16,32", "--longproc", "{longproc.jsonl}" },
+            .. new[] { "--samples", "2", "--length", "900", "--device", "cpu", "--json", "{out.json}" },
+        ]);
+        // The shipped model writes no tables: the full cache's score says so, and nothing is claimed of the policies.
+        Assert.Equal(3, ran.ExitCode);
+        Assert.Contains("refused: no task reaches", ran.Error);
+        var rows = _bench.Json("out.json").GetProperty("results").EnumerateArray().ToList();
+        var cells = rows.Where(row => row.GetProperty("task").GetString() != "mean")
+            .Select(row =>
+                (
+                    row.GetProperty("policy").GetString()!,
+                    row.GetProperty("budget").GetString(),
+                    row.GetProperty("samples").GetInt32(),
+                    row.GetProperty("accuracy").GetDouble()
+                )
+            );
+        Assert.Equal(
+            [
+                ("full", null, 2, 0.0),
+                ("random", "16", 2, 0.0),
+                ("random", "32", 2, 0.0),
+                ("streaming", "16", 2, 0.0),
+                ("streaming", "32", 2, 0.0),
+            ],
+            cells
+        );
+        Assert.All(rows, row => Assert.True(row.GetProperty("cacheBytes").GetInt64() > 0));
+    }
+
     [Theory]
     [InlineData("--longbench", "{bad.jsonl}", "bad.jsonl: line 2: not JSON")]
     [InlineData("--longbench", "{none.jsonl}", "none.jsonl cannot be read")]
