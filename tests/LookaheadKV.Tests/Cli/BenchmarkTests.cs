@@ -1,4 +1,7 @@
 using System.Text.Json;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Tests.Models;
+using LookaheadKV.Text;
 using Xunit;
 
 namespace LookaheadKV.Tests.Cli;
@@ -101,13 +104,17 @@ public sealed class BenchmarkTests : IDisposable
                 }
             );
         _bench.Write("longproc.jsonl", $"{Record("Ann")}\n{Record("Bob")}\n");
+        // Room for 3,072 tokens of answer, which most tokens end sooner.
+        var config = TinyDecoder.Config with { VocabularySize = 300, MaxPositions = 8192, EndTokens = [.. Enumerable.Range(0, 290)] };
+        RandomFolder.Write(_bench["long"], config);
+        BpeTrainer.Train(["the table of the page"], 300, [], SplitPatterns.Qwen2).Write(_bench["long/tokenizer.json"]);
         var ran = await _bench.Run([
-            .. new[] { "compare", "--policies", "random,streaming", "--budgets", "16,32", "--longproc", "{longproc.jsonl}" },
-            .. new[] { "--samples", "2", "--length", "900", "--device", "cpu", "--json", "{out.json}" },
+            .. new[] { "compare", "--model", "{long}", "--policies", "random,streaming", "--budgets", "16,32" },
+            .. new[] { "--longproc", "{longproc.jsonl}", "--samples", "2", "--length", "4000", "--device", "cpu", "--json", "{out.json}" },
         ]);
-        // The shipped model writes no tables: the full cache's score says so, and nothing is claimed of the policies.
-        Assert.Equal(3, ran.ExitCode);
+        // Random weights write no tables: the full cache's score says so, and nothing is claimed of the policies.
         Assert.Contains("refused: no task reaches", ran.Error);
+        Assert.Equal(3, ran.ExitCode);
         var rows = _bench.Json("out.json").GetProperty("results").EnumerateArray().ToList();
         var cells = rows.Where(row => row.GetProperty("task").GetString() != "mean")
             .Select(row =>
