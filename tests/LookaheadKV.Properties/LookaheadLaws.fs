@@ -46,7 +46,7 @@ let private changesNothing (case: Case) (decoder: Decoder) (policy: EvictionPoli
         let all, kept = full.Cache.Layers[layer], evicted.Cache.Layers[layer]
 
         let index =
-            kept.Positions.unsqueeze(-1).expand (-1L, -1L, -1L, int64 case.Shape.HeadSize)
+            kept.Positions.unsqueeze(-1).expand(-1L, -1L, -1L, int64 case.Shape.HeadSize)
 
         check "keys" (sameBits (all.Keys.gather (2L, index)) kept.Keys)
         check "values" (sameBits (all.Values.gather (2L, index)) kept.Values)

@@ -205,7 +205,11 @@ let familyConfig (family: Family) (shape: Shape) =
         RopeTheta = 100.0,
         Biases = biases,
         QueryKeyNorm = (family = Qwen3),
-        SlidingWindow = (if family = Mistral then Nullable(maxPositions + 64) else Nullable()),
+        SlidingWindow =
+            (if family = Mistral then
+                 Nullable(maxPositions + 64)
+             else
+                 Nullable()),
         TiedEmbeddings = shape.Tied,
         EndTokens = [| 0 |]
     )
@@ -229,7 +233,7 @@ let familyDecoder (family: Family) (shape: Shape) =
             match linear with
             | Some linear when name.EndsWith ".bias" ->
                 let struct (rows, _) = linear.Shape config
-                normal([| int64 rows |]).mul (0.7.ToScalar())
+                normal([| int64 rows |]).mul(0.7.ToScalar())
             | Some linear ->
                 let struct (rows, columns) = linear.Shape config
                 normal([| int64 rows; int64 columns |]).mul((1.6 / sqrt (float columns)).ToScalar())

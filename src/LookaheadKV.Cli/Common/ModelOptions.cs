@@ -50,7 +50,10 @@ internal sealed class ModelOptions
     {
         var folder = Folder(call);
         var (device, dtype) = Place(call);
-        return InputFile.Named(folder, () => Bytes(folder) < WorthABar ? Load(null) : call.Screen.Progress("load", tell => Load(Bar(tell))));
+        return InputFile.Named(
+            folder,
+            () => Bytes(folder) < WorthABar ? Load(null) : call.Screen.Progress("load", tell => Load(Bar(tell)))
+        );
 
         Decoder Load(IProgress<ReadProgress>? progress) => Models.Decoder.Load(folder, device, dtype, progress, call.Cancellation);
 

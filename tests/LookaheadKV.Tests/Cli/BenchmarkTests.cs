@@ -105,7 +105,12 @@ public sealed class BenchmarkTests : IDisposable
             );
         _bench.Write("longproc.jsonl", $"{Record("Ann")}\n{Record("Bob")}\n");
         // Room for 3,072 tokens of answer, which most tokens end sooner.
-        var config = TinyDecoder.Config with { VocabularySize = 300, MaxPositions = 8192, EndTokens = [.. Enumerable.Range(0, 290)] };
+        var config = TinyDecoder.Config with
+        {
+            VocabularySize = 300,
+            MaxPositions = 8192,
+            EndTokens = [.. Enumerable.Range(0, 290)],
+        };
         RandomFolder.Write(_bench["long"], config);
         BpeTrainer.Train(["the table of the page"], 300, [], SplitPatterns.Qwen2).Write(_bench["long/tokenizer.json"]);
         var ran = await _bench.Run([
