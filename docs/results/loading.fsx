@@ -1,17 +1,19 @@
 // Loading a folder of 1.2 billion random bfloat16 weights against reading its bytes: dotnet fsi docs/results/loading.fsx [out.json]
+#nowarn "9"
 #r "../../artifacts/bin/LookaheadKV.Cli/release/LookaheadKV.dll"
 #r "../../artifacts/bin/LookaheadKV.Cli/release/TorchSharp.dll"
 
 open System
 open System.Diagnostics
 open System.IO
+open System.Runtime.InteropServices
 open System.Text.Json
 open LookaheadKV.Checkpoints
 open LookaheadKV.Models
 open LookaheadKV.Runtime
 open TorchSharp
 
-let runs = 5
+let runs = 7
 let shape = "llama-3.2-1b"
 let folder = Directory.CreateTempSubdirectory("lookahead-loading-").FullName
 let shardBytes = 512L <<< 20
@@ -36,12 +38,29 @@ let read () =
             got <- RandomAccess.Read(file, Span buffer, at)
             at <- at + int64 got
 
-/// Every byte of every file into memory of its own, as large as the model: what a loader must do.
+/// Every byte of every file into memory that the process did not have before: what a loader must do.
 let copy () =
-    for path in files do
-        File.ReadAllBytes path |> ignore
+    let blocks =
+        [
+            for path in files do
+                use file = File.OpenHandle path
+                let length = RandomAccess.GetLength file
+                let block = Marshal.AllocHGlobal(nativeint length)
+                let mutable at = 0L
 
-/// Private memory, without the pages of mapped files, in bytes: now, and the most there was.
+                while at < length do
+                    let span =
+                        Span<byte>((block + nativeint at).ToPointer(), int (min (length - at) (1L <<< 28)))
+
+                    at <- at + int64 (RandomAccess.Read(file, span, at))
+
+                block
+        ]
+
+    for block in blocks do
+        Marshal.FreeHGlobal block
+
+/// Private memory, without the pages of mapped files, in bytes.
 let memory () =
     let field (name: string) =
         File.ReadLines "/proc/self/status"
@@ -50,30 +69,29 @@ let memory () =
 
     field "RssAnon" |> Option.defaultValue 0L
 
-/// The most private memory while something runs, looked at every millisecond.
+let atStart = memory ()
+
+/// The most private memory while something runs, looked at every millisecond, beyond that of the program before its first load.
 let peakOf (work: unit -> unit) =
-    let before = memory ()
-    let mutable peak = before
-    let mutable running = true
+    let peak = ref atStart
+    use stop = new Threading.ManualResetEventSlim()
 
     let watch =
         Threading.Thread(fun () ->
-            while running do
-                peak <- max peak (memory ())
-                Threading.Thread.Sleep 1)
+            while not (stop.Wait 1) do
+                peak.Value <- max peak.Value (memory ()))
 
+    watch.Priority <- Threading.ThreadPriority.Highest
     watch.Start()
     work ()
-    running <- false
+    stop.Set()
     watch.Join()
-    peak - before
+    peak.Value - atStart
 
 let timed (work: unit -> unit) =
     let clock = Stopwatch.StartNew()
     work ()
     clock.Elapsed.TotalMilliseconds
-
-let median (values: float[]) = (Array.sort values)[values.Length / 2]
 
 let load device dtype () =
     use decoder = Decoder.Load(folder, device, dtype)
@@ -84,27 +102,26 @@ let device = Devices.Parse null
 let ways =
     [
         "read through one buffer", read
-        "read into arrays", copy
+        "read into fresh memory", copy
         "load, bfloat16, CPU", load torch.CPU torch.ScalarType.BFloat16
+        "load, float32, CPU", load torch.CPU torch.ScalarType.Float32
         if device.``type`` = DeviceType.CUDA then
             $"load, bfloat16, {Devices.Describe device}", load device torch.ScalarType.BFloat16
     ]
 
-for _, work in ways do
-    work () // warms the page cache and the compiler
+// The first run also warms the page cache and the compiler.
+let peaks = [ for _, work in ways -> peakOf work ]
 
-// The ways take turns, so that a disturbance of the machine meets all of them; the median of the runs counts.
+// The ways take turns, so that a disturbance of the machine meets all of them; the least disturbed run of each counts.
 let times = [| for _ in 1..runs -> [| for _, work in ways -> timed work |] |]
 
 let rows =
     [
-        for i, (name, work) in List.indexed ways do
-            GC.Collect()
-
+        for i, (name, _) in List.indexed ways do
             {|
                 name = name
-                milliseconds = times |> Array.map (Array.item i) |> median
-                peakBytes = peakOf work
+                milliseconds = times |> Array.map (Array.item i) |> Array.min
+                peakBytes = peaks[i]
             |}
     ]
 

@@ -65,7 +65,7 @@ let private operation =
 
 let private smaller operation =
     let down least n =
-        Seq.filter (fun m -> m < n) (Seq.distinct [ least; n - 1 ])
+        Seq.filter (fun m -> least <= m && m < n) (Seq.distinct [ least; n - 1 ])
 
     match operation with
     | Append n -> Seq.map Append (down 1 n)

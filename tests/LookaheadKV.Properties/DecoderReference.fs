@@ -94,8 +94,16 @@ let run (decoder: Decoder) (hidden: Matrix) (visible: int -> int -> int -> int -
                     |> Option.map (fun pairs ->
                         pairs.Pairs |> Seq.map (fun p -> p.Key, (rows p.Value.A, rows p.Value.B, p.Value.Scale)) |> dict)
 
+                let biases =
+                    LinearNames.All
+                    |> Seq.choose (fun name -> weights.Bias name |> Option.ofObj |> Option.map (fun bias -> name, values bias))
+                    |> dict
+
                 let linear (name: LinearName) row (x: Vector) =
-                    let y = apply matrices[name] x
+                    let y =
+                        match biases.TryGetValue name with
+                        | true, bias -> add (apply matrices[name] x) bias
+                        | _ -> apply matrices[name] x
 
                     match lora layer row, deltas with
                     | Some _, Some deltas when deltas.ContainsKey name ->
@@ -114,9 +122,17 @@ let run (decoder: Decoder) (hidden: Matrix) (visible: int -> int -> int -> int -
 
                     Array.init count (fun head -> all |> Array.mapi (fun row heads -> turn row heads[head]))
 
-                let rope row x = rotate config.RopeTheta row x
-                let queries = project LinearName.Query heads rope
-                let keys = project LinearName.Key kvHeads rope
+                // Qwen3 normalises each head before it turns.
+                let rope norm row x =
+                    norm
+                    |> Option.fold (fun x weight -> rmsNorm config.RmsNormEpsilon weight x) x
+                    |> rotate config.RopeTheta row
+
+                let normOf weight =
+                    weight |> Option.ofObj |> Option.map values
+
+                let queries = project LinearName.Query heads (rope (normOf weights.QueryNorm))
+                let keys = project LinearName.Key kvHeads (rope (normOf weights.KeyNorm))
                 let contents = project LinearName.Value kvHeads (fun _ x -> x)
 
                 let attention =

@@ -175,7 +175,24 @@ let entriesOf (case: Case) =
     | Some plan, _ -> min all (case.Shape.Layers * case.Kept + plan.Extra)
     | None, _ -> min all (case.Shape.Layers * case.Kept)
 
-let config (shape: Shape) =
+/// What sets the families apart, beside rotary scaling.
+type Family =
+    | Llama
+    | LlamaWithBiases
+    | Qwen2
+    | Qwen3
+    /// Its window covers all that these models see.
+    | Mistral
+
+let families = [| Llama; LlamaWithBiases; Qwen2; Qwen3; Mistral |]
+
+let familyConfig (family: Family) (shape: Shape) =
+    let biases =
+        match family with
+        | LlamaWithBiases -> Seq.toArray LinearNames.All
+        | Qwen2 -> [| LinearName.Query; LinearName.Key; LinearName.Value |]
+        | _ -> [||]
+
     DecoderConfig(
         VocabularySize = shape.Vocabulary,
         Width = shape.Width,
@@ -186,15 +203,24 @@ let config (shape: Shape) =
         IntermediateSize = shape.FeedForward,
         MaxPositions = maxPositions,
         RopeTheta = 100.0,
+        Biases = biases,
+        QueryKeyNorm = (family = Qwen3),
+        SlidingWindow =
+            (if family = Mistral then
+                 Nullable(maxPositions + 64)
+             else
+                 Nullable()),
         TiedEmbeddings = shape.Tied,
         EndTokens = [| 0 |]
     )
 
+let config shape = familyConfig Llama shape
+
 /// Weights large enough that attention is far from uniform and no two positions are alike.
-let decoder (shape: Shape) =
+let familyDecoder (family: Family) (shape: Shape) =
     use _scope = torch.NewDisposeScope()
     use generator = new torch.Generator(uint64 shape.Seed, torch.CPU)
-    let config = config shape
+    let config = familyConfig family shape
 
     let weight (name: string) =
         let normal (sizes: int64[]) =
@@ -205,9 +231,14 @@ let decoder (shape: Shape) =
 
         let values =
             match linear with
+            | Some linear when name.EndsWith ".bias" ->
+                let struct (rows, _) = linear.Shape config
+                normal([| int64 rows |]).mul(0.7.ToScalar())
             | Some linear ->
                 let struct (rows, columns) = linear.Shape config
                 normal([| int64 rows; int64 columns |]).mul((1.6 / sqrt (float columns)).ToScalar())
+            | None when name.Contains "q_norm" || name.Contains "k_norm" ->
+                normal([| int64 shape.HeadSize |]).mul(0.4.ToScalar()).add(1.0.ToScalar())
             | None when name.Contains "norm" -> normal([| int64 shape.Width |]).mul(0.2.ToScalar()).add(1.0.ToScalar())
             | None -> normal [| int64 shape.Vocabulary; int64 shape.Width |]
 
@@ -223,6 +254,8 @@ let decoder (shape: Shape) =
              else
                  Execution.Reference)
     )
+
+let decoder shape = familyDecoder Llama shape
 
 /// A module none of whose parameters is zero, so that LoRA does something.
 let lookaheadModule shape tokens rank seed =

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
@@ -11,6 +12,9 @@ namespace LookaheadKV.Cli.Common;
 /// <summary>The options of every verb that runs a model: which, where, in what type, with what seed.</summary>
 internal sealed class ModelOptions
 {
+    // Smaller models are there before a bar is.
+    private const long WorthABar = 256 << 20;
+
     private readonly Option<string?> _device = new("--device") { Description = "cpu, cuda or cuda:N (default: cuda where there is one)." };
     private readonly Setting<torch.ScalarType> _dtype = new(
         "--dtype",
@@ -46,7 +50,15 @@ internal sealed class ModelOptions
     {
         var folder = Folder(call);
         var (device, dtype) = Place(call);
-        return InputFile.Named(folder, () => Models.Decoder.Load(folder, device, dtype));
+        return InputFile.Named(
+            folder,
+            () => Bytes(folder) < WorthABar ? Load(null) : call.Screen.Progress("load", tell => Load(Bar(tell)))
+        );
+
+        Decoder Load(IProgress<ReadProgress>? progress) => Models.Decoder.Load(folder, device, dtype, progress, call.Cancellation);
+
+        static IProgress<ReadProgress> Bar(Action<Tick> tell) =>
+            new Inline<ReadProgress>(p => tell(new Tick(p.Bytes >> 20, p.TotalBytes >> 20, "MiB")));
     }
 
     /// <summary>Where the model shall be, and in what type.</summary>
@@ -88,6 +100,8 @@ internal sealed class ModelOptions
                 $"{folder}: no such folder; this model has no draft model: name a smaller one with the same tokenizer by --draft."
             );
     }
+
+    private static long Bytes(string folder) => new DirectoryInfo(folder).EnumerateFiles("*.safetensors").Sum(file => file.Length);
 
     private string ModuleFolder(Call call) => call.Value(_modules) ?? Path.Combine(Folder(call), ModelFolders.LookaheadFolder);
 

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
+using LookaheadKV.Runtime;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Checkpoints;
@@ -77,13 +79,22 @@ public sealed unsafe class SafetensorsFile : IDisposable
         var info = Info(name);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var tensor = empty([.. info.Shape], info.DType, CPU);
+        var tensor = Fresh(info.DType);
         foreach (var (offset, chunk) in TensorBytes.Chunks(tensor))
+            new ReadOnlySpan<byte>(bytes + info.Begin + offset, chunk.bytes.Length).CopyTo(chunk.bytes);
+        if (device is not null && device.type != DeviceType.CPU)
+            tensor = tensor.to(device).to(dtype ?? info.DType);
+        else if (dtype is { } type && type != info.DType)
+            tensor = Fresh(type).copy_(tensor);
+        return tensor.MoveToOuterDisposeScope();
+
+        Tensor Fresh(ScalarType type)
         {
-            var target = chunk.bytes;
-            new ReadOnlySpan<byte>(bytes + info.Begin + offset, target.Length).CopyTo(target);
+            var memory = empty([.. info.Shape], type, CPU);
+            foreach (var (_, chunk) in TensorBytes.Chunks(memory))
+                HugePages.Advise(chunk.bytes);
+            return memory;
         }
-        return tensor.to(device ?? CPU).to(dtype ?? info.DType).MoveToOuterDisposeScope();
     }
 
     /// <summary>Unmaps the file; tensors that were read stay.</summary>

@@ -303,11 +303,11 @@ public sealed class DecoderWeights : IDisposable
     private static bool IsKnownSurplus(string name, DecoderConfig config) =>
         name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (config.TiedEmbeddings && name == HeadName);
 
-    // A sum is one pass without temporaries and is finite only if every weight is; weights of ~1e30, whose sum may overflow, are looked at singly.
+    // A sum in the tensor's own type is one pass without temporaries (in another it would be a copy first) and is finite only if every weight is;
+    // weights of ~1e30, whose sum may overflow, are looked at singly.
     private static bool IsFinite(Tensor tensor)
     {
         using var scope = NewDisposeScope();
-        var precision = tensor.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-        return tensor.sum(precision).isfinite().item<bool>() || tensor.isfinite().all().item<bool>();
+        return tensor.sum().isfinite().item<bool>() || tensor.isfinite().all().item<bool>();
     }
 }

@@ -1,4 +1,7 @@
 using System.Text.Json;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Tests.Models;
+using LookaheadKV.Text;
 using Xunit;
 
 namespace LookaheadKV.Tests.Cli;
@@ -84,6 +87,60 @@ public sealed class BenchmarkTests : IDisposable
         Assert.Equal(3, ran.ExitCode);
         Assert.Contains("tasks hotpotqa; 1 prompts", ran.Output);
         Assert.Contains("refused: no task reaches 0.10 on the full cache", ran.Error);
+    }
+
+    [Fact]
+    public async Task Tables_of_LongProc_are_compared_under_every_policy_and_budget()
+    {
+        string Record(string name) =>
+            JsonSerializer.Serialize(
+                new
+                {
+                    html = $"<table><tr><td>{name}</td><td>3</td></tr></table>",
+                    tsv = $"Name\tAge\n{name}\t3",
+                    tsv_header = "Name\tAge",
+                    task_topic = "People",
+                    task_description = "(1) Name; (2) Age",
+                }
+            );
+        _bench.Write("longproc.jsonl", $"{Record("Ann")}\n{Record("Bob")}\n");
+        // Room for 3,072 tokens of answer, which most tokens end sooner.
+        var config = TinyDecoder.Config with
+        {
+            VocabularySize = 300,
+            MaxPositions = 8192,
+            EndTokens = [.. Enumerable.Range(0, 290)],
+        };
+        RandomFolder.Write(_bench["long"], config);
+        BpeTrainer.Train(["the table of the page"], 300, [], SplitPatterns.Qwen2).Write(_bench["long/tokenizer.json"]);
+        var ran = await _bench.Run([
+            .. new[] { "compare", "--model", "{long}", "--policies", "random,streaming", "--budgets", "16,32" },
+            .. new[] { "--longproc", "{longproc.jsonl}", "--samples", "2", "--length", "4000", "--device", "cpu", "--json", "{out.json}" },
+        ]);
+        // Random weights write no tables: the full cache's score says so, and nothing is claimed of the policies.
+        Assert.Contains("refused: no task reaches", ran.Error);
+        Assert.Equal(3, ran.ExitCode);
+        var rows = _bench.Json("out.json").GetProperty("results").EnumerateArray().ToList();
+        var cells = rows.Where(row => row.GetProperty("task").GetString() != "mean")
+            .Select(row =>
+                (
+                    row.GetProperty("policy").GetString()!,
+                    row.GetProperty("budget").GetString(),
+                    row.GetProperty("samples").GetInt32(),
+                    row.GetProperty("accuracy").GetDouble()
+                )
+            );
+        Assert.Equal(
+            [
+                ("full", null, 2, 0.0),
+                ("random", "16", 2, 0.0),
+                ("random", "32", 2, 0.0),
+                ("streaming", "16", 2, 0.0),
+                ("streaming", "32", 2, 0.0),
+            ],
+            cells
+        );
+        Assert.All(rows, row => Assert.True(row.GetProperty("cacheBytes").GetInt64() > 0));
     }
 
     [Theory]
