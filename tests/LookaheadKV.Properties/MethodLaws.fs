@@ -14,6 +14,7 @@ open LookaheadKV.Eviction
 open LookaheadKV.Evaluation
 open LookaheadKV.Generation
 open LookaheadKV.Models
+open LookaheadKV.Runtime
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
 open LookaheadKV.Properties.Tensors
@@ -309,6 +310,10 @@ let ``5: each row of stacked caches of different lengths decodes as the row alon
     |> sweep (Some 2027UL) both 2 (fun case ->
         withCase case (fun decoder _ ->
             use _scope = torch.NewDisposeScope()
+            // Stacked caches of different lengths are attended to with masks, one operator a call: in bfloat16 the single rows must round as they do.
+            if case.Shape.Precision = Brain then
+                decoder.Execution <- Execution.Reference
+
             let cases = Array.append [| case |] (others case)
 
             let sessions =
@@ -342,7 +347,7 @@ let ``5: each row of stacked caches of different lengths decodes as the row alon
                         use alone = session.Append(suffixes[row] |> Array.map int)
 
                         near
-                            (if case.Shape.Precision = Brain then 0.12 else 2e-5)
+                            (if case.Shape.Precision = Brain then 0.06 else 2e-5)
                             $"row {row}"
                             (values alone)
                             (values together[int64 row]))
