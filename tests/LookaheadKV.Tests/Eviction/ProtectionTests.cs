@@ -26,7 +26,13 @@ public sealed class ProtectionTests
             bool[] expected = [.. Enumerable.Range(0, length).Select(p => p < first || p >= length - last || given.Contains(p))];
             using var mask = protection.Mask(length, CPU);
             Assert.Equal(expected, mask.data<bool>().ToArray());
-            Assert.Equal(expected.Count(held => held), protection.Count(length));
+            Assert.Equal(expected.Count(isHeld => isHeld), protection.Count(length));
+            using var scope = NewDisposeScope();
+            var (held, others) = protection.Split(length, CPU);
+            Assert.Equal(Where(true), held.data<long>().ToArray());
+            Assert.Equal(Where(false), others.data<long>().ToArray());
+
+            IEnumerable<long> Where(bool wanted) => Enumerable.Range(0, length).Where(p => expected[p] == wanted).Select(p => (long)p);
         }
     }
 
