@@ -347,7 +347,7 @@ let ``5: each row of stacked caches of different lengths decodes as the row alon
                         use alone = session.Append(suffixes[row] |> Array.map int)
 
                         near
-                            (if case.Shape.Precision = Brain then 0.06 else 2e-5)
+                            (if case.Shape.Precision = Brain then 0.06 else 5e-5)
                             $"row {row}"
                             (values alone)
                             (values together[int64 row]))
