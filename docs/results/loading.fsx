@@ -27,7 +27,7 @@ let largest = files |> Array.map (fun file -> FileInfo(file).Length) |> Array.ma
 
 /// Every byte of every file through one buffer: what any reader must do. The page cache is warm for all.
 let read () =
-    let buffer = Array.zeroCreate<byte> (16 <<< 20)
+    let buffer = Array.zeroCreate<byte>(16 <<< 20)
 
     for path in files do
         use file = File.OpenHandle(path, options = FileOptions.SequentialScan)
@@ -129,7 +129,9 @@ printfn $"{parameters} parameters, {bytes} bytes in {files.Length} files, the la
 
 for row in rows do
     let against = row.milliseconds / rows.Head.milliseconds
-    printfn $"%-30s{row.name} %7.0f{row.milliseconds} ms  %.2f{against}x  at most %.2f{float row.peakBytes / float (1L <<< 30)} GiB of private memory"
+
+    printfn
+        $"%-30s{row.name} %7.0f{row.milliseconds} ms  %.2f{against}x  at most %.2f{float row.peakBytes / float (1L <<< 30)} GiB of private memory"
 
 match fsi.CommandLineArgs with
 | [| _; out |] ->

@@ -211,15 +211,19 @@ public sealed class LayerCache : IDisposable
     /// <summary>Where each segment starts, and where the last one's room ends, [S+1]; where each segment in use ends, [S]: int64 on the device.</summary>
     internal (Tensor Starts, Tensor Ends) Bounds() => (_firsts ??= tensor(_starts, device: Device).DetachFromDisposeScope(), Ends());
 
+    /// <summary>Where each segment starts, and how many entries it has with so many more, [2,S] (int64 on the CPU).</summary>
+    internal Tensor Spans(long more) => tensor([.. _starts.Take(_lengths.Length), .. _lengths.Select(n => n + more)]).view(2, -1);
+
     /// <summary>Makes sure that every segment has room for so many more entries.</summary>
     /// <exception cref="InvalidOperationException">One has not.</exception>
     internal void RequireRoom(long count) => RequireRoom([.. _lengths.Select(_ => count)]);
 
-    /// <summary>Counts entries that a compiled step has written behind those in use, equally many in every segment of a rectangle.</summary>
+    /// <summary>Counts entries that a compiled step has written behind those in use, equally many in every segment.</summary>
     internal void Count(long written)
     {
         for (var s = 0; s < _lengths.Length; s++)
             _lengths[s] += written;
+        _ends?.add_(written);
     }
 
     /// <summary>Places first, first + 1, … of each segment, [Σ count] (int64).</summary>

@@ -28,7 +28,7 @@ public static class Decoding
         var positions = tensor(cache.LogicalLengths, device: decoder.Device).unsqueeze(1) + arange(count, device: decoder.Device); // [B,T]
         var angles =
             cache.LogicalLengths.Distinct().Count() == 1 ? decoder.Angles(cache.LogicalLengths[0], count) : decoder.AnglesAt(positions);
-        if (count == 1 && decoder.RunsCompiled(end) && cache.Layers.All(layer => layer.IsRectangular && !layer.HasGaps))
+        if (count == 1 && decoder.RunsCompiled(end) && cache.Layers.All(layer => !layer.HasGaps))
             return Step(decoder, cache, ids, positions, angles, onLayer).MoveToOuterDisposeScope();
         var entries = positions.unsqueeze(1); // [B,1,T]: the same for every kv head
         var window = decoder.Config.SlidingWindow;
@@ -47,7 +47,7 @@ public static class Decoding
         return decoder.Logits(hidden).MoveToOuterDisposeScope();
     }
 
-    // One token a row, every entry visible to it: all layers in one call. Ragged layers, gaps, windows and several tokens run as written above.
+    // One token a row, every entry visible to it: all layers in one call. Gaps, windows and several tokens run as written above.
     private static Tensor Step(
         Decoder decoder,
         KeyValueCache cache,
@@ -69,7 +69,9 @@ public static class Decoding
             [.. storage.Select(layer => layer.Keys)],
             [.. storage.Select(layer => layer.Values)],
             [.. storage.Select(layer => layer.Positions)],
-            tensor(cache.Layers.Select(layer => layer.StoredLength).ToArray()),
+            tensor(cache.Layers.Select(layer => layer.IsRectangular ? layer.StoredLength : -1).ToArray()),
+            [.. cache.Layers.Select(layer => layer.IsRectangular ? DecoderScript.None : layer.Spans(1))],
+            [.. cache.Layers.Select(layer => layer.IsRectangular ? DecoderScript.None : layer.Bounds().Ends)],
             positions,
             onLayer is not null
         );

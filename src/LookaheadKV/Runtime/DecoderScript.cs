@@ -162,7 +162,24 @@ internal static class DecoderScript
             finish(hidden.view([b * t, -1]), o, w, pairs, n, eps, chunk)
             return [q, k, v, hidden]
 
-        def step(ids: Tensor, table: Tensor, weights: List[Tensor], keys: List[Tensor], values: List[Tensor], places: List[Tensor], stored: Tensor, position: Tensor, cos: Tensor, sin: Tensor, norm: Tensor, head: Tensor, eps: float, g: int, watched: bool) -> List[Tensor]:
+        def attend_segments(q: Tensor, keys: Tensor, values: Tensor, span: Tensor, flash: bool) -> Tensor:
+            # of each segment: where it starts, and how many entries it has
+            if flash:
+                on = span.to(q.device).int()
+                rows = torch.arange(q.size(0) + 1, dtype=3, device=q.device)
+                starts = torch.cat([on[0], on[0].narrow(0, -1, 1) + on[1].narrow(0, -1, 1)])
+                longest = int(span[1].max())
+                return torch._flash_attention_forward(q, keys.unsqueeze(1), values.unsqueeze(1), rows, starts, 1, longest, 0.0, False, False, seqused_k=on[1])[0]
+            first: List[int] = span[0].tolist()
+            count: List[int] = span[1].tolist()
+            out: List[Tensor] = []
+            for s in range(len(first)):
+                k = keys.narrow(0, first[s], count[s])[None, None]
+                v = values.narrow(0, first[s], count[s])[None, None]
+                out.append(torch.scaled_dot_product_attention(q[s][None, None], k, v))
+            return torch.cat(out, 1)
+
+        def step(ids: Tensor, table: Tensor, weights: List[Tensor], keys: List[Tensor], values: List[Tensor], places: List[Tensor], stored: Tensor, spans: List[Tensor], ends: List[Tensor], position: Tensor, cos: Tensor, sin: Tensor, norm: Tensor, head: Tensor, eps: float, g: int, watched: bool) -> List[Tensor]:
             used: List[int] = stored.tolist()
             b = ids.size(0)
             d = cos.size(-1)
@@ -176,9 +193,6 @@ internal static class DecoderScript
             for l in range(len(used)):
                 w = 12 * l
                 heads = linear(torch.rms_norm(x, e, weights[w], eps), weights[w + 1], weights[w + 2]).view([b, h + 2 * g, 1, d])
-                n = used[l]
-                k = keys[l].view([b, g, -1, d])
-                v = values[l].view([b, g, -1, d])
                 if weights[w + 3].numel() > 0:
                     q = turn(torch.rms_norm(heads.narrow(1, 0, h), [d], weights[w + 3], eps), cos, signed)
                     new = turn(torch.rms_norm(heads.narrow(1, h, g), [d], weights[w + 4], eps), cos, signed)
@@ -186,17 +200,27 @@ internal static class DecoderScript
                     turned = turn(heads.narrow(1, 0, h + g), cos, signed)
                     q = turned.narrow(1, 0, h)
                     new = turned.narrow(1, h, g)
-                k.narrow(2, n, 1).copy_(new)
-                v.narrow(2, n, 1).copy_(heads.narrow(1, h + g, g))
-                places[l].view([b, g, -1]).select(2, n).copy_(position)
+                value = heads.narrow(1, h + g, g)
                 if watched:
-                    seen += [q, new, heads.narrow(1, h + g, g)]
-                k = k.narrow(2, 0, n + 1)
-                v = v.narrow(2, 0, n + 1)
-                if flash:
-                    o = torch._scaled_dot_product_flash_attention(q, k, v, 0.0, False, False)[0]
+                    seen += [q, new, value]
+                n = used[l]
+                if n < 0:
+                    keys[l].index_copy_(0, ends[l], new.reshape([b * g, d]))
+                    values[l].index_copy_(0, ends[l], value.reshape([b * g, d]))
+                    places[l].index_copy_(0, ends[l], position.expand([b, g]).reshape([b * g]))
+                    o = attend_segments(q.reshape([b * g, h // g, d]), keys[l], values[l], spans[l], flash)
                 else:
-                    o = torch.scaled_dot_product_attention(q.reshape([b, g, h // g, d]), k, v)
+                    k = keys[l].view([b, g, -1, d])
+                    v = values[l].view([b, g, -1, d])
+                    k.narrow(2, n, 1).copy_(new)
+                    v.narrow(2, n, 1).copy_(value)
+                    places[l].view([b, g, -1]).select(2, n).copy_(position)
+                    k = k.narrow(2, 0, n + 1)
+                    v = v.narrow(2, 0, n + 1)
+                    if flash:
+                        o = torch._scaled_dot_product_flash_attention(q, k, v, 0.0, False, False)[0]
+                    else:
+                        o = torch.scaled_dot_product_attention(q.reshape([b, g, h // g, d]), k, v)
                 add_linear(x, o.reshape([b, h * d]), weights[w + 5], weights[w + 6])
                 both = linear(torch.rms_norm(x, e, weights[w + 7], eps), weights[w + 8], weights[w + 9])
                 add_linear(x, gate_up_row(both.narrow(1, 0, f), both.narrow(1, f, f)), weights[w + 10], weights[w + 11])
@@ -250,7 +274,9 @@ internal static class DecoderScript
     /// <param name="keys">Each layer's keys, [B·G·capacity, D].</param>
     /// <param name="values">Each layer's values.</param>
     /// <param name="places">Each layer's positions, [B·G·capacity].</param>
-    /// <param name="stored">Entries in use a segment, each layer (int64 on the CPU).</param>
+    /// <param name="stored">Entries in use a segment, each layer (int64 on the CPU); -1 for a ragged layer.</param>
+    /// <param name="spans">Of a ragged layer, where each segment starts and how many entries it has with the new one, [2, B·G] (int64 on the CPU).</param>
+    /// <param name="next">Of a ragged layer, where each segment's new entry goes, [B·G] (int64 on the device).</param>
     /// <param name="position">Position of each row's token, [B,1].</param>
     /// <param name="watched">Whether the rows of each layer are wanted too.</param>
     /// <returns>Logits [B,1,vocabulary] (float32), then q, k, v of each layer where they are wanted.</returns>
@@ -264,6 +290,8 @@ internal static class DecoderScript
         Tensor[] values,
         Tensor[] places,
         Tensor stored,
+        Tensor[] spans,
+        Tensor[] next,
         Tensor position,
         bool watched
     ) =>
@@ -277,6 +305,8 @@ internal static class DecoderScript
                 values,
                 places,
                 stored,
+                spans,
+                next,
                 position,
                 call.Cos,
                 call.Sin,

@@ -83,6 +83,56 @@ public sealed class ExecutionTests
 
     [Theory]
     [MemberData(nameof(Cases))]
+    public void A_compiled_step_over_ragged_layers_gives_the_same_logits_and_the_same_cache(string family, Execution execution)
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = Decoder.Load(Path.Combine(Root(), family));
+        int[] prompt = Prompt[..Math.Min(Prompt.Length, (decoder.Config.SlidingWindow ?? 64) - 5)];
+        // Head g of layer l keeps every second position from the l-th on, 4 + 3g of them.
+        var kept = new KeptPositions(
+            "ragged",
+            null,
+            prompt.Length,
+            [
+                .. Enumerable
+                    .Range(0, decoder.Config.Layers)
+                    .Select(l =>
+                        (IReadOnlyList<IReadOnlyList<long>>)
+                            [
+                                .. Enumerable
+                                    .Range(0, decoder.Config.KeyValueHeads)
+                                    .Select(g => (IReadOnlyList<long>)[.. Enumerable.Range(0, 4 + 3 * g).Select(i => (long)(l + 2 * i))]),
+                            ]
+                    ),
+            ]
+        );
+        decoder.Execution = Execution.Reference;
+        using var read = Session.Replay(decoder, prompt, kept, reserve: 8);
+        Assert.Contains(read.Cache.Layers, layer => !layer.IsRectangular);
+        using var compiled = read.Fork(reserve: 8);
+        foreach (var token in new[] { 5, 40, 7 })
+        {
+            decoder.Execution = Execution.Reference;
+            var expected = read.Append([token]);
+            decoder.Execution = execution;
+            Near(expected, compiled.Append([token]));
+        }
+        foreach (var (expected, actual) in read.Cache.Layers.Zip(compiled.Cache.Layers))
+        {
+            Assert.Equal(expected.StoredLengths, actual.StoredLengths);
+            for (var head = 0L; head < expected.KvHeads; head++)
+            {
+                var (keys, values, positions) = expected.Segment(0, head);
+                var segment = actual.Segment(0, head);
+                Assert.True(positions.equal(segment.Positions).all().item<bool>());
+                Near(keys, segment.Keys);
+                Near(values, segment.Values);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
     public void Observers_see_the_same_whether_they_ride_in_the_prompts_pass_or_follow_it(string family, Execution execution)
     {
         using var scope = NewDisposeScope();
