@@ -63,8 +63,8 @@ internal sealed class BenchCommand : Verb
             DecodeTokens = call.Value(_decode),
             Seed = call.Value(_model.Seed),
         };
+        var before = Devices.BytesInUse(device); // nothing of this process is on the device yet
         var ceilings = DeviceCeilings.Measure(device, dtype);
-        var before = Devices.BytesInUse(device);
         using var decoder = shape is null ? _model.Decoder(call) : Random(call, shape);
         decoder.Execution = call.Value(_execution) ?? Executions.Default;
         Require(lengths.Max() + options.DecodeTokens, decoder);

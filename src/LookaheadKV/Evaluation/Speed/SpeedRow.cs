@@ -16,7 +16,7 @@ namespace LookaheadKV.Evaluation.Speed;
 /// <param name="CacheBytes">Bytes of the entries kept.</param>
 /// <param name="ResidentBytes">Bytes that keys, values and positions hold after the prompt, room for answers included.</param>
 /// <param name="PeakCacheBytes">Most bytes that compacted and full layers held together.</param>
-/// <param name="DeviceBytes">Device memory in use after the first run, beyond what was in use before the weights: it never shrinks within a process, so that only the first row of a process shows its own peak; null on the CPU.</param>
+/// <param name="DeviceBytes">Device memory that the process holds after the first run, CUDA's own and the allocator's reserve included: it never shrinks within a process, so that only the first row of a process shows its own peak; null on the CPU.</param>
 /// <param name="DeviceBytesAtEnd">The same after the last run: equal where nothing leaks; null on the CPU.</param>
 /// <param name="LiveTensors">Tensors alive after the first run.</param>
 /// <param name="LiveTensorsAtEnd">Tensors alive after the last run.</param>
