@@ -8,7 +8,8 @@ namespace LookaheadKV.Eviction;
 /// </summary>
 internal sealed class RankCheck(Device device) : IDisposable
 {
-    private readonly Tensor _largest = full([], double.NegativeInfinity, dtype: ScalarType.Float64, device: device).DetachFromDisposeScope();
+    private readonly Tensor _largest = full([], double.NegativeInfinity, dtype: ScalarType.Float64, device: device)
+        .DetachFromDisposeScope();
 
     /// <summary>Looks at scores of any shape.</summary>
     public void See(Tensor scores)
