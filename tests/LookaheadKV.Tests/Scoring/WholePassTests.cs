@@ -37,6 +37,7 @@ public sealed class WholePassTests : IDisposable
     }
 
     [Theory]
+    [InlineData(1, new[] { 7 })]
     [InlineData(3, new int[0])]
     [InlineData(4, new[] { 7, 8 })]
     [InlineData(10, new int[0])]
