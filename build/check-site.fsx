@@ -40,7 +40,11 @@ let tags =
 
 let attribute (name: string) (tag: Match) =
     let found =
-        Regex.Match(tag.Groups["attributes"].Value, $"\\s{name}\\s*=\\s*(\"(?<v>[^\"]*)\"|'(?<v>[^']*)')", RegexOptions.IgnoreCase)
+        Regex.Match(
+            tag.Groups["attributes"].Value,
+            $"""\s{name}\s*=\s*("(?<v>[^"]*)"|'(?<v>[^']*)'|(?<v>[^\s"'>]+))""",
+            RegexOptions.IgnoreCase
+        )
 
     if found.Success then
         Some(WebUtility.HtmlDecode found.Groups["v"].Value)
@@ -203,10 +207,12 @@ let problemsOfNotebook (name: string, notebook: JsonNode) =
     else
         let outputs = outputsOf notebook
         let pictures = outputs |> List.filter isPicture |> List.length
-        let drawn = Regex.Matches(texts[path], "<div class=\"figure\"><img ").Count
+
+        let drawn =
+            Regex.Matches(texts[path], "<div class=\"figure\" id=\"output-\\d+\"><img ").Count
 
         let other =
-            Regex.Matches(texts[path], "<div class=\"figure\">(?!<img )|<table class=\"pre output\">").Count
+            Regex.Matches(texts[path], "<div class=\"figure\">|<table class=\"pre output\">").Count
 
         [
             if drawn <> pictures then
@@ -243,15 +249,12 @@ let problems =
                 yield! loadedBy path (read path)
                 yield! strange path (read path)
 
-        for page, _ in pages do
-            yield!
-                loadedBy
-                    page
-                    (String.concat
-                        "\n"
-                        [
-                            for style in Regex.Matches(texts[page], "(?s)<(style|script)[^>]*>(.*?)</\\1>") -> style.Groups[2].Value
-                        ])
+        for page, text in pages do
+            for part in Regex.Matches(text, "<(style|script)[^>]*>(.*?)</\\1>", RegexOptions.Singleline) do
+                yield! loadedBy page part.Groups[2].Value
+
+            for tag in tagsOf[page] do
+                yield! attribute "style" tag |> Option.map (fun style -> loadedBy page style) |> Option.defaultValue []
 
         yield! notebooks |> Seq.collect problemsOfNotebook
 

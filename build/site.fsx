@@ -214,10 +214,10 @@ let stage (target: string) (content: string) =
     Directory.CreateDirectory(Path.GetDirectoryName path |> nonNull) |> ignore
     File.WriteAllText(path, content)
 
-let heading (text: string) =
+let heading (page: Page) (text: string) =
     match Regex.Match(text, @"^# (.+)$", RegexOptions.Multiline) with
     | found when found.Success -> found.Groups[1].Value.Trim().Replace("`", "").Replace("*", "")
-    | _ -> fail "a page has no heading: start it with \"# …\"."
+    | _ -> fail $"{page.Source} has no heading; start it with \"# …\"."
 
 let frontMatter (page: Page) (title: string) =
     let shelf = List.findIndex ((=) page.Shelf) shelves
@@ -226,7 +226,13 @@ let frontMatter (page: Page) (title: string) =
 
 let stageText (page: Page) =
     let text = File.ReadAllText(under page.Source)
-    let title = if page.Source = "README.md" then "README" else heading text // its heading is the front page's
+
+    let title =
+        if page.Source = "README.md" then
+            "README"
+        else
+            heading page text // its heading is the front page's
+
     stage (Path.ChangeExtension(page.Target, ".md")) (frontMatter page title + "\n" + translated page text)
 
 let joined (node: JsonNode | null) =
@@ -250,7 +256,7 @@ let shown (page: Page) (number: int) (data: JsonObject) =
         let file = Path.ChangeExtension(page.Target, null) + $"-{number}{extension}"
         Directory.CreateDirectory(Path.Combine(site, folderOf file)) |> ignore
         write (Path.Combine(site, file))
-        $"""<div class="figure"><img src="{Path.GetFileName file}" alt="{WebUtility.HtmlEncode name}"></div>"""
+        $"""<div class="figure" id="output-{number}"><img src="{Path.GetFileName file}" alt="{WebUtility.HtmlEncode name}"></div>"""
 
     if data.ContainsKey "image/svg+xml" then
         picture ".svg" (fun path -> File.WriteAllText(path, joined data["image/svg+xml"]))
@@ -301,7 +307,7 @@ let stageNotebook (page: Page) =
     let first = cells |> Array.find isText
     let name = Path.GetFileNameWithoutExtension page.Source
     let text = joined first["source"]
-    let title = (heading text).Split(':')[0]
+    let title = (heading page text).Split(':')[0]
     let files = $"*[{name}.ipynb]({name}.ipynb) · [{name}.fsx]({name}.fsx)*"
     first["source"] <- JsonArray(JsonValue.Create(Regex(@"^# .+$", RegexOptions.Multiline).Replace(text, "$0\n\n" + files, 1)))
 
@@ -407,7 +413,7 @@ let finished (target: string) (html: string) =
     |> replace "<a href=\"https://learn.microsoft.com/dotnet/api/(?!system\\.|microsoft\\.)[^\"]*\">(.*?)</a>" "$1"
     |> replace "<details>" "<details open>"
     // Numbers with their intervals stay on one line.
-    |> replace "<td([^>]*)><p>([^<]{1,28})</p></td>" "<td class=\"short\"$1><p>$2</p></td>"
+    |> replace "<td([^>]*)><p>([-−]?[0-9.][^<]{0,27})</p></td>" "<td class=\"short\"$1><p>$2</p></td>"
     |> withoutTips
     |> withOutputs
     |> fun text -> text.Replace(rootMark, toRoot)
