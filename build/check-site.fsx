@@ -6,7 +6,7 @@ Holds the built site (build/site.fsx) to its rules, without a browser and withou
 * every link and picture within the site leads to a file that is there, and every anchor to one of its page;
 * a page loads nothing from elsewhere: links to other places are for readers, and only counted;
 * no page names a folder of the machine that built it, and nothing is left of what fsdocs should have filled in;
-* every notebook has its page, in every list of pages, with all its figures;
+* every notebook has its page, in every list of pages, with its code letter by letter and all its outputs;
 * the reference has the types and the shapes that the doc comments give.
 *)
 open System
@@ -226,6 +226,30 @@ let problemsOfNotebook (name: string, notebook: JsonNode) =
                     $"{page}: its list of pages has no {path}"
         ]
 
+/// The code cells of a notebook that its page does not show letter by letter.
+let changed (name: string, notebook: JsonNode) =
+    match texts.TryGetValue $"notebooks/{name}.html" with
+    | false, _ -> []
+    | true, page ->
+        let shown =
+            set
+                [
+                    for code in Regex.Matches(page, "<pre class=\"fssnip[^\"]*\"><code[^>]*>(.*?)</code></pre>", RegexOptions.Singleline) ->
+                        (Regex.Replace(code.Groups[1].Value, "<[^>]+>", "") |> WebUtility.HtmlDecode).Trim()
+                ]
+
+        [
+            for cell in (notebook["cells"] |> nonNull).AsArray() do
+                let cell = nonNull cell
+
+                if string cell["cell_type"] = "code" then
+                    let code = String.Concat((cell["source"] |> nonNull).AsArray() |> Seq.map string)
+
+                    if not (shown.Contains(code.Trim())) then
+                        let line = code.Trim().Split('\n')[0]
+                        $"notebooks/{name}.html: the cell that starts with \"{line}\" is not there as it is"
+        ]
+
 /// What a reader of the reference must find: a C# type, an iterator, a delegate, an F# module, shapes.
 let reference =
     [
@@ -257,6 +281,7 @@ let problems =
                 yield! attribute "style" tag |> Option.map (fun style -> loadedBy page style) |> Option.defaultValue []
 
         yield! notebooks |> Seq.collect problemsOfNotebook
+        yield! notebooks |> Seq.collect changed
 
         for page, expected in reference do
             if not (texts.ContainsKey page) then

@@ -403,6 +403,18 @@ let finished (target: string) (html: string) =
             |> replace "<div popover class=\"fsdocs-tip\".*?</div>\n?" ""
             |> replace " data-fsdocs-tip=\"[^\"]*\" data-fsdocs-tip-unique=\"[^\"]*\"" ""
 
+    /// Doc comments under the pointer come with their tags.
+    let withoutTags text =
+        let plain (comment: Match) =
+            comment.Value |> replace "&lt;/?[a-z].*?&gt;" "" |> replace @"\s*\n\s*" " "
+
+        Regex.Replace(
+            text,
+            "<div popover class=\"fsdocs-tip\".*?</div>",
+            (fun (tip: Match) -> Regex.Replace(tip.Value, "<em>.*?</em>", plain, RegexOptions.Singleline)),
+            RegexOptions.Singleline
+        )
+
     let withOutputs text =
         Regex.Replace(text, @"(<p>\s*)*(OUTPUT-[^<>\s]+?-\d+\.)(\s*</p>)*", fun (found: Match) -> outputs[found.Groups[2].Value])
 
@@ -415,6 +427,7 @@ let finished (target: string) (html: string) =
     // Numbers with their intervals stay on one line.
     |> replace "<td([^>]*)><p>([-−]?[0-9.][^<]{0,27})</p></td>" "<td class=\"short\"$1><p>$2</p></td>"
     |> withoutTips
+    |> withoutTags
     |> withOutputs
     |> fun text -> text.Replace(rootMark, toRoot)
 
