@@ -199,7 +199,9 @@ let translated (page: Page) (text: string) =
             if found.Groups["fence"].Success then
                 Regex.Replace(found.Value, @"\A([ \t]*```)[ \t]*\n", "$1text\n")
             elif found.Groups["code"].Success then
-                found.Value
+                // fsdocs ends code that starts with a blank at the wrong tick.
+                let ticks = found.Groups["ticks"].Value
+                ticks + found.Value.Substring(ticks.Length).TrimStart ' '
             elif found.Groups["dollar"].Success then
                 "&#36;"
             else
