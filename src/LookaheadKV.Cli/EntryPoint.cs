@@ -30,6 +30,7 @@ internal static class EntryPoint
             new RandomCommand(),
             new PretrainCommand(),
             new BenchCommand(),
+            new AblateCommand(),
         };
         // A prompt may begin with "@": no response files.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });

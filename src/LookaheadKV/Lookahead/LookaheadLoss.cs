@@ -12,16 +12,25 @@ public static class LookaheadLoss
     // Softmax can underflow to 0, whose logarithm would make the loss infinite.
     private const double Smallest = 1e-30;
 
-    /// <summary>Mean over rows and query heads of the KL divergence in one layer, a scalar in nats.</summary>
+    /// <summary>Mean over rows and query heads of the distance in one layer, a scalar; of the KL divergences in nats.</summary>
     /// <param name="trueImportance">s_true [B,H,N], ≥ 0, not all 0.</param>
     /// <param name="predicted">s [B,H,N], ≥ 0, not all 0; gradients flow through it.</param>
-    public static Tensor Layer(Tensor trueImportance, Tensor predicted)
+    /// <param name="objective">Which distance; default the paper's.</param>
+    public static Tensor Layer(Tensor trueImportance, Tensor predicted, LookaheadObjective objective = LookaheadObjective.Kl)
     {
         using var scope = NewDisposeScope();
-        var target = Normalised(trueImportance);
-        var divergence = target.mul(target.clamp_min(Smallest).log() - Normalised(predicted).clamp_min(Smallest).log()).sum(-1); // [B,H]
-        return divergence.mean().MoveToOuterDisposeScope();
+        var (truth, guess) = (Normalised(trueImportance), Normalised(predicted));
+        var distance = objective switch // [B,H]
+        {
+            LookaheadObjective.Kl => Divergence(truth, guess),
+            LookaheadObjective.ReverseKl => Divergence(guess, truth),
+            LookaheadObjective.Squares => (truth - guess).square().sum(-1),
+            _ => throw new ArgumentOutOfRangeException(nameof(objective), objective, null),
+        };
+        return distance.mean().MoveToOuterDisposeScope();
     }
+
+    private static Tensor Divergence(Tensor p, Tensor q) => p.mul(p.clamp_min(Smallest).log() - q.clamp_min(Smallest).log()).sum(-1);
 
     private static Tensor Normalised(Tensor scores) => scores / scores.sum(-1, keepdim: true);
 }

@@ -38,6 +38,12 @@ public sealed record LookaheadTrainerOptions
     /// <summary>Longest response that is generated in a guess's place (the paper: 512).</summary>
     public int MaxResponse { get; init; } = 512;
 
+    /// <summary>What the loss is; default the paper's KL divergence.</summary>
+    public LookaheadObjective Objective { get; init; } = LookaheadObjective.Kl;
+
+    /// <summary>Which parameters change; default all.</summary>
+    public TrainedPart Trained { get; init; } = TrainedPart.All;
+
     /// <summary>Most prompts of one length that share a pass; the gradients of a step's passes add up. A pass holds the activations of all of its prompts.</summary>
     public int PassSize { get; init; } = 32;
 
@@ -65,7 +71,7 @@ public sealed record LookaheadTrainerOptions
 /// <summary>One step of a training run.</summary>
 /// <param name="Step">Steps done.</param>
 /// <param name="Steps">Steps planned.</param>
-/// <param name="Loss">KL divergence in nats, mean over the step's examples, layers and query heads.</param>
+/// <param name="Loss">The objective, KL divergence in nats unless another was chosen: mean over the step's examples, layers and query heads.</param>
 /// <param name="LearningRate">Rate of the step.</param>
 /// <param name="Generated">Responses that had to be generated in this step.</param>
 /// <param name="Seconds">Seconds over all pieces.</param>
@@ -103,7 +109,7 @@ public static class LookaheadTrainer
         if (curve is not null)
             JsonLines.Keep<LookaheadTrainingPoint>(curve, point => point.Step <= state.Step);
         foreach (var parameter in module.Parameters)
-            parameter.requires_grad_(true);
+            parameter.requires_grad_(options.Trained == TrainedPart.All || !ReferenceEquals(parameter, module.Embeddings));
         var (clock, saved) = (Stopwatch.StartNew(), TimeSpan.Zero);
         var before = state.Seconds;
         using var ahead = new ReadAhead(source, state.Step, options.Steps);
@@ -149,7 +155,12 @@ public static class LookaheadTrainer
     }
 
     /// <summary>The loss of a module on prompts with a known target, a scalar with gradients.</summary>
-    public static Tensor Loss(Decoder decoder, LookaheadModule module, LookaheadTarget target)
+    public static Tensor Loss(
+        Decoder decoder,
+        LookaheadModule module,
+        LookaheadTarget target,
+        LookaheadObjective objective = LookaheadObjective.Kl
+    )
     {
         using var scope = NewDisposeScope();
         var (batch, length) = (target.Prompt[0].Keys.size(0), target.Prompt[0].Keys.size(2));
@@ -160,7 +171,7 @@ public static class LookaheadTrainer
         {
             var prompt = target.Prompt[layer];
             var rows = pass.Layer(layer, prompt, layer == layers - 1);
-            losses.Add(LookaheadLoss.Layer(target.Importance[layer], LookaheadScore.Score(prompt.Keys, rows)));
+            losses.Add(LookaheadLoss.Layer(target.Importance[layer], LookaheadScore.Score(prompt.Keys, rows), objective));
         }
         return stack([.. losses]).mean().MoveToOuterDisposeScope();
     }
@@ -216,7 +227,7 @@ public static class LookaheadTrainer
         double Backward(LookaheadTarget target, int rows)
         {
             using var scope = NewDisposeScope();
-            var loss = Loss(decoder, module, target);
+            var loss = Loss(decoder, module, target, options.Objective);
             (loss * ((double)rows / all.Count)).backward();
             return loss.item<float>() * rows;
         }

@@ -1,0 +1,181 @@
+using System.CommandLine;
+using System.Diagnostics;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Cli.Common;
+using LookaheadKV.Evaluation;
+using LookaheadKV.Evaluation.Studies;
+using LookaheadKV.Evaluation.Tasks;
+using LookaheadKV.Models;
+using LookaheadKV.Runtime;
+using LookaheadKV.Text;
+
+namespace LookaheadKV.Cli.Commands;
+
+/// <summary><c>lookahead ablate</c>: a grid of trainings and measurements, resumable, in shards, merged into one table.</summary>
+internal sealed class AblateCommand : Verb
+{
+    private readonly ModelOptions _model = new();
+    private readonly Option<string> _study = new("--study") { Description = "The study's JSON file.", Required = true };
+    private readonly Option<string?> _out = new("--out")
+    {
+        Description = "Folder of results [default: the study file's path without .json].",
+    };
+    private readonly Setting<Shard?> _shard = new(
+        "--shard",
+        "i/n, 1 ≤ i ≤ n: runs every n-th cell only; shards may run anywhere, at any time, on one folder.",
+        Shard.Parse
+    );
+    private readonly Option<bool> _merge = new("--merge") { Description = "Runs nothing: merges what is there, or names what is missing." };
+
+    public AblateCommand()
+        : base("ablate", "Run a study: a grid of trainings and measurements, resumable and shardable.")
+    {
+        // The model and the seeds are the study's.
+        AddAll([_study, _out, _shard, _merge, .. _model.All.Where(option => option != _model.Model && option != _model.Seed)]);
+    }
+
+    /// <summary>One of n equal parts.</summary>
+    internal sealed record Shard(int Number, int Count)
+    {
+        public static Shard Parse(string text) =>
+            text.Split('/') is [var i, var n]
+            && int.TryParse(i, out var number)
+            && int.TryParse(n, out var count)
+            && number >= 1
+            && number <= count
+                ? new Shard(number, count)
+                : throw new InputException($"\"{text}\" is no shard; write i/n with 1 ≤ i ≤ n, such as 2/12.");
+
+        public bool Holds(int cell) => cell % Count == Number - 1;
+    }
+
+    protected override Outcome Run(Call call)
+    {
+        var (path, shard) = (call.Value(_study), call.Value(_shard));
+        var study = Study.Read(path);
+        var place = call.Value(_out) ?? Path.ChangeExtension(path, null);
+        var folderOfModel = ModelFolders.Resolve(study.Model);
+        var (device, dtype) = _model.Place(call);
+        var name = dtype.ToString().ToLowerInvariant();
+        var run = RunInfo.Of(call.CommandLine, 0, Devices.Describe(device), name, study.Model);
+        var folder = new StudyFolder(place, $"{FolderFingerprint.Of(folderOfModel)} {name}");
+        var own = study.Cells.Index().Where(cell => shard?.Holds(cell.Index) ?? true).Select(cell => cell.Item).ToList();
+        var todo = call.Value(_merge) ? [] : own.Where(cell => !folder.Has(cell)).ToList();
+        call.Screen.Line(
+            $"study {study.Name}: {study.Cells.Count} cells{(shard is null ? "" : $", {own.Count} of them in shard {shard.Number}/{shard.Count}")}; {todo.Count} to run → {place}"
+        );
+        if (todo.Count > 0)
+            RunCells(call, folderOfModel, folder, todo, run);
+        var missing = study.Cells.Where(cell => !folder.Has(cell)).ToList();
+        if (missing.Count > 0)
+        {
+            var first = missing[0];
+            var text =
+                $"{missing.Count} of {study.Cells.Count} cells are missing, the first with {StudyTable.Label(first.Varied)}, seed {first.Seed}";
+            if (call.Value(_merge))
+                throw new InputException($"{place}: {text}; run the study again for them.");
+            call.Screen.Line(text);
+            return new Outcome(
+                run,
+                new
+                {
+                    study = study.Name,
+                    finished = false,
+                    missing = missing.Count,
+                }
+            );
+        }
+        var results = study.Cells.Select(cell => (cell, folder.Read(cell))).ToList();
+        folder.WriteText("table.csv", StudyTable.Csv(results));
+        var rows = StudyTable.Summarise(results);
+        Show(call, rows);
+        call.Screen.Line($"table → {Path.Combine(place, "table.csv")}");
+        return new Outcome(
+            run,
+            new
+            {
+                study = study.Name,
+                finished = true,
+                rows,
+            }
+        );
+    }
+
+    private void RunCells(Call call, string modelFolder, StudyFolder folder, IReadOnlyList<StudyCell> cells, RunInfo run)
+    {
+        var (device, dtype) = _model.Place(call);
+        using var decoder = InputFile.Named(modelFolder, () => Decoder.Load(modelFolder, device, dtype));
+        var model = new StudyModel(
+            decoder,
+            new PieceEncoder(Tokenizer.Load(modelFolder).Encode),
+            () => Lookahead.LookaheadFiles.Load(Path.Combine(modelFolder, ModelFolders.LookaheadFolder), decoder.Config, device),
+            () => Decoder.Load(Path.Combine(modelFolder, ModelFolders.DraftFolder), device, dtype)
+        );
+        call.Screen.Progress(
+            "cell",
+            tell =>
+            {
+                foreach (var (i, cell) in cells.Index())
+                {
+                    // Another shard's process may have had it in the meantime.
+                    if (folder.Has(cell))
+                        continue;
+                    var clock = Stopwatch.StartNew();
+                    var label = $"{StudyTable.Label(cell.Varied)}, seed {cell.Seed}";
+                    var progress = new Inline<CellProgress>(p =>
+                        tell(new Tick(i + (double)p.Done / p.Total, cells.Count, $"{label}: {p.Text} {p.Done}/{p.Total}"))
+                    );
+                    var measured = StudyCells.Run(model, cell.Settings, cell.Seed, progress, call.Cancellation);
+                    folder.Write(
+                        cell,
+                        new CellResult(
+                            cell.Settings,
+                            cell.Seed,
+                            measured,
+                            run with
+                            {
+                                Seed = cell.Seed,
+                            },
+                            Math.Round(clock.Elapsed.TotalSeconds, 1)
+                        )
+                    );
+                    tell(new Tick(i + 1, cells.Count, label));
+                }
+                return cells.Count;
+            }
+        );
+    }
+
+    // Of the modules: what they predict. Of the policies: their mean answers, at every budget.
+    private static void Show(Call call, IReadOnlyList<StudyRow> rows)
+    {
+        var means = rows.Where(row => row.Task == ResultTable.Mean).ToList();
+        var modules = means.Where(row => row.Policy == "").ToList();
+        if (modules.Count > 0)
+        {
+            string[] metrics = [.. modules.Select(row => row.Metric).Distinct()];
+            Table("modules", metrics, modules.GroupBy(row => StudyTable.Label(row.Varied)), row => row.Metric);
+        }
+        var answers = means.Where(row => row.Metric == "accuracy").ToList();
+        string[] budgets = [.. answers.Select(row => row.Budget).Where(budget => budget != "").Distinct()];
+        var byPolicy = answers
+            .Where(row => row.Budget != "")
+            .GroupBy(row => string.Join("; ", NotEmpty(StudyTable.Label(row.Varied), row.Policy)));
+        Table("exact answers", budgets, byPolicy, row => row.Budget);
+
+        static IEnumerable<string> NotEmpty(params string[] texts) => texts.Where(text => text != "");
+
+        void Table(string title, string[] columns, IEnumerable<IGrouping<string, StudyRow>> groups, Func<StudyRow, string> column) =>
+            call.Screen.Table(
+                [title, .. columns],
+                groups.Select(group =>
+                    (IReadOnlyList<string>)[group.Key, .. columns.Select(name => Cell(group.FirstOrDefault(row => column(row) == name)))]
+                )
+            );
+
+        static string Cell(StudyRow? row) =>
+            row is null ? ""
+            : row.Metric == "parameters" ? Units.Format($"{row.Mean:N0}")
+            : Units.Format($"{row.Mean:0.000} ± {row.High - row.Mean:0.000}");
+    }
+}

@@ -1,0 +1,53 @@
+using System.Text.Json;
+using LookaheadKV.Checkpoints;
+
+namespace LookaheadKV.Evaluation.Studies;
+
+/// <summary>
+/// Where a study's results lie: <c>cells/KEY.json</c>, each written whole or not at all. A result is found by what it depends on, so that
+/// killed runs, resubmitted shards and grown grids neither lose nor repeat one; two processes that run the same cell write the same.
+/// </summary>
+/// <param name="path">The folder.</param>
+/// <param name="model">What tells the model from others.</param>
+public sealed class StudyFolder(string path, string model)
+{
+    private static readonly JsonSerializerOptions Indented = new(Study.Json) { WriteIndented = true };
+
+    /// <summary>Whether the cell's result is there.</summary>
+    public bool Has(StudyCell cell) => File.Exists(FileOf(cell));
+
+    /// <summary>The cell's result.</summary>
+    /// <exception cref="InputException">It is not there, or is none.</exception>
+    public CellResult Read(StudyCell cell)
+    {
+        var file = FileOf(cell);
+        try
+        {
+            return JsonSerializer.Deserialize<CellResult>(File.ReadAllText(file), Study.Json) ?? throw new JsonException("null");
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new InputException(
+                $"{file} is no result of a cell ({Text.Quoting.OneLine(e.Message)}); delete it and run the study again.",
+                e
+            );
+        }
+    }
+
+    /// <summary>Writes the cell's result.</summary>
+    public void Write(StudyCell cell, CellResult result)
+    {
+        Directory.CreateDirectory(Path.Combine(path, "cells"));
+        AtomicFile.WriteText(FileOf(cell), JsonSerializer.Serialize(result, Indented) + "\n");
+    }
+
+    /// <summary>Writes a text into the folder, whole or not at all.</summary>
+    public void WriteText(string name, string text)
+    {
+        Directory.CreateDirectory(path);
+        AtomicFile.WriteText(Path.Combine(path, name), text);
+    }
+
+    /// <summary>The cell's file.</summary>
+    public string FileOf(StudyCell cell) => Path.Combine(path, "cells", $"{cell.Key(model)}.json");
+}
