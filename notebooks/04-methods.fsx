@@ -284,9 +284,9 @@ for name in Theme.order divided.Kept.Keys do
     printfn $"%-11s{name} {total} entries"
 
 (**
-**Competition follows the spread of the scores, not the need.** Attention scores of a head sum to at most 1. A head that spreads its attention has many
-small scores, and a head that looks at one place has a single large one. In a pool of all heads the spread ones win slots by number. That suits a method whose
-scores mean the same in every head, as kvzip's maxima do. Does it help here? The budgets above, measured on the same 24 prompts:
+**Competition follows the scores, not the need.** A pool compares raw scores across heads, as if a unit of attention meant the same in all of them. Look at which heads
+win and which end up with a handful, then at the figure before: the winners of one method are not the winners of another. Does it help the
+answers? The budgets above, measured on the same 24 prompts:
 *)
 let shapes =
     [
