@@ -2,8 +2,9 @@
 Makes the notebooks of the scripts, with their outputs: notebooks/NN-topic.fsx → notebooks/NN-topic.ipynb.
 
     dotnet build LookaheadKV.sln -c Release
-    dotnet fsi build/notebooks.fsx            runs every script and writes its notebook; fails if a script does
-    dotnet fsi build/notebooks.fsx --check    writes nothing; fails if the cells of a notebook are not those of its script
+    dotnet fsi build/notebooks.fsx                 runs every script and writes its notebook; fails if a script does
+    dotnet fsi build/notebooks.fsx 04-methods …    the same for the scripts of these names alone
+    dotnet fsi build/notebooks.fsx --check         writes nothing; fails if the cells of a notebook are not those of its script
 *)
 #I "../artifacts/bin/LookaheadKV.FSharp/release"
 #r "TorchSharp.dll"
@@ -265,6 +266,15 @@ match fsi.CommandLineArgs |> Array.tail |> List.ofArray with
             eprintfn $"{problem}; run: dotnet fsi build/notebooks.fsx"
 
         exit 1
-| other ->
-    eprintfn $"""unknown arguments {String.concat " " other}: give none, or --check"""
-    exit 2
+| names ->
+    let named (name: string) =
+        scripts |> Array.tryFind (fun script -> Path.GetFileNameWithoutExtension script = name)
+
+    match names |> List.filter (named >> Option.isNone) with
+    | [] -> names |> List.choose named |> List.iter write
+    | unknown ->
+        let known =
+            scripts |> Array.choose (Path.GetFileNameWithoutExtension >> Option.ofObj) |> String.concat ", "
+
+        eprintfn $"""no script {String.concat ", " unknown} in notebooks; give --check, nothing, or some of {known}"""
+        exit 2

@@ -11,7 +11,7 @@ open Plotly.NET.TraceObjects
 /// Figures of one call each.
 module Figures =
 
-    let private set (name: string) (value: obj) =
+    let internal set (name: string) (value: obj) =
         GenericChart.mapTrace (fun trace ->
             trace.SetProperty(name, value)
             trace)
@@ -21,7 +21,7 @@ module Figures =
     let private grid = Color.fromHex "#e5e5e5"
     let private ink = Color.fromHex "#333333"
 
-    let private axis title =
+    let internal axis title =
         LinearAxis.init (
             Title = Title.init (Text = title),
             ShowGrid = true,
@@ -31,7 +31,7 @@ module Figures =
             ZeroLine = false
         )
 
-    let private dressed (title: string) (height: float) chart =
+    let internal dressed (title: string) (height: float) chart =
         chart
         |> Chart.withLayout (
             Layout.init (

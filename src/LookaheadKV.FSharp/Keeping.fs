@@ -17,10 +17,10 @@ module Keeping =
 
         counts
 
-    /// <summary>Share of a reference's positions that are kept too, by layer: the mean over its kv heads.</summary>
+    /// <summary>Share of a reference's positions that are kept too, by layer and kv head; 1 where the reference keeps nothing.</summary>
     /// <param name="reference">What should be kept, the oracle's set usually.</param>
     /// <param name="kept">What is kept.</param>
-    let recall (reference: int[][][]) (kept: int[][][]) =
+    let recallByHead (reference: int[][][]) (kept: int[][][]) =
         let share (wanted: int[]) (had: int[]) =
             let had = Set.ofArray had
 
@@ -29,4 +29,18 @@ module Keeping =
             else
                 float (wanted |> Seq.filter had.Contains |> Seq.length) / float wanted.Length
 
-        Array.map2 (fun wanted had -> Array.map2 share wanted had |> Array.average) reference kept
+        Array.map2 (Array.map2 share) reference kept
+
+    /// <summary>Share of a reference's positions that are kept too, by layer: the mean over its kv heads.</summary>
+    /// <param name="reference">What should be kept, the oracle's set usually.</param>
+    /// <param name="kept">What is kept.</param>
+    let recall (reference: int[][][]) (kept: int[][][]) =
+        recallByHead reference kept |> Array.map Array.average
+
+    /// <summary>Share of a row's sum that its largest values hold: element C - 1 is the share of the C largest.</summary>
+    /// <param name="row">Values of at least 0, one a position, not all 0.</param>
+    let topShares (row: float32[]) =
+        let sums =
+            row |> Array.sortDescending |> Array.scan (fun sum value -> sum + float value) 0.
+
+        sums[1..] |> Array.map (fun sum -> sum / Array.last sums)

@@ -98,6 +98,19 @@ module Policy =
     /// <summary>LookaheadKV with trained modules.</summary>
     let lookahead (modules: LookaheadModule) = Policies.Lookahead modules
 
+    /// <summary>The same policy under another name, for tables and figures that hold it twice.</summary>
+    let named (name: string) (policy: EvictionPolicy) =
+        EvictionPolicy(
+            Name = name,
+            Scorer = policy.Scorer,
+            Budget = policy.Budget,
+            Group = policy.Group,
+            Pooling = policy.Pooling,
+            Protection = policy.Protection,
+            Layers = policy.Layers,
+            Heads = policy.Heads
+        )
+
     /// <summary>The same policy at a budget.</summary>
     /// <exception cref="T:LookaheadKV.InputException">The budget keeps nothing, or the share is above 1.</exception>
     let budget (keep: Keep) (policy: EvictionPolicy) =

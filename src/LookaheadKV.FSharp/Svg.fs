@@ -269,6 +269,13 @@ module Svg =
 
                         add $"<path fill=\"{cividis (float level / float shades)}\" d=\"{path}\"/>"
 
+                    // Numbers in the cells, readable on dark and light.
+                    for r, row in list "text" trace |> Array.indexed do
+                        for c, label in row.EnumerateArray() |> Seq.indexed do
+                            let color = if 2 * shade (z[r][c]) < shades then "#fff" else "#111"
+                            let x, y = x0 + cellW * (float c + 0.5), y0 + cellH * (float r + 0.5)
+                            write x (y + 4.) "middle" 12 $"fill=\"{color}\"" (string label)
+
                     if text "True" "showscale" trace <> "False" then
                         let x = width - right + 24.
 

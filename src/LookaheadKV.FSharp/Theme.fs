@@ -41,6 +41,8 @@ module Theme =
             style "#E69F00" StyleParam.DrawingStyle.LongDashDot StyleParam.MarkerSymbol.TriangleUp "|"
             style "#56B4E9" StyleParam.DrawingStyle.Dash StyleParam.MarkerSymbol.Pentagon "+"
             style "#F0E442" StyleParam.DrawingStyle.Solid StyleParam.MarkerSymbol.TriangleDown "\\"
+            style "#882255" StyleParam.DrawingStyle.LongDash StyleParam.MarkerSymbol.Cross "/"
+            style "#44AA99" StyleParam.DrawingStyle.Dot StyleParam.MarkerSymbol.Square "-"
         |]
 
     /// <summary>The order in which policies are listed: bounds first, then the method, then its rivals.</summary>
