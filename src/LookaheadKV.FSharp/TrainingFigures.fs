@@ -1,0 +1,70 @@
+namespace LookaheadKV.FSharp
+
+open LookaheadKV.Evaluation
+open Plotly.NET
+open Plotly.NET.TraceObjects
+
+/// Figures of what modules predict, of one call each.
+module TrainingFigures =
+
+    // Bins a decade, and the least value that is told from nothing.
+    let private perDecade = 4.0
+    let private least = 1e-5
+
+    /// <summary>Predicted importance against the true one: entries binned by their predicted value, a quarter of a decade each.</summary>
+    /// <param name="anatomy">One prompt, looked into, with a prediction.</param>
+    /// <returns>Mean predicted and mean true value of every bin, small to large.</returns>
+    let bins (anatomy: Anatomy) =
+        match anatomy.Predicted with
+        | null -> raise (LookaheadKV.InputException "nothing was predicted; inspect the prompt with a lookahead policy among the others.")
+        | predicted ->
+            Seq.zip (Seq.cast<float32> predicted) (Seq.cast<float32> anatomy.TrueImportance)
+            |> Seq.filter (fun (guess, _) -> float guess >= least)
+            |> Seq.groupBy (fun (guess, _) -> floor (perDecade * log10 (float guess)))
+            |> Seq.sortBy fst
+            |> Seq.map (fun (_, pairs) -> pairs |> Seq.averageBy (fst >> float), pairs |> Seq.averageBy (snd >> float))
+            |> Seq.toList
+
+    /// <summary>The calibration curve of predictions: where they lie on the diagonal, an entry is looked at as much as was predicted.</summary>
+    /// <param name="anatomies">Names and prompts, looked into with predictions.</param>
+    let calibration (anatomies: (string * Anatomy) list) =
+        let looks =
+            [
+                "#999999", StyleParam.DrawingStyle.Dash, StyleParam.MarkerSymbol.Square
+                "#D55E00", StyleParam.DrawingStyle.Solid, StyleParam.MarkerSymbol.Circle
+                "#0072B2", StyleParam.DrawingStyle.DashDot, StyleParam.MarkerSymbol.Diamond
+            ]
+
+        let logarithmic title =
+            let axis = Figures.axis title
+            axis.SetProperty("type", "log")
+            axis.SetProperty("range", [ log10 least; 0.0 ])
+            axis.SetProperty("tickvals", [ 1e-5; 1e-4; 1e-3; 0.01; 0.1; 1.0 ])
+            axis.SetProperty("ticktext", [ "0.00001"; "0.0001"; "0.001"; "0.01"; "0.1"; "1" ])
+            axis
+
+        let line name (xs: float list) ys (color: string, dash, symbol) mode =
+            Chart.Scatter(
+                x = xs,
+                y = ys,
+                mode = mode,
+                Name = name,
+                Line = Line.init (Color = Color.fromHex color, Dash = dash, Width = 2.),
+                Marker = Marker.init (Color = Color.fromHex color, Symbol = symbol, Size = 7)
+            )
+
+        [
+            line
+                "as predicted"
+                [ least; 1.0 ]
+                [ least; 1.0 ]
+                ("#000000", StyleParam.DrawingStyle.Dot, StyleParam.MarkerSymbol.Circle)
+                StyleParam.Mode.Lines
+            for i, (name, anatomy) in List.indexed anatomies do
+                let xs, ys = bins anatomy |> List.unzip
+                line name xs (ys |> List.map (max least)) looks[i % looks.Length] StyleParam.Mode.Lines_Markers
+        ]
+        |> Chart.combine
+        |> Chart.withXAxis (logarithmic "predicted importance")
+        |> Chart.withYAxis (logarithmic "true importance, mean of the bin")
+        |> Figures.dressed "Is what was predicted looked at?" 420.

@@ -1,0 +1,78 @@
+using LookaheadKV.Models;
+using Xunit;
+
+namespace LookaheadKV.Tests.Cli;
+
+/// <summary>A study in shards, killed and resumed, merges into the table of one process.</summary>
+public sealed class AblateTests : IDisposable
+{
+    private readonly Bench _bench = new();
+
+    public AblateTests()
+    {
+        var draft = Path.Combine(ModelFolders.Resolve("nano"), ModelFolders.DraftFolder).Replace("\\", "/");
+        _bench.Write(
+            "s.json",
+            $$"""
+            {"name": "s", "model": "{{draft}}", "seeds": [0, 1], "grid": {"rank": [0, 2]},
+             "defaults": {"tokens": 4, "steps": 2, "batch": 2, "trainLength": 96, "length": 128, "samples": 1, "tasks": ["single"], "budgets": ["16"], "recallAt": [16]}}
+            """
+        );
+    }
+
+    public void Dispose() => _bench.Dispose();
+
+    private Task<Ran> Ablate(string folder, params string[] more) =>
+        _bench.Run(["ablate", "--study", "{s.json}", "--device", "cpu", "--out", _bench[folder], .. more]);
+
+    private string Table(string folder) => File.ReadAllText(Path.Combine(_bench[folder], "table.csv"));
+
+    private string[] Cells(string folder) => Directory.GetFiles(Path.Combine(_bench[folder], "cells"));
+
+    [Fact]
+    public async Task Shards_a_lost_cell_and_one_process_make_the_same_table()
+    {
+        Assert.Equal((0, ""), ((await Ablate("one")) is var one ? (one.ExitCode, one.Error) : default));
+        Assert.Equal(4, Cells("one").Length);
+        Assert.Equal(1 + 4 * 11, Table("one").Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+
+        Assert.Equal(0, (await Ablate("parts", "--shard", "2/3")).ExitCode);
+        Assert.Single(Cells("parts"));
+        var early = await Ablate("parts", "--merge");
+        Assert.Equal(1, early.ExitCode);
+        Assert.Contains("3 of 4 cells are missing, the first with rank 0, seed 0", early.Error);
+        foreach (var shard in new[] { "3/3", "1/3" })
+            Assert.Equal(0, (await Ablate("parts", "--shard", shard)).ExitCode);
+        Assert.Equal(Table("one"), Table("parts"));
+
+        var kept = Cells("parts").Order().Select(File.GetLastWriteTimeUtc).ToArray();
+        var lost = Cells("parts").Order().First();
+        File.Delete(lost);
+        var resumed = await Ablate("parts");
+        Assert.Contains("4 cells; 1 to run", resumed.Output);
+        Assert.Equal(Table("one"), Table("parts"));
+        Assert.Equal(kept.Skip(1), Cells("parts").Order().Skip(1).Select(File.GetLastWriteTimeUtc));
+    }
+
+    [Theory]
+    [InlineData("0/3")]
+    [InlineData("4/3")]
+    [InlineData("a/b")]
+    public async Task A_shard_that_is_none_is_a_usage_error(string shard)
+    {
+        var ran = await Ablate("none", "--shard", shard);
+        Assert.Equal(2, ran.ExitCode);
+        Assert.Contains(shard, ran.Error);
+    }
+
+    [Fact]
+    public async Task Half_a_result_is_named()
+    {
+        await Ablate("broken");
+        var file = Cells("broken").Order().First();
+        File.WriteAllText(file, "{");
+        var ran = await Ablate("broken");
+        Assert.Equal(1, ran.ExitCode);
+        Assert.Contains(file, ran.Error);
+    }
+}
