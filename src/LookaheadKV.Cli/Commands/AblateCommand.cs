@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Studies;
@@ -56,9 +55,8 @@ internal sealed class AblateCommand : Verb
         var place = call.Value(_out) ?? Path.ChangeExtension(path, null);
         var folderOfModel = ModelFolders.Resolve(study.Model);
         var (device, dtype) = _model.Place(call);
-        var name = dtype.ToString().ToLowerInvariant();
-        var run = RunInfo.Of(call.CommandLine, 0, Devices.Describe(device), name, study.Model);
-        var folder = new StudyFolder(place, $"{FolderFingerprint.Of(folderOfModel)} {name}");
+        var run = RunInfo.Of(call.CommandLine, 0, Devices.Describe(device), dtype.ToString().ToLowerInvariant(), study.Model);
+        var folder = StudyFolder.Of(place, folderOfModel, dtype);
         var own = study.Cells.Index().Where(cell => shard?.Holds(cell.Index) ?? true).Select(cell => cell.Item).ToList();
         var todo = call.Value(_merge) ? [] : own.Where(cell => !folder.Has(cell)).ToList();
         call.Screen.Line(

@@ -15,7 +15,8 @@ public sealed class AblateTests : IDisposable
             "s.json",
             $$"""
             {"name": "s", "model": "{{draft}}", "seeds": [0, 1], "grid": {"rank": [0, 2]},
-             "defaults": {"tokens": 4, "steps": 2, "batch": 2, "trainLength": 96, "length": 128, "samples": 1, "tasks": ["single"], "budgets": ["16"], "recallAt": [16]}}
+             "defaults": {"tokens": 4, "steps": 2, "batch": 2, "trainLength": 96, "length": 128, "samples": 1, "tasks": ["single"], "budgets": ["16"], "recallAt": [16]}
+            }
             """
         );
     }
@@ -34,7 +35,7 @@ public sealed class AblateTests : IDisposable
     {
         Assert.Equal((0, ""), ((await Ablate("one")) is var one ? (one.ExitCode, one.Error) : default));
         Assert.Equal(4, Cells("one").Length);
-        Assert.Equal(1 + 4 * 11, Table("one").Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        Assert.Equal(1 + 4 * 13, Table("one").Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
 
         Assert.Equal(0, (await Ablate("parts", "--shard", "2/3")).ExitCode);
         Assert.Single(Cells("parts"));

@@ -123,7 +123,8 @@ public sealed record CellSettings
             Budget.Parse(budget);
         foreach (var task in Tasks)
             TaskNames.Check(task);
-        if (Modules == ModuleSource.None && PolicyTexts.FirstOrDefault(text => text.NeedsModule) is { } needy)
+        var policies = PolicyTexts; // refuses what is no policy
+        if (Modules == ModuleSource.None && policies.FirstOrDefault(text => text.NeedsModule) is { } needy)
             throw new InputException($"policy {needy.Name} needs modules; set modules to trained or shipped.");
         if (RecallAt.Any(count => count < 1))
             throw new InputException("recallAt holds a number below 1.");

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using static TorchSharp.torch;
 
 namespace LookaheadKV.Evaluation.Studies;
 
@@ -12,6 +13,13 @@ namespace LookaheadKV.Evaluation.Studies;
 public sealed class StudyFolder(string path, string model)
 {
     private static readonly JsonSerializerOptions Indented = new(Study.Json) { WriteIndented = true };
+
+    /// <summary>The folder of a study's results on a model.</summary>
+    /// <param name="path">The folder; it need not exist.</param>
+    /// <param name="modelFolder">The model's Hugging Face folder.</param>
+    /// <param name="dtype">The type that it computes in.</param>
+    public static StudyFolder Of(string path, string modelFolder, ScalarType dtype) =>
+        new(path, $"{FolderFingerprint.Of(modelFolder)} {dtype.ToString().ToLowerInvariant()}");
 
     /// <summary>Whether the cell's result is there.</summary>
     public bool Has(StudyCell cell) => File.Exists(FileOf(cell));
