@@ -7,6 +7,7 @@ using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
 using LookaheadKV.Text;
+using TorchSharp;
 
 namespace LookaheadKV.Cli.Commands;
 
@@ -103,6 +104,9 @@ internal sealed class AblateCommand : Verb
     {
         var (device, dtype) = _model.Place(call);
         using var decoder = InputFile.Named(modelFolder, () => Decoder.Load(modelFolder, device, dtype));
+        // Compiled layers round differently while they warm up, so that a cell would depend on those before it.
+        if (device.type == DeviceType.CPU)
+            decoder.Execution = Execution.Reference;
         var model = new StudyModel(
             decoder,
             new PieceEncoder(Tokenizer.Load(modelFolder).Encode),
