@@ -124,6 +124,75 @@ public class CudaTests
         }
     }
 
+    [Theory]
+    [InlineData("snapkv", false)]
+    [InlineData("snapkv[heads=adaptive]", false)]
+    [InlineData("full", false)]
+    [InlineData("snapkv", true)]
+    public void A_recorded_step_gives_what_a_compiled_one_gives(string policy, bool rolledBack)
+    {
+        Assert.SkipUnless(cuda.is_available(), "no CUDA device");
+        using var scope = NewDisposeScope();
+        using var decoder = Decoder.Load(ModelFolders.Resolve("nano"), CUDA, ScalarType.BFloat16);
+        int[] prompt = [.. Enumerable.Range(0, 300).Select(i => 20 + 37 * i % 600)];
+        var parsed = PolicyText
+            .Parse(policy)
+            .Build(new PolicyParts(() => throw new InvalidOperationException(), () => throw new InvalidOperationException()))
+            .With(Budget.Tokens(48));
+        decoder.Execution = Execution.Compiled;
+        using var compiled = Session.Start(decoder, prompt, parsed);
+        using var recorded = compiled.Fork();
+        for (var i = 0; i < 12; i++)
+        {
+            // Tokens that come by another way, and a way back, in between.
+            int[] tokens = i == 6 ? [5, 6, 7] : [30 + 11 * i];
+            if (i == 9 && rolledBack)
+            {
+                compiled.Cache.Crop(301);
+                recorded.Cache.Crop(301);
+            }
+            decoder.Execution = Execution.Compiled;
+            var expected = compiled.Append(tokens).clone();
+            decoder.Execution = Execution.Graph;
+            Near(expected.cpu(), recorded.Append(tokens).cpu(), 0.05);
+            Assert.Equal(compiled.Cache.LogicalLengths, recorded.Cache.LogicalLengths);
+            foreach (var (one, other) in compiled.Cache.Layers.Zip(recorded.Cache.Layers))
+            {
+                Assert.Equal(one.StoredLengths, other.StoredLengths);
+                for (var head = 0; head < one.KvHeads; head++)
+                    Assert.True(one.Segment(0, head).Positions.equal(other.Segment(0, head).Positions).all().item<bool>());
+            }
+        }
+    }
+
+    [Fact]
+    public void Recorded_steps_of_a_batch_give_what_compiled_ones_give()
+    {
+        Assert.SkipUnless(cuda.is_available(), "no CUDA device");
+        using var scope = NewDisposeScope();
+        using var decoder = Decoder.Load(ModelFolders.Resolve("nano"), CUDA, ScalarType.BFloat16);
+        int[][] prompts =
+        [
+            [.. Enumerable.Range(0, 200).Select(i => 20 + 37 * i % 600)],
+            [.. Enumerable.Range(0, 120).Select(i => 30 + 11 * i % 600)],
+        ];
+        decoder.Execution = Execution.Compiled;
+        using var compiled = BatchSession.Start(decoder, prompts, Policies.SnapKV().With(Budget.Tokens(64)));
+        using var recorded = BatchSession.Start(decoder, prompts, Policies.SnapKV().With(Budget.Tokens(64)));
+        for (var i = 0; i < 8; i++)
+        {
+            int[][] tokens =
+            [
+                [30 + i],
+                [90 + 7 * i],
+            ];
+            decoder.Execution = Execution.Compiled;
+            var expected = compiled.Append(tokens).clone();
+            decoder.Execution = Execution.Graph;
+            Near(expected.cpu(), recorded.Append(tokens).cpu(), 0.05);
+        }
+    }
+
     private static void Near(Tensor expected, Tensor actual, double tolerance)
     {
         var error = (expected - actual).abs().max().item<float>() / expected.abs().max().item<float>();

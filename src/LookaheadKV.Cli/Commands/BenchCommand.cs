@@ -41,7 +41,7 @@ internal sealed class BenchCommand : Verb
     private readonly Setting<int> _decode = Parsed.Count("--decode", "Tokens decoded behind each prompt.", 32);
     private readonly Setting<Execution?> _execution = new(
         "--execution",
-        "reference, compiled or fused: how layers run [default: compiled].",
+        "reference, compiled, fused or graph: how layers run [default: compiled].",
         text => Executions.Parse(text)
     );
 

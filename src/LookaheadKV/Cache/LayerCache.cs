@@ -69,6 +69,12 @@ public sealed class LayerCache : IDisposable
     /// <summary>Entries there is room for in a segment, at least.</summary>
     public long Capacity => Enumerable.Range(0, _lengths.Length).Min(s => _starts[s + 1] - _starts[s]);
 
+    /// <summary>Entries that still fit into the segment with the least room.</summary>
+    internal long Room => _lengths.Select((n, s) => _starts[s + 1] - _starts[s] - n).Min();
+
+    /// <summary>Entries there is room for in the largest segment.</summary>
+    internal long LargestSegment => Enumerable.Range(0, _lengths.Length).Max(s => _starts[s + 1] - _starts[s]);
+
     /// <summary>Whether some place holds no entry (position -1), so that attention needs a mask.</summary>
     public bool HasGaps { get; private set; }
 

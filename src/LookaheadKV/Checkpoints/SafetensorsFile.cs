@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
-using LookaheadKV.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -75,26 +74,38 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <exception cref="InputException">The file has no tensor of that name.</exception>
     public Tensor Read(string name, Device? device = null, ScalarType? dtype = null)
     {
+        var info = Info(name);
+        var tensor = TensorBytes.Empty([.. info.Shape], dtype ?? info.DType, device ?? CPU);
+        ReadInto(name, tensor);
+        return tensor;
+    }
+
+    /// <summary>Reads a tensor to where it shall be, bit for bit unless the place is of another type.</summary>
+    /// <param name="name">The tensor's name in the file.</param>
+    /// <param name="place">A tensor of the file's shape, on any device.</param>
+    /// <exception cref="InputException">The file has no tensor of that name.</exception>
+    public void ReadInto(string name, Tensor place)
+    {
         ObjectDisposedException.ThrowIf(bytes is null, this);
         var info = Info(name);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var tensor = Fresh(info.DType);
-        foreach (var (offset, chunk) in TensorBytes.Chunks(tensor))
-            new ReadOnlySpan<byte>(bytes + info.Begin + offset, chunk.bytes.Length).CopyTo(chunk.bytes);
-        if (device is not null && device.type != DeviceType.CPU)
-            tensor = tensor.to(device).to(dtype ?? info.DType);
-        else if (dtype is { } type && type != info.DType)
-            tensor = Fresh(type).copy_(tensor);
-        return tensor.MoveToOuterDisposeScope();
-
-        Tensor Fresh(ScalarType type)
+        var onHost = place.device_type == DeviceType.CPU;
+        if (onHost && place.dtype == info.DType && place.is_contiguous())
         {
-            var memory = empty([.. info.Shape], type, CPU);
-            foreach (var (_, chunk) in TensorBytes.Chunks(memory))
-                HugePages.Advise(chunk.bytes);
-            return memory;
+            Copy(info, place);
+            return;
         }
+        var read = TensorBytes.Empty([.. info.Shape], info.DType, CPU);
+        Copy(info, read);
+        // Another type is made on the device, from the bytes of the file.
+        place.copy_(onHost || place.dtype == info.DType ? read : read.to(place.device));
+    }
+
+    private void Copy(SafetensorsInfo info, Tensor to)
+    {
+        foreach (var (offset, chunk) in TensorBytes.Chunks(to))
+            new ReadOnlySpan<byte>(bytes + info.Begin + offset, chunk.bytes.Length).CopyTo(chunk.bytes);
     }
 
     /// <summary>Unmaps the file; tensors that were read stay.</summary>

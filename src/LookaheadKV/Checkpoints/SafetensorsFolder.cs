@@ -79,38 +79,28 @@ public sealed class SafetensorsFolder
             );
     }
 
-    /// <summary>Reads tensors to a device and a type.</summary>
-    /// <param name="names">Which; all must be there.</param>
-    /// <param name="device">Where they shall live.</param>
-    /// <param name="dtype">The type they shall have.</param>
+    /// <summary>Reads tensors to where they shall be, in the order of the files; of the host's memory, one tensor is in use at a time for those that live elsewhere.</summary>
+    /// <param name="places">Tensors of the stored shapes, on any device in any type, by the names that all must be there.</param>
     /// <param name="progress">Receives every tensor that was read.</param>
     /// <param name="cancellation">Looked at before every tensor.</param>
-    /// <returns>The tensors by name, in the caller's dispose scope.</returns>
-    public IReadOnlyDictionary<string, Tensor> Read(
-        IReadOnlyCollection<string> names,
-        Device device,
-        ScalarType dtype,
+    public void ReadInto(
+        IReadOnlyDictionary<string, Tensor> places,
         IProgress<ReadProgress>? progress = null,
         CancellationToken cancellation = default
     )
     {
-        using var scope = NewDisposeScope();
-        var total = names.Sum(name => Info(name).Bytes);
+        var total = places.Keys.Sum(name => Info(name).Bytes);
         var done = 0L;
-        var read = new Dictionary<string, Tensor>();
-        foreach (var shard in names.GroupBy(name => _tensors[name].File))
+        foreach (var shard in places.Keys.GroupBy(name => _tensors[name].File))
         {
             using var file = SafetensorsFile.Open(Path.Combine(_folder, shard.Key));
             foreach (var name in shard.OrderBy(name => Info(name).Begin))
             {
                 cancellation.ThrowIfCancellationRequested();
-                read.Add(name, file.Read(name, device, dtype));
+                file.ReadInto(name, places[name]);
                 progress?.Report(new ReadProgress(done += Info(name).Bytes, total, name));
             }
         }
-        foreach (var tensor in read.Values)
-            tensor.MoveToOuterDisposeScope();
-        return read;
     }
 
     private static Dictionary<string, (string File, SafetensorsInfo Info)> Shards(string folder, string index)

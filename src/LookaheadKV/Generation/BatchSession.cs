@@ -12,12 +12,14 @@ namespace LookaheadKV.Generation;
 public sealed class BatchSession : IDisposable
 {
     private readonly Decoder _decoder;
+    private readonly SessionSteps _steps;
     private readonly int _reserve;
     private Tensor _nextLogits;
 
     private BatchSession(Decoder decoder, KeyValueCache cache, Tensor nextLogits, IReadOnlyList<PrefillReport> reports, int reserve)
     {
         (_decoder, Cache, _nextLogits, Reports, _reserve) = (decoder, cache, nextLogits, reports, reserve);
+        _steps = new SessionSteps(decoder, cache);
     }
 
     /// <summary>The rows' caches, stacked.</summary>
@@ -91,7 +93,7 @@ public sealed class BatchSession : IDisposable
             throw new ArgumentException($"give equally many tokens for each of the {Cache.LogicalLengths.Length} rows.");
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var logits = Decoding.Extend(_decoder, Cache, cat([.. tokens.Select(_decoder.Ids)]));
+        var logits = _steps.Extend(cat([.. tokens.Select(_decoder.Ids)]));
         _nextLogits.Dispose();
         _nextLogits = logits.select(1, tokens[0].Count - 1).clone().DetachFromDisposeScope();
         return logits.MoveToOuterDisposeScope();
@@ -100,6 +102,7 @@ public sealed class BatchSession : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _steps.Dispose();
         Cache.Dispose();
         _nextLogits.Dispose();
     }

@@ -20,11 +20,7 @@ public static class Decoding
     {
         using var scope = NewDisposeScope();
         var count = ids.size(1);
-        var end = cache.LogicalLengths.Max() + count;
-        if (end > decoder.Config.MaxPositions)
-            throw new InputException(
-                $"{end} tokens do not fit the model's context of {decoder.Config.MaxPositions}; append fewer or shorten the prompt."
-            );
+        var end = RequireContext(decoder, cache, count);
         var positions = tensor(cache.LogicalLengths, device: decoder.Device).unsqueeze(1) + arange(count, device: decoder.Device); // [B,T]
         var angles =
             cache.LogicalLengths.Distinct().Count() == 1 ? decoder.Angles(cache.LogicalLengths[0], count) : decoder.AnglesAt(positions);
@@ -45,6 +41,18 @@ public static class Decoding
         }
         cache.Advance(count);
         return decoder.Logits(hidden).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Where so many more tokens end.</summary>
+    /// <exception cref="InputException">Beyond the model's context.</exception>
+    internal static long RequireContext(Decoder decoder, KeyValueCache cache, long count)
+    {
+        var end = cache.LogicalLengths.Max() + count;
+        return end <= decoder.Config.MaxPositions
+            ? end
+            : throw new InputException(
+                $"{end} tokens do not fit the model's context of {decoder.Config.MaxPositions}; append fewer or shorten the prompt."
+            );
     }
 
     // One token a row, every entry visible to it: all layers in one call. Gaps, windows and several tokens run as written above.

@@ -30,11 +30,13 @@ public sealed record PrefillReport(
 public sealed class Session : IDisposable
 {
     private readonly Decoder _decoder;
+    private readonly SessionSteps _steps;
     private Tensor _nextLogits;
 
     private Session(Decoder decoder, KeyValueCache cache, Tensor nextLogits, PrefillReport report)
     {
         (_decoder, Cache, _nextLogits, Report) = (decoder, cache, nextLogits, report);
+        _steps = new SessionSteps(decoder, cache);
     }
 
     /// <summary>The cache, evicted.</summary>
@@ -170,7 +172,7 @@ public sealed class Session : IDisposable
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var logits = Decoding.Extend(_decoder, Cache, _decoder.Ids(tokens))[0];
+        var logits = _steps.Extend(_decoder.Ids(tokens))[0];
         _nextLogits.Dispose();
         _nextLogits = logits.narrow(0, tokens.Count - 1, 1).clone().DetachFromDisposeScope();
         return logits.MoveToOuterDisposeScope();
@@ -246,6 +248,7 @@ public sealed class Session : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _steps.Dispose();
         Cache.Dispose();
         _nextLogits.Dispose();
     }

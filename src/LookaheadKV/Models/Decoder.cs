@@ -46,6 +46,7 @@ public sealed class Decoder : IDisposable
         (Device, DType) = (weights.Embedding.device, weights.Embedding.dtype);
         ObserversRide = Device.type == DeviceType.CUDA;
         _rotary = new RotaryEmbedding(config, Device, DType);
+        Execution = Executions.Default;
     }
 
     /// <summary>The model's shape.</summary>
@@ -61,7 +62,18 @@ public sealed class Decoder : IDisposable
     public ScalarType DType { get; }
 
     /// <summary>How layers run where no gradient is asked for; a decoder may change it between calls.</summary>
-    public Execution Execution { get; set; } = Executions.Default;
+    /// <exception cref="InputException">It is <see cref="Execution.Graph"/>, which needs CUDA and weights in half precision.</exception>
+    public Execution Execution
+    {
+        get;
+        set =>
+            field =
+                value == Execution.Graph && !Operators.HasFlash(Device, DType, Config.HeadSize)
+                    ? throw new InputException(
+                        $"execution graph needs a GPU and bfloat16; this model is {DType} on {Device}: use --device cuda --dtype bfloat16, or another execution."
+                    )
+                    : value;
+    }
 
     /// <summary>Loads a Hugging Face folder: <c>config.json</c>, and <c>model.safetensors</c> or shards with their index.</summary>
     /// <param name="folder">The folder.</param>
@@ -170,7 +182,7 @@ public sealed class Decoder : IDisposable
         Execution != Execution.Reference && !(Config.SlidingWindow < end) && !(is_grad_enabled() && Weights.Embedding.requires_grad);
 
     /// <summary>The weights of each layer as <see cref="DecoderScript"/> lists them.</summary>
-    internal Tensor[][] Packed() => _packed ??= [.. Weights.Layers.Select(layer => layer.Packed())];
+    internal Tensor[][] Packed() => _packed ??= [.. Weights.Layers.Select(layer => layer.Packed)];
 
     /// <summary>What the layers of a pass share.</summary>
     internal LayerCall Call(RotaryAngles angles) => new(angles.Cos, angles.Sin, Config.RmsNormEpsilon, Config.KeyValueHeads);

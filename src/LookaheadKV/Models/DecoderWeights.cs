@@ -71,17 +71,44 @@ public sealed class LayerWeights
         [LinearName.Gate, LinearName.Up],
     ];
 
-    private readonly Dictionary<string, Tensor> _tensors;
+    private readonly Dictionary<string, Tensor> _tensors = [];
     private readonly List<Tensor> _joined = [];
-    private Tensor?[] _linears;
-    private Tensor?[] _biases;
-    private Tensor[]? _packed;
+    private readonly Tensor?[] _linears;
+    private readonly Tensor?[] _biases;
 
-    /// <summary>Takes the tensors of one layer by their names within it, as <see cref="Shapes"/> lists them.</summary>
-    internal LayerWeights(IReadOnlyDictionary<string, Tensor> tensors)
+    /// <summary>Allocates a layer, its values still undefined. Maps that read the same rows share one storage, q|k|v and gate|up, so that they can be one product.</summary>
+    internal LayerWeights(DecoderConfig config, Device device, ScalarType dtype)
     {
-        _tensors = new(tensors);
+        var shapes = Shapes(config).ToDictionary(weight => weight.Name, weight => weight.Shape);
+        foreach (var maps in JoinedMaps)
+        {
+            Join(maps, ".weight", config.Width);
+            Join(maps, ".bias");
+        }
+        foreach (var (name, shape) in shapes)
+            if (!_tensors.ContainsKey(name))
+                _tensors[name] = Empty(shape, dtype, device);
         (_linears, _biases) = (ByMap(".weight"), ByMap(".bias"));
+        Packed = Pack();
+
+        // A bias that only some of the maps have is zero for the others.
+        void Join(LinearName[] maps, string suffix, params long[] columns)
+        {
+            if (!maps.Any(name => shapes.ContainsKey(name.Path() + suffix)))
+                return;
+            long[] rows = [.. maps.Select(name => shapes[name.Path() + ".weight"][0])];
+            var joined = Empty([rows.Sum(), .. columns], dtype, device);
+            if (suffix == ".bias")
+                joined.zero_();
+            _joined.Add(joined);
+            var start = 0L;
+            foreach (var (name, count) in maps.Zip(rows))
+            {
+                if (shapes.ContainsKey(name.Path() + suffix))
+                    _tensors[name.Path() + suffix] = joined.narrow(0, start, count).DetachFromDisposeScope();
+                start += count;
+            }
+        }
     }
 
     /// <summary>RMS-norm weight before attention, [E].</summary>
@@ -102,17 +129,15 @@ public sealed class LayerWeights
     /// <summary>A linear map's bias, [out]; null where it has none.</summary>
     public Tensor? Bias(LinearName name) => _biases[(int)name];
 
-    internal IEnumerable<Tensor> All => _tensors.Values;
+    /// <summary>Its tensors by their names within a layer, as <see cref="Shapes"/> lists them.</summary>
+    internal IReadOnlyDictionary<string, Tensor> Named => _tensors;
 
-    /// <summary>
-    /// The layer as <see cref="DecoderScript"/> lists it. Maps that read the same rows move into one storage, q|k|v and gate|up, so that they can be one product;
-    /// the single maps are views of it from then on, with the same values.
-    /// </summary>
-    internal Tensor[] Packed() => _packed ??= Pack();
+    /// <summary>The layer as <see cref="DecoderScript"/> lists it.</summary>
+    internal Tensor[] Packed { get; }
 
     internal void Dispose()
     {
-        foreach (var tensor in All.Concat(_joined))
+        foreach (var tensor in _tensors.Values.Concat(_joined))
             tensor.Dispose();
     }
 
@@ -135,18 +160,15 @@ public sealed class LayerWeights
         }
     }
 
+    /// <summary>Memory that stays until it is disposed.</summary>
+    internal static Tensor Empty(long[] shape, ScalarType dtype, Device device) =>
+        TensorBytes.Empty(shape, dtype, device).DetachFromDisposeScope();
+
     private Tensor?[] ByMap(string suffix) => [.. LinearNames.All.Select(name => _tensors.GetValueOrDefault(name.Path() + suffix))];
 
     private Tensor[] Pack()
     {
-        foreach (var maps in JoinedMaps)
-        {
-            Join(maps, ".weight");
-            if (maps.Any(name => Bias(name) is not null))
-                Join(maps, ".bias");
-        }
         var joined = _joined.GetEnumerator();
-        (_linears, _biases) = (ByMap(".weight"), ByMap(".bias"));
         return
         [
             AttentionNorm,
@@ -165,27 +187,6 @@ public sealed class LayerWeights
 
         Tensor Take() => joined.MoveNext() ? joined.Current : throw new InvalidOperationException("a joined map is missing");
     }
-
-    // A bias that only some of the maps have is zero for the others.
-    private void Join(LinearName[] maps, string suffix)
-    {
-        using var scope = NewDisposeScope();
-        long[] rows = [.. maps.Select(name => _tensors[name.Path() + ".weight"].size(0))];
-        var like = AttentionNorm;
-        Tensor?[] parts = [.. maps.Select(name => _tensors.GetValueOrDefault(name.Path() + suffix))];
-        var joined = cat([.. parts.Zip(rows, (part, count) => part ?? zeros(count, dtype: like.dtype, device: like.device))], 0);
-        _joined.Add(joined.DetachFromDisposeScope());
-        var start = 0L;
-        for (var i = 0; i < maps.Length; i++)
-        {
-            if (parts[i] is { } part)
-            {
-                _tensors[maps[i].Path() + suffix] = joined.narrow(0, start, rows[i]).DetachFromDisposeScope();
-                part.Dispose();
-            }
-            start += rows[i];
-        }
-    }
 }
 
 /// <summary>All weights of a decoder, on one device in one dtype.</summary>
@@ -195,15 +196,12 @@ public sealed class DecoderWeights : IDisposable
     private const string NormName = "model.norm.weight";
     private const string HeadName = "lm_head.weight";
 
-    private DecoderWeights(DecoderConfig config, IReadOnlyDictionary<string, Tensor> tensors)
+    private DecoderWeights(DecoderConfig config, Device device, ScalarType dtype)
     {
-        Embedding = tensors[EmbeddingName];
-        FinalNorm = tensors[NormName];
-        Head = config.TiedEmbeddings ? Embedding : tensors[HeadName];
-        Layers = [.. Enumerable.Range(0, config.Layers).Select(Layer)];
-
-        LayerWeights Layer(int l) =>
-            new(LayerWeights.Shapes(config).ToDictionary(weight => weight.Name, weight => tensors[LayerPrefix(l) + weight.Name]));
+        Embedding = LayerWeights.Empty([config.VocabularySize, config.Width], dtype, device);
+        Layers = [.. Enumerable.Range(0, config.Layers).Select(_ => new LayerWeights(config, device, dtype))];
+        FinalNorm = LayerWeights.Empty([config.Width], dtype, device);
+        Head = config.TiedEmbeddings ? Embedding : LayerWeights.Empty([config.VocabularySize, config.Width], dtype, device);
     }
 
     /// <summary>Token embeddings [vocabulary, E].</summary>
@@ -218,9 +216,19 @@ public sealed class DecoderWeights : IDisposable
     /// <summary>The layers, first to last.</summary>
     public IReadOnlyList<LayerWeights> Layers { get; }
 
-    /// <summary>Every tensor once; the embedding alone where the head is tied to it.</summary>
-    public IEnumerable<Tensor> All =>
-        Layers.SelectMany(l => l.All).Concat(ReferenceEquals(Head, Embedding) ? [Embedding, FinalNorm] : [Embedding, FinalNorm, Head]);
+    /// <summary>Every tensor once, by its Hugging Face name; the embedding alone where the head is tied to it.</summary>
+    public IEnumerable<KeyValuePair<string, Tensor>> Named =>
+        [
+            new(EmbeddingName, Embedding),
+            .. Layers.SelectMany(
+                (layer, l) => layer.Named.Select(weight => KeyValuePair.Create(LayerPrefix(l) + weight.Key, weight.Value))
+            ),
+            new(NormName, FinalNorm),
+            .. ReferenceEquals(Head, Embedding) ? (KeyValuePair<string, Tensor>[])[] : [new(HeadName, Head)],
+        ];
+
+    /// <summary>Every tensor once.</summary>
+    public IEnumerable<Tensor> All => Named.Select(weight => weight.Value);
 
     /// <summary>Hugging Face names and shapes of all weights of a model of this configuration.</summary>
     public static IEnumerable<(string Name, long[] Shape)> Shapes(DecoderConfig config)
@@ -236,34 +244,48 @@ public sealed class DecoderWeights : IDisposable
             yield return (HeadName, [config.VocabularySize, config.Width]);
     }
 
-    /// <summary>Collects the weights of a model under their Hugging Face names; every tensor must be there, have its shape and be finite.</summary>
+    /// <summary>Copies the weights of a model from under their Hugging Face names; every tensor must be there, have its shape and be finite.</summary>
     /// <param name="config">The model's shape.</param>
-    /// <param name="read">Gives a tensor by name (on the target device and dtype), or throws.</param>
+    /// <param name="read">Gives a tensor by name (the first on the target device and dtype), or throws; it is disposed when it has been copied.</param>
     /// <exception cref="InputException">A tensor is missing, misshapen, or holds NaN or infinity.</exception>
     public static DecoderWeights Collect(DecoderConfig config, Func<string, Tensor> read)
     {
         using var scope = NewDisposeScope();
-        var tensors = Shapes(config).ToDictionary(weight => weight.Name, weight => Get(weight.Name, weight.Shape));
-        foreach (var tensor in tensors.Values)
-            tensor.DetachFromDisposeScope();
-        return new DecoderWeights(config, tensors);
-
-        Tensor Get(string name, long[] shape)
-        {
-            var tensor = read(name);
-            if (!tensor.shape.SequenceEqual(shape))
-                throw new InputException(
-                    $"weight {name} has shape [{string.Join(", ", tensor.shape)}], config.json asks for [{string.Join(", ", shape)}]."
-                );
-            return IsFinite(tensor)
-                ? tensor
-                : throw new InputException($"weight {name} holds NaN or infinity; the file is damaged or its training diverged.");
-        }
+        using var noGrad = no_grad();
+        var first = read(EmbeddingName);
+        return Filled(
+            new DecoderWeights(config, first.device, first.dtype),
+            weights =>
+            {
+                var places = weights.Named.ToDictionary();
+                foreach (var (name, shape) in Shapes(config))
+                {
+                    using var tensor = name == EmbeddingName ? first : read(name);
+                    if (!tensor.shape.SequenceEqual(shape))
+                        throw new InputException(
+                            $"weight {name} has shape [{string.Join(", ", tensor.shape)}], config.json asks for [{string.Join(", ", shape)}]."
+                        );
+                    places[name].copy_(tensor);
+                }
+            }
+        );
     }
+
+    /// <summary>Weights that a function writes in place, one after the other in the order of <see cref="Shapes"/>.</summary>
+    internal static DecoderWeights Fill(DecoderConfig config, Device device, ScalarType dtype, Action<string, Tensor> write) =>
+        Filled(
+            new DecoderWeights(config, device, dtype),
+            weights =>
+            {
+                var places = weights.Named.ToDictionary();
+                foreach (var (name, _) in Shapes(config))
+                    write(name, places[name]);
+            }
+        );
 
     /// <summary>
     /// Reads the weights of a Hugging Face folder, <c>model.safetensors</c> or shards with their index, straight to their device and dtype. All
-    /// headers are checked against the configuration before the first weight is read; of the host's memory, one shard is in use at a time.
+    /// headers are checked against the configuration before the first weight is read. Each weight goes where it stays: nothing is held twice.
     /// </summary>
     /// <param name="folder">The folder.</param>
     /// <param name="config">The model's shape.</param>
@@ -284,8 +306,10 @@ public sealed class DecoderWeights : IDisposable
         using var scope = NewDisposeScope();
         var checkpoint = SafetensorsFolder.Open(folder);
         checkpoint.Require([.. Shapes(config)], name => IsKnownSurplus(name, config));
-        var tensors = checkpoint.Read([.. Shapes(config).Select(weight => weight.Name)], device, dtype, progress, cancellation);
-        return Collect(config, name => tensors[name]);
+        return Filled(
+            new DecoderWeights(config, device, dtype),
+            weights => checkpoint.ReadInto(weights.Named.ToDictionary(), progress, cancellation)
+        );
     }
 
     /// <inheritdoc/>
@@ -302,6 +326,24 @@ public sealed class DecoderWeights : IDisposable
     // Older exports store the rotary frequencies, which follow from the configuration, and the head of tied models.
     private static bool IsKnownSurplus(string name, DecoderConfig config) =>
         name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (config.TiedEmbeddings && name == HeadName);
+
+    // Fills weights, looks at every number, and gives the memory back where that fails.
+    private static DecoderWeights Filled(DecoderWeights weights, Action<DecoderWeights> fill)
+    {
+        try
+        {
+            fill(weights);
+            foreach (var (name, tensor) in weights.Named)
+                if (!IsFinite(tensor))
+                    throw new InputException($"weight {name} holds NaN or infinity; the file is damaged or its training diverged.");
+            return weights;
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
 
     // A sum in the tensor's own type is one pass without temporaries (in another it would be a copy first) and is finite only if every weight is;
     // weights of ~1e30, whose sum may overflow, are looked at singly.

@@ -75,7 +75,6 @@ public static class ModelShapes
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var weights = new RandomWeights(device, dtype, seed);
-        var shapes = DecoderWeights.Shapes(shape).ToDictionary(weight => weight.Name, weight => weight.Shape);
-        return new Decoder(shape, DecoderWeights.Collect(shape, name => weights.Draw(name, shapes[name])));
+        return new Decoder(shape, DecoderWeights.Fill(shape, device, dtype, weights.Draw));
     }
 }

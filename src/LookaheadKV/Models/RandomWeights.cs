@@ -24,10 +24,23 @@ internal sealed class RandomWeights : IDisposable
     }
 
     /// <summary>The next weight, by its Hugging Face name.</summary>
-    public Tensor Draw(string name, long[] shape) =>
-        name.EndsWith("norm.weight", StringComparison.Ordinal) ? ones(shape, dtype: _dtype, device: _device)
-        : name.EndsWith(".bias", StringComparison.Ordinal) ? zeros(shape, dtype: _dtype, device: _device)
-        : empty(shape, dtype: _dtype, device: _device).normal_(0, Deviation, _generator);
+    public Tensor Draw(string name, long[] shape)
+    {
+        var tensor = empty(shape, dtype: _dtype, device: _device);
+        Draw(name, tensor);
+        return tensor;
+    }
+
+    /// <summary>The next weight, written where it shall be.</summary>
+    public void Draw(string name, Tensor place)
+    {
+        if (name.EndsWith("norm.weight", StringComparison.Ordinal))
+            place.fill_(1);
+        else if (name.EndsWith(".bias", StringComparison.Ordinal))
+            place.zero_();
+        else
+            place.normal_(0, Deviation, _generator);
+    }
 
     public void Dispose() => _generator?.Dispose();
 }

@@ -179,28 +179,42 @@ internal static class DecoderScript
                 out.append(torch.scaled_dot_product_attention(q[s][None, None], k, v))
             return torch.cat(out, 1)
 
+        def row_heads(x: Tensor, weights: List[Tensor], w: int, cos: Tensor, signed: Tensor, eps: float, g: int) -> Tuple[Tensor, Tensor, Tensor]:
+            b, d = x.size(0), cos.size(-1)
+            h = weights[w + 1].size(0) // d - 2 * g
+            heads = linear(torch.rms_norm(x, [x.size(1)], weights[w], eps), weights[w + 1], weights[w + 2]).view([b, h + 2 * g, 1, d])
+            value = heads.narrow(1, h + g, g)
+            if weights[w + 3].numel() > 0:
+                q = turn(torch.rms_norm(heads.narrow(1, 0, h), [d], weights[w + 3], eps), cos, signed)
+                return q, turn(torch.rms_norm(heads.narrow(1, h, g), [d], weights[w + 4], eps), cos, signed), value
+            turned = turn(heads.narrow(1, 0, h + g), cos, signed)
+            return turned.narrow(1, 0, h), turned.narrow(1, h, g), value
+
+        def finish_row(x: Tensor, o: Tensor, weights: List[Tensor], w: int, eps: float):
+            f = weights[w + 10].size(1)
+            add_linear(x, o.reshape([x.size(0), -1]), weights[w + 5], weights[w + 6])
+            both = linear(torch.rms_norm(x, [x.size(1)], weights[w + 7], eps), weights[w + 8], weights[w + 9])
+            add_linear(x, gate_up_row(both.narrow(1, 0, f), both.narrow(1, f, f)), weights[w + 10], weights[w + 11])
+
+        def last_logits(x: Tensor, norm: Tensor, head: Tensor, eps: float) -> Tensor:
+            return torch.linear(torch.rms_norm(x, [x.size(1)], norm, eps), head).float().view([x.size(0), 1, -1])
+
+        def signed_sine(sin: Tensor) -> Tensor:
+            half = sin.size(-1) // 2
+            return torch.cat([-sin.narrow(-1, 0, half), sin.narrow(-1, half, half)], -1)
+
         def step(ids: Tensor, table: Tensor, weights: List[Tensor], keys: List[Tensor], values: List[Tensor], places: List[Tensor], stored: Tensor, spans: List[Tensor], ends: List[Tensor], position: Tensor, cos: Tensor, sin: Tensor, norm: Tensor, head: Tensor, eps: float, g: int, watched: bool) -> List[Tensor]:
             used: List[int] = stored.tolist()
             b = ids.size(0)
             d = cos.size(-1)
-            e = [norm.size(0)]
             x = torch.embedding(table, ids).view([b, -1])
-            signed = torch.cat([-sin.narrow(-1, 0, d // 2), sin.narrow(-1, d // 2, d // 2)], -1)
-            h = weights[1].size(0) // d - 2 * g
-            f = weights[10].size(1)
+            signed = signed_sine(sin)
             flash = x.is_cuda and (x.dtype == 15 or x.dtype == 5) and d % 8 == 0 and d <= 256
             seen: List[Tensor] = []
             for l in range(len(used)):
                 w = 12 * l
-                heads = linear(torch.rms_norm(x, e, weights[w], eps), weights[w + 1], weights[w + 2]).view([b, h + 2 * g, 1, d])
-                if weights[w + 3].numel() > 0:
-                    q = turn(torch.rms_norm(heads.narrow(1, 0, h), [d], weights[w + 3], eps), cos, signed)
-                    new = turn(torch.rms_norm(heads.narrow(1, h, g), [d], weights[w + 4], eps), cos, signed)
-                else:
-                    turned = turn(heads.narrow(1, 0, h + g), cos, signed)
-                    q = turned.narrow(1, 0, h)
-                    new = turned.narrow(1, h, g)
-                value = heads.narrow(1, h + g, g)
+                q, new, value = row_heads(x, weights, w, cos, signed, eps, g)
+                h = q.size(1)
                 if watched:
                     seen += [q, new, value]
                 n = used[l]
@@ -221,11 +235,28 @@ internal static class DecoderScript
                         o = torch._scaled_dot_product_flash_attention(q, k, v, 0.0, False, False)[0]
                     else:
                         o = torch.scaled_dot_product_attention(q.reshape([b, g, h // g, d]), k, v)
-                add_linear(x, o.reshape([b, h * d]), weights[w + 5], weights[w + 6])
-                both = linear(torch.rms_norm(x, e, weights[w + 7], eps), weights[w + 8], weights[w + 9])
-                add_linear(x, gate_up_row(both.narrow(1, 0, f), both.narrow(1, f, f)), weights[w + 10], weights[w + 11])
-            logits = torch.linear(torch.rms_norm(x, e, norm, eps), head).float().view([b, 1, -1])
-            return [logits] + seen
+                finish_row(x, o, weights, w, eps)
+            return [last_logits(x, norm, head, eps)] + seen
+
+        def graph_step(ids: Tensor, table: Tensor, weights: List[Tensor], keys: List[Tensor], values: List[Tensor], places: List[Tensor], starts: List[Tensor], ends: Tensor, used: Tensor, longest: Tensor, position: Tensor, turn_at: Tensor, cosines: Tensor, sines: Tensor, norm: Tensor, head: Tensor, eps: float, g: int) -> Tensor:
+            # the same with every length on the device, so that a recording of it holds for every later token
+            most: List[int] = longest.tolist()
+            b = ids.size(0)
+            x = torch.embedding(table, ids).view([b, -1])
+            cos = cosines.index_select(0, turn_at).squeeze(0)
+            signed = signed_sine(sines.index_select(0, turn_at).squeeze(0))
+            d = cos.size(-1)
+            rows = torch.arange(b * g + 1, dtype=3, device=ids.device)
+            at = position.expand([b, g]).reshape([b * g])
+            for l in range(len(most)):
+                w = 12 * l
+                q, new, value = row_heads(x, weights, w, cos, signed, eps, g)
+                keys[l].index_copy_(0, ends[l], new.reshape([b * g, d]))
+                values[l].index_copy_(0, ends[l], value.reshape([b * g, d]))
+                places[l].index_copy_(0, ends[l], at)
+                o = torch._flash_attention_forward(q.reshape([b * g, q.size(1) // g, d]), keys[l].unsqueeze(1), values[l].unsqueeze(1), rows, starts[l], 1, most[l], 0.0, False, False, seqused_k=used[l])[0]
+                finish_row(x, o, weights, w, eps)
+            return last_logits(x, norm, head, eps)
         """;
 
     private static readonly Lazy<ScriptProgram> Plain = new(() => new ScriptProgram(InPlace + Source, fuse: false));
@@ -316,6 +347,43 @@ internal static class DecoderScript
                 call.KvHeads,
                 watched
             );
+
+    /// <summary>
+    /// <see cref="Step"/> with all lengths on the device, to be recorded: CUDA, half precision. Every layer is written at <see cref="StepCounters.Ends"/> and
+    /// attends to <see cref="StepCounters.Used"/> entries a segment; nothing is counted.
+    /// </summary>
+    /// <param name="decoder">Weights and constants: the embedding, final norm and output head, and the lists of all layers, joined.</param>
+    /// <param name="ids">Tokens [B,1].</param>
+    /// <param name="storage">Each layer's keys and values, [Σ capacity, D], and positions [Σ capacity].</param>
+    /// <param name="counters">Where the step stands.</param>
+    /// <returns>Logits [B,1,vocabulary] (float32).</returns>
+    public static Tensor GraphStep(
+        (Tensor Embedding, Tensor Norm, Tensor Head, Tensor[] Layers, double Epsilon, int KvHeads) decoder,
+        Tensor ids,
+        (Tensor[] Keys, Tensor[] Values, Tensor[] Positions) storage,
+        StepCounters counters
+    ) =>
+        Fusing.Value.Invoke(
+            "graph_step",
+            ids,
+            decoder.Embedding,
+            decoder.Layers,
+            storage.Keys,
+            storage.Values,
+            storage.Positions,
+            counters.Starts,
+            counters.Ends,
+            counters.Used,
+            counters.Longest,
+            counters.Position,
+            counters.Turn,
+            counters.Cos,
+            counters.Sin,
+            decoder.Norm,
+            decoder.Head,
+            decoder.Epsilon,
+            decoder.KvHeads
+        );
 
     private static ScriptProgram Program(Execution execution) => (execution == Execution.Fused ? Fusing : Plain).Value;
 

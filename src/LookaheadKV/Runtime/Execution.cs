@@ -1,6 +1,6 @@
 namespace LookaheadKV.Runtime;
 
-/// <summary>How a decoder's layers run. All three compute the same; see <see cref="DecoderScript"/>.</summary>
+/// <summary>How a decoder's layers run. All compute the same; see <see cref="DecoderScript"/>.</summary>
 public enum Execution
 {
     /// <summary>One operator a call, as the classes of Models and Generation read: what the others are held against.</summary>
@@ -14,12 +14,18 @@ public enum Execution
     /// bits of a result may depend on how often a function has run.
     /// </summary>
     Fused,
+
+    /// <summary>
+    /// Prompts as <see cref="Compiled"/>; a session's decoding steps as <see cref="Fused"/>, recorded as a CUDA graph and launched as a whole (CUDA on Linux, half
+    /// precision). Recording takes as long as some steps do: for answers of more than a few dozen tokens. Steps of several tokens run compiled.
+    /// </summary>
+    Graph,
 }
 
 /// <summary>Names of the ways to run, and the one that is taken unless told otherwise.</summary>
 public static class Executions
 {
-    /// <summary>Environment variable that names the default: <c>reference</c>, <c>compiled</c> or <c>fused</c>.</summary>
+    /// <summary>Environment variable that names the default: <c>reference</c>, <c>compiled</c>, <c>fused</c> or <c>graph</c>.</summary>
     public const string Variable = "LOOKAHEADKV_EXECUTION";
 
     /// <summary>What new decoders take: what <see cref="Variable"/> names, else <see cref="Execution.Compiled"/>.</summary>
@@ -35,6 +41,7 @@ public static class Executions
             "reference" => Execution.Reference,
             "compiled" => Execution.Compiled,
             "fused" => Execution.Fused,
-            _ => throw new InputException($"execution \"{name}\" is unknown; use reference, compiled or fused."),
+            "graph" => Execution.Graph,
+            _ => throw new InputException($"execution \"{name}\" is unknown; use reference, compiled, fused or graph."),
         };
 }

@@ -99,8 +99,11 @@ internal static class Operators
     ) => Call("segments", q, keys, values, positions, starts, lengths, rows ?? positions, rows is not null);
 
     /// <summary>Whether the flash operators take such rows: half precision on CUDA, head sizes up to 256.</summary>
-    public static bool HasFlash(Tensor rows) =>
-        rows.device_type == DeviceType.CUDA && rows.element_size() == 2 && rows.size(-1) % 8 == 0 && rows.size(-1) <= 256;
+    public static bool HasFlash(Tensor rows) => HasFlash(rows.device, rows.dtype, rows.size(-1));
+
+    /// <summary>Whether they take rows of such a device, type and head size.</summary>
+    public static bool HasFlash(Device device, ScalarType dtype, long headSize) =>
+        device.type == DeviceType.CUDA && dtype is ScalarType.BFloat16 or ScalarType.Float16 && headSize % 8 == 0 && headSize <= 256;
 
     /// <summary>One row of queries a segment, [S,M,D], over the entries of storage [Σ,D] between its start and its end: CUDA, half precision.</summary>
     public static Tensor RaggedAttention(Tensor q, Tensor keys, Tensor values, Tensor starts, Tensor ends, long longest) =>

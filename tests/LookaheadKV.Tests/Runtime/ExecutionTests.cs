@@ -224,11 +224,20 @@ public sealed class ExecutionTests
     [InlineData("reference", Execution.Reference)]
     [InlineData("compiled", Execution.Compiled)]
     [InlineData("fused", Execution.Fused)]
+    [InlineData("graph", Execution.Graph)]
     public void Ways_have_names(string name, Execution way) => Assert.Equal(way, Executions.Parse(name));
 
     [Fact]
     public void An_unknown_way_is_refused() =>
-        Assert.Contains("reference, compiled or fused", Assert.Throws<InputException>(() => Executions.Parse("quick")).Message);
+        Assert.Contains("reference, compiled, fused or graph", Assert.Throws<InputException>(() => Executions.Parse("quick")).Message);
+
+    [Fact]
+    public void Graphs_are_refused_where_there_can_be_none()
+    {
+        using var decoder = TinyDecoder.Create();
+        Assert.Contains("needs a GPU and bfloat16", Assert.Throws<InputException>(() => decoder.Execution = Execution.Graph).Message);
+        Assert.NotEqual(Execution.Graph, decoder.Execution);
+    }
 
     private static LookaheadModule Trained(DecoderConfig config)
     {
