@@ -1,3 +1,4 @@
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Cache;
@@ -129,11 +130,26 @@ public sealed class LayerCache : IDisposable
             _keys.index_copy_(0, places, keys.reshape(-1, HeadSize));
             _values.index_copy_(0, places, values.reshape(-1, HeadSize));
             _positions.index_copy_(0, places, positions.reshape(-1));
-            _ends!.add_(count);
         }
+        _ends?.add_(count);
         for (var s = 0; s < _lengths.Length; s++)
             _lengths[s] += count;
         HasGaps |= gaps;
+    }
+
+    /// <summary>Writes some of a prompt's entries behind those in use, equally many in every segment, without a copy in between.</summary>
+    /// <param name="keys">Post-RoPE keys [B, G, N, D].</param>
+    /// <param name="values">Values [B, G, N, D].</param>
+    /// <param name="positions">Which, [B, G, C] (int64); logical positions too.</param>
+    /// <exception cref="InvalidOperationException">The entries do not fit.</exception>
+    internal void AppendOf(Tensor keys, Tensor values, Tensor positions)
+    {
+        using var scope = NewDisposeScope();
+        var count = positions.size(2);
+        RequireRoom(count);
+        var places = (Tensor storage) => Block(storage).narrow(2, StoredLength, count);
+        Operators.Gather(keys, values, positions, places(_keys), places(_values), places(_positions));
+        Count(count);
     }
 
     /// <summary>Writes entries behind those in use, so many in each segment.</summary>

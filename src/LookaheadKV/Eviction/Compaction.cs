@@ -19,10 +19,7 @@ public static class Compaction
         long[] counts = [.. kept.Counts.SelectMany(row => row)];
         var cache = new LayerCache(b, g, [.. counts.Select(n => n + reserve)], d, keys.dtype, keys.device);
         if (kept.IsRectangular)
-        {
-            var index = kept.Positions.unsqueeze(-1).expand(b, g, kept.Count, d); // [B,G,C] → [B,G,C,D]
-            cache.Append(keys.gather(2, index), values.gather(2, index), kept.Positions);
-        }
+            cache.AppendOf(keys, values, kept.Positions);
         else
         {
             var segment = kept.Segments();

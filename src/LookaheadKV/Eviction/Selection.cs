@@ -14,7 +14,7 @@ public static class Selection
     /// <exception cref="InputException">The budget is below 1, above N, or cannot hold what is protected; or a score is NaN, which has no rank.</exception>
     public static KeptSet Top(Tensor scores, long count, Protection? always = null)
     {
-        using var check = new RankCheck(scores.device);
+        using var check = new RankCheck();
         var kept = Top(scores, count, always ?? Protection.None, check);
         try
         {
@@ -34,8 +34,7 @@ public static class Selection
         var length = scores.size(-1);
         Require(count, length, protection);
         using var scope = NewDisposeScope();
-        check.See(scores);
-        var flat = sort(Best(scores, count, protection), dim: -1).values.flatten();
+        var flat = sort(Best(scores, count, protection, check), dim: -1).values.flatten();
         long[] counts = [.. Enumerable.Repeat(count, (int)scores.size(1))];
         return new KeptSet(flat, [.. Enumerable.Repeat(counts, (int)scores.size(0))]);
     }
@@ -87,26 +86,31 @@ public static class Selection
     }
 
     // The protected positions, and the best of the others, [B,G,count] in any order. No score is ever changed to keep a position.
-    private static Tensor Best(Tensor scores, long count, Protection protection)
+    private static Tensor Best(Tensor scores, long count, Protection protection, RankCheck check)
     {
         var held = protection.Count(scores.size(-1));
         if (held == 0)
-            return ByScore(scores).narrow(-1, 0, count);
+        {
+            var (sorted, ranked) = ByScore(scores);
+            check.SeeSorted(sorted);
+            return ranked.narrow(-1, 0, count);
+        }
+        check.See(scores);
         var (always, others) = protection.Split(scores.size(-1), scores.device);
-        var best = others.take(ByScore(scores.index_select(-1, others)).narrow(-1, 0, count - held));
+        var best = others.take(ByScore(scores.index_select(-1, others)).Positions.narrow(-1, 0, count - held));
         return cat([always.expand(scores.size(0), scores.size(1), -1), best], -1);
     }
 
     // Ties to the lower position.
-    private static Tensor ByScore(Tensor scores) => sort(scores, dim: -1, descending: true, stable: true).indices;
+    private static (Tensor Scores, Tensor Positions) ByScore(Tensor scores) => sort(scores, dim: -1, descending: true, stable: true);
 
     // Positions by rank, [B,X,N]: the protected ones first, then by score, ties by position.
     private static Tensor Ranked(Tensor scores, Protection protection)
     {
-        using var check = new RankCheck(scores.device);
+        using var check = new RankCheck();
         check.See(scores);
         check.Complete();
-        var ranked = ByScore(scores);
+        var ranked = ByScore(scores).Positions;
         var length = scores.size(-1);
         return protection.Count(length) > 0 ? MembersFirst(ranked, protection.Mask(length, scores.device)[ranked]) : ranked;
     }

@@ -41,8 +41,8 @@ internal sealed class DecodingGraph : IDisposable
         long[] shape = [back + room, _logical.Length, 1, 1, decoder.Config.HeadSize];
         var layers = cache.Layers;
         _counters = new StepCounters(
-            [.. layers.Select(layer => layer.Bounds().Starts.to(ScalarType.Int32))],
-            stack(layers.Select(layer => layer.Bounds().Ends)),
+            [.. layers.Select(layer => tensor(layer.Storage.Starts.Select(start => (int)start).ToArray(), device: decoder.Device))],
+            Ends(),
             Used(),
             tensor(layers.Select(layer => layer.LargestSegment).ToArray()),
             Positions(),
@@ -138,11 +138,22 @@ internal sealed class DecodingGraph : IDisposable
         if (_logical.SequenceEqual(_cache.LogicalLengths) && _stored.Zip(stored).All(pair => pair.First.SequenceEqual(pair.Second)))
             return;
         (_stored, _logical) = (stored, [.. _cache.LogicalLengths]);
-        _counters.Ends.copy_(stack(_cache.Layers.Select(layer => layer.Bounds().Ends)));
+        _counters.Ends.copy_(Ends());
         _counters.Used.copy_(Used());
         _counters.Position.copy_(Positions());
         _counters.Turn.fill_(_logical[0] - _firstRow[0]);
     }
+
+    // Where each segment's new entry goes, [L,S].
+    private Tensor Ends() =>
+        tensor(
+                _cache
+                    .Layers.Zip(_stored)
+                    .SelectMany(pair => pair.First.Storage.Starts.Zip(pair.Second, (start, n) => start + n))
+                    .ToArray(),
+                device: _cache.Layers[0].Device
+            )
+            .view(_stored.Length, -1);
 
     // Entries a segment with the new one, [L,S].
     private Tensor Used() =>

@@ -127,7 +127,7 @@ internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IDi
         : PrefillEviction(cache, reserve)
     {
         private readonly Watching _watching = Watching.Of(policy, context);
-        private readonly RankCheck _check = new(context.Decoder.Device);
+        private readonly RankCheck _check = new();
 
         public override IObserver? Rider => _watching.Rider;
 

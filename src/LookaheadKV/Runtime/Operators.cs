@@ -44,6 +44,12 @@ internal static class Operators
                 logits.narrow(3, first + 1, later).masked_fill_(unseen, -float("inf"))
             return torch.softmax(logits, -1)
 
+        def gather_rows(keys: Tensor, values: Tensor, positions: Tensor, new_keys: Tensor, new_values: Tensor, new_positions: Tensor) -> Tensor:
+            index = positions.unsqueeze(-1).expand([-1, -1, -1, keys.size(3)])
+            torch.gather(keys, 2, index, out=new_keys)
+            torch.gather(values, 2, index, out=new_values)
+            return new_positions.copy_(positions)
+
         def ragged(q: Tensor, keys: Tensor, values: Tensor, starts: Tensor, ends: Tensor, longest: int) -> Tensor:
             # every segment is a sequence of one row whose query heads share one key/value head
             s = q.size(0)
@@ -111,6 +117,10 @@ internal static class Operators
 
     /// <summary>Attention weights [B,H,R,N] in float32 of half-precision queries and keys (CUDA); row i sees the columns up to <paramref name="first"/> + i.</summary>
     public static Tensor AttentionRows(Tensor q, Tensor k, long first, double scale) => Call("attention_rows", q, k, (int)first, scale);
+
+    /// <summary>Copies the entries at positions [B,G,C] of keys, values [B,G,N,D] to where they shall be, of any strides, and the positions beside them.</summary>
+    public static void Gather(Tensor keys, Tensor values, Tensor positions, Tensor newKeys, Tensor newValues, Tensor newPositions) =>
+        Call("gather_rows", keys, values, positions, newKeys, newValues, newPositions).Dispose();
 
     /// <summary>A number that grows whenever one of the tensors is written to.</summary>
     public static long Versions(Tensor[] tensors)
