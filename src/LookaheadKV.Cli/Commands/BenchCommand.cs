@@ -5,6 +5,7 @@ using LookaheadKV.Eviction;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
+using static TorchSharp.torch;
 
 namespace LookaheadKV.Cli.Commands;
 
@@ -64,7 +65,8 @@ internal sealed class BenchCommand : Verb
             Seed = call.Value(_model.Seed),
         };
         var before = Devices.BytesInUse(device); // nothing of this process is on the device yet
-        var ceilings = DeviceCeilings.Measure(device, dtype);
+        var context = OwnBytes(device, dtype) - before;
+        var ceilings = new Lazy<DeviceCeilings>(() => DeviceCeilings.Measure(device, dtype));
         using var decoder = shape is null ? _model.Decoder(call) : Random(call, shape);
         decoder.Execution = call.Value(_execution) ?? Executions.Default;
         Require(lengths.Max() + options.DecodeTokens, decoder);
@@ -80,11 +82,6 @@ internal sealed class BenchCommand : Verb
         ];
         var run = _model.Run(call, decoder, shape);
         call.Screen.Line($"model {run.Model}, {decoder.Execution.ToString().ToLowerInvariant()}; device {run.Device}, {run.DType}");
-        call.Screen.Line(
-            Units.Format(
-                $"ceilings measured: {ceilings.FlopsPerSecond / 1e12:0.0} TFLOP/s in a large product, {ceilings.BytesPerSecond / 1e9:0} GB/s in a large copy; floors are by these"
-            )
-        );
         var rows = call.Screen.Progress(
             "measuring",
             report =>
@@ -101,8 +98,26 @@ internal sealed class BenchCommand : Verb
                     )
                     .ToList()
         );
+        call.Screen.Line(
+            Units.Format(
+                $"ceilings measured: {ceilings.Value.FlopsPerSecond / 1e12:0.0} TFLOP/s in a large product, {ceilings.Value.BytesPerSecond / 1e9:0} GB/s in a large copy; floors are by these"
+            )
+        );
         call.Screen.Table(
-            ["policy", "budget", "prompt", "first token ms", "floor", "cost ms", "cost", "decode ms", "floor", "cache", "device"],
+            [
+                "policy",
+                "budget",
+                "prompt",
+                "first token ms",
+                "floor",
+                "cost ms",
+                "cost",
+                "decode ms",
+                "floor",
+                "cache",
+                "device",
+                "by shape",
+            ],
             rows.Select(Cells)
         );
         return new Outcome(
@@ -110,7 +125,8 @@ internal sealed class BenchCommand : Verb
             new
             {
                 execution = decoder.Execution,
-                ceilings,
+                ceilings = ceilings.Value,
+                contextBytes = context,
                 weightBytes = decoder.Weights.All.Sum(weight => weight.NumberOfElements * weight.element_size()),
                 results = rows,
             }
@@ -130,7 +146,17 @@ internal sealed class BenchCommand : Verb
             Units.Format($"{row.DecodeFloorMs:0.00}"),
             Units.Bytes(row.CacheBytes),
             row.DeviceBytes is { } bytes ? Units.Bytes(bytes) : "",
+            row.PredictedMemory is { } memory ? Units.Bytes(memory.Total) : "",
         ];
+
+    // A first product brings what CUDA and its libraries keep for themselves.
+    private static long? OwnBytes(Device device, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var matrix = ones(16, 16, dtype: dtype, device: device);
+        matrix.matmul(matrix).sum().cpu();
+        return Devices.BytesInUse(device);
+    }
 
     private Decoder Random(Call call, string shape)
     {

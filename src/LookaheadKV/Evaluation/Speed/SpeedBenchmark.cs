@@ -1,5 +1,6 @@
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
+using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using TorchSharp;
 
@@ -28,7 +29,7 @@ public static class SpeedBenchmark
     /// <param name="decoder">The model.</param>
     /// <param name="policies">The policies with their budgets; costs are told against the one that evicts nothing, if it is among them.</param>
     /// <param name="lengths">Prompt lengths, each at most the model's context less the decoded tokens.</param>
-    /// <param name="ceilings">What the device does at best.</param>
+    /// <param name="ceilings">What the device does at best; asked for behind the runs of the first length, whose memory it thus does not touch.</param>
     /// <param name="options">Rounds and tokens.</param>
     /// <param name="deviceBytes">Gives the device memory in use by this model and what was run on it; null on the CPU.</param>
     /// <param name="progress">Receives (runs done, runs in all).</param>
@@ -37,7 +38,7 @@ public static class SpeedBenchmark
         Decoder decoder,
         IReadOnlyList<EvictionPolicy> policies,
         IReadOnlyList<int> lengths,
-        DeviceCeilings ceilings,
+        Lazy<DeviceCeilings> ceilings,
         SpeedOptions options,
         Func<long?> deviceBytes,
         Action<int, int>? progress = null,
@@ -63,7 +64,7 @@ public static class SpeedBenchmark
             }
             var full = policies.Index().FirstOrDefault(policy => policy.Item.Scorer is null, (-1, null!)).Index;
             for (var p = 0; p < policies.Count; p++)
-                yield return Row(decoder, policies[p], length, runs[p], full < 0 ? null : runs[full], held[p], ceilings);
+                yield return Row(decoder, policies[p], length, runs[p], full < 0 ? null : runs[full], held[p], options, ceilings.Value);
         }
     }
 
@@ -137,6 +138,7 @@ public static class SpeedBenchmark
         List<SpeedRun> runs,
         List<SpeedRun>? full,
         (Held First, Held Last) held,
+        SpeedOptions options,
         DeviceCeilings ceilings
     )
     {
@@ -161,11 +163,21 @@ public static class SpeedBenchmark
             report.PeakCacheBytes,
             held.First.Bytes,
             held.Last.Bytes,
+            Memory(decoder, policy, length, report.KeptTokens, options.DecodeTokens),
             held.First.Tensors,
             held.Last.Tensors,
             1e3 * SpeedFloor.PrefillFlops(shape, length) / ceilings.FlopsPerSecond,
             1e3 * SpeedFloor.DecodeBytes(shape, report.KeptTokens, elementSize) / ceilings.BytesPerSecond
         );
+    }
+
+    // Known of a pass that evicts each layer before the next: not where a policy must see them all, nor on the CPU, where memory is the system's.
+    private static PrefillMemory? Memory(Decoder decoder, EvictionPolicy policy, int length, double kept, int reserve)
+    {
+        var observers = policy.Scorer is LookaheadScore score ? score.Module.Settings.Tokens : 0;
+        return decoder.Device.type == DeviceType.CPU || policy.NeedsWholePrompt
+            ? null
+            : PrefillMemory.Predict(decoder.Config, length, observers, kept, reserve, Session.ElementSize(decoder));
     }
 
     private static int[] Prompt(Decoder decoder, int length, long seed)

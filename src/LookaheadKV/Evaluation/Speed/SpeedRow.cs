@@ -18,6 +18,7 @@ namespace LookaheadKV.Evaluation.Speed;
 /// <param name="PeakCacheBytes">Most bytes that compacted and full layers held together.</param>
 /// <param name="DeviceBytes">Device memory that the process holds after the first run, CUDA's own and the allocator's reserve included: it never shrinks within a process, so that only the first row of a process shows its own peak; null on the CPU.</param>
 /// <param name="DeviceBytesAtEnd">The same after the last run: equal where nothing leaks; null on the CPU.</param>
+/// <param name="PredictedMemory">What the prefill needs by its shape; the device also holds CUDA's own and what the allocator could not reuse. Null on the CPU, and where a policy must see all layers.</param>
 /// <param name="LiveTensors">Tensors alive after the first run.</param>
 /// <param name="LiveTensorsAtEnd">Tensors alive after the last run.</param>
 /// <param name="PrefillFloorMs">Least time of the prompt's pass at the measured ceiling.</param>
@@ -40,6 +41,7 @@ public sealed record SpeedRow(
     long PeakCacheBytes,
     long? DeviceBytes,
     long? DeviceBytesAtEnd,
+    PrefillMemory? PredictedMemory,
     long LiveTensors,
     long LiveTensorsAtEnd,
     double PrefillFloorMs,

@@ -1,0 +1,42 @@
+using LookaheadKV.Models;
+using LookaheadKV.Runtime;
+
+namespace LookaheadKV.Evaluation.Speed;
+
+/// <summary>
+/// Bytes that an evicting prefill needs on its device at the most, from the shape alone: the weights, the activations of the layer at work, that layer's
+/// keys and values, and the compacted cache. The peak is in the feed-forward block, whose rows go through in chunks; rows that score need less as long as
+/// they are no more than a few dozen.
+/// </summary>
+/// <param name="Weights">Every weight once.</param>
+/// <param name="Activations">The residual stream, the layer's queries and what attention gave them, and one chunk of the feed-forward block.</param>
+/// <param name="FullLayer">Keys and values of one layer, all rows.</param>
+/// <param name="Cache">The compacted cache of all layers, with its room for answers and its positions.</param>
+public sealed record PrefillMemory(long Weights, long Activations, long FullLayer, long Cache)
+{
+    /// <summary>All of it.</summary>
+    public long Total => Weights + Activations + FullLayer + Cache;
+
+    /// <summary>The memory of a compiled pass over one prompt.</summary>
+    /// <param name="shape">The model.</param>
+    /// <param name="length">N, tokens of the prompt.</param>
+    /// <param name="observers">n, rows that ride behind it.</param>
+    /// <param name="entries">Entries kept, a layer and head.</param>
+    /// <param name="reserve">Room for this many tokens of answer.</param>
+    /// <param name="elementSize">Bytes of a weight, an activation and a cached number.</param>
+    public static PrefillMemory Predict(DecoderConfig shape, long length, long observers, double entries, long reserve, int elementSize)
+    {
+        var rows = length + observers;
+        // Chunks of so many rows, the last up to twice as long.
+        var chunk = rows < 2 * DecoderScript.FeedForwardRows ? rows : DecoderScript.FeedForwardRows + rows % DecoderScript.FeedForwardRows;
+        var numbers = rows * (shape.Width + 2L * shape.QueryHeads * shape.HeadSize) + chunk * (shape.Width + 2L * shape.IntermediateSize);
+        var weights = DecoderWeights.Shapes(shape).Sum(weight => weight.Shape.Aggregate(1L, (product, size) => product * size));
+        var slots = (long)((entries + reserve) * shape.KeyValueHeads * shape.Layers);
+        return new(
+            weights * elementSize,
+            numbers * elementSize,
+            2 * rows * shape.KeyValueHeads * shape.HeadSize * elementSize,
+            slots * (2L * shape.HeadSize * elementSize + sizeof(long))
+        );
+    }
+}
