@@ -10,7 +10,7 @@ type CostCurve =
     {
         /// Whose: gives the colour, and the name in the legend.
         Policy: string
-        /// Whether it is a floor from a formula, drawn thin and dotted, or measured, drawn with its points.
+        /// Whether it is a floor from a formula, drawn thin and dotted in the colour of what it is the floor of, or measured, drawn with its points.
         IsFloor: bool
         /// Where on the axis, and how much there.
         Points: (float * float) list
@@ -43,12 +43,26 @@ module CostFigures =
             value.ToString("#,0.####", CultureInfo.InvariantCulture)
 
     let private logarithmic title (ticks: float list) (values: float list) =
+        let low, high = List.min values, List.max values
         let axis = Figures.axis title
         axis.SetProperty("type", "log")
-        axis.SetProperty("range", [ log10 (List.min values) - 0.04; log10 (List.max values) + 0.04 ])
+        axis.SetProperty("range", [ log10 low - 0.04; log10 high + 0.04 ])
         axis.SetProperty("tickvals", ticks)
         axis.SetProperty("ticktext", ticks |> List.map short)
         axis
+
+    /// Powers of ten; where they would be few, their doubles and halves too.
+    let private decades (values: float list) =
+        let steps =
+            if List.max values > 100. * List.min values then
+                [ 1. ]
+            else
+                [ 1.; 2.; 5. ]
+
+        [
+            for power in -6 .. 9 do
+                for step in steps -> step * Math.Pow(10., float power)
+        ]
 
     let private line (styles: Map<string, PolicyStyle>) curve =
         let style = styles[curve.Policy]
@@ -60,7 +74,7 @@ module CostFigures =
                 x = xs,
                 y = ys,
                 mode = StyleParam.Mode.Lines,
-                Name = $"{curve.Policy}, floor",
+                Name = "floor",
                 Line = Line.init (Color = color, Dash = StyleParam.DrawingStyle.Dot, Width = 1.)
             )
         else
@@ -73,11 +87,13 @@ module CostFigures =
                 Marker = Marker.init (Color = color, Symbol = style.Symbol, Size = 8)
             )
 
+    // The floors share a place in the legend: each has the colour of what it is the floor of.
     let private drawn xAxis yAxis title (curves: CostCurve list) =
         let styles = curves |> List.map _.Policy |> Theme.styles
+        let measured, floors = curves |> List.partition (fun curve -> not curve.IsFloor)
 
-        curves
-        |> List.map (line styles)
+        List.map (line styles) measured
+        @ List.mapi (fun i curve -> line styles curve |> Figures.set "showlegend" (i = 0)) floors
         |> Chart.combine
         |> Chart.withXAxis xAxis
         |> Chart.withYAxis yAxis
@@ -85,7 +101,7 @@ module CostFigures =
 
     let private given (curves: CostCurve list) =
         if curves |> List.forall _.Points.IsEmpty then
-            raise (LookaheadKV.InputException "there is no cost above 0 to draw; give at least one curve with a point.")
+            raise (LookaheadKV.InputException "there is no cost to draw, or none above 0; give at least one curve with a point.")
 
         curves |> List.filter (fun curve -> not curve.Points.IsEmpty)
 
@@ -104,13 +120,25 @@ module CostFigures =
             |> given
 
         let xs, ys = curves |> List.collect _.Points |> List.unzip
-        let decades = [ for power in -6 .. 9 -> Math.Pow(10., float power) ]
-
         let xAxis = logarithmic xTitle (List.distinct xs |> List.sort) xs
-
-        let yAxis = logarithmic "ms" decades ys
-
+        let yAxis = logarithmic "ms" (decades ys) ys
         drawn xAxis yAxis title curves
+
+    /// <summary>Costs in proportion: both axes start at 0.</summary>
+    /// <param name="title">What is drawn.</param>
+    /// <param name="xTitle">What the costs are drawn against.</param>
+    /// <param name="curves">Curves of milliseconds.</param>
+    /// <exception cref="T:LookaheadKV.InputException">There is no point.</exception>
+    let proportions (title: string) (xTitle: string) (curves: CostCurve list) =
+        let curves = given curves
+
+        let fromZero title place =
+            let axis = Figures.axis title
+            let values = curves |> List.collect _.Points |> List.map place
+            axis.SetProperty("range", [ 0.; 1.05 * List.max values ])
+            axis
+
+        drawn (fromZero xTitle fst) (fromZero "ms" snd) title curves
 
     /// <summary>Time to the last token against the answer's length: what was paid for eviction is paid back where its line goes below the full cache's.</summary>
     /// <param name="title">What is drawn.</param>
@@ -121,5 +149,4 @@ module CostFigures =
 
         lines
         |> List.map (fun (policy, first, each) -> measured policy [ for count in ends -> count, first + each * count ])
-        |> given
-        |> drawn (Figures.axis "tokens generated") (Figures.axis "ms") title
+        |> proportions title "tokens generated"
