@@ -145,7 +145,7 @@ A token on 64 entries reads 3 % of the cache. What that is of all its bytes depe
 ## On the clock
 
 The ceilings are measured too, the best of five tries: a large product, and a copy of 64 MiB, which a processor's own cache may hold in part. Then policies take turns on the same prompts, after two
-rounds for warming up, since the first calls compile the layers. Times are medians of five; on a machine with other work they wander by tens of percent, so they are rounded and
+rounds for warming up, since the first calls compile the layers. Times are medians of seven; on a machine with other work they wander by tens of percent, so they are rounded and
 nothing here is built on them.
 *)
 let ceilings =
@@ -166,7 +166,7 @@ let policies =
         Policy.h2o
     ]
 
-let options = SpeedOptions(Runs = 5, WarmUp = 2, DecodeTokens = 32)
+let options = SpeedOptions(Runs = 7, WarmUp = 2, DecodeTokens = 32)
 
 let measured = model |> Costs.measure options ceilings (int count) policies lengths
 
