@@ -11,7 +11,7 @@ You will
 * find the break-even length: the answer from which on eviction saves time too,
 * do it again for a model of 8 billion parameters on a large GPU, from the formulas and from times that were measured there.
 
-It takes about a minute and a half on two CPU cores and uses a GPU where there is one. Before the first run, in the repository's root:
+It takes about a minute on two CPU cores and uses a GPU where there is one. Before the first run, in the repository's root:
 `dotnet build LookaheadKV.sln -c Release`.
 
 Letters: `L` layers, `H` query heads, `G` key/value heads, `D` head size, `N` prompt tokens, `C` entries kept, `n` lookahead tokens, `W` SnapKV's window.
@@ -348,7 +348,7 @@ printfn
              ]}"""
 
 (**
-In brackets: what the floors say. A few tokens pay for SnapKV, a few dozen for LookaheadKV; H2O on the longer prompts is even only behind answers of hundreds. A short prompt saves so
+In brackets: what the floors say. On the longer prompts a handful of tokens pay for SnapKV, a few dozen for LookaheadKV, and H2O is even only behind answers of hundreds. A short prompt saves so
 little a token that the clock can hardly tell it from nothing: "never" there would mean that a token on the small cache happened to take longer.
 
 The same as a picture: the time to the last token of an answer, by its length. Where a line crosses the full cache's, it is even.
@@ -422,7 +422,7 @@ printfn
              ]}"""
 
 (**
-Two things to see. The cost is a fraction of a percent, and it shrinks with N: rows times N against N². And the break-even stops at two tokens: 32 rows read the cache once, as
+Two things to see. From 4,096 tokens on the cost is less than a percent of the pass, and its share shrinks with N: rows times N against N². And the break-even stops at two tokens: 32 rows read the cache once, as
 a token does, and lay down about as many bytes of weights as the full cache takes to be stored; all of it is in proportion to N, as is what a token saves. At N = C nothing is saved, and at
 131,072 tokens the full cache is as large as the model's weights.
 
@@ -513,7 +513,7 @@ printfn
              ]}"""
 
 (**
-`full` is the pass that keeps everything, `evicted` the same with LookaheadKV; the lines below are what LookaheadKV and SnapKV add. A logarithmic axis has no place for what is not above zero, so the last point of the lookahead line is missing: at 65,536 tokens the pass with eviction was *faster* than the one without, for a full
+`full` is the pass that keeps everything, `evicted` the same with LookaheadKV; the lines below are what LookaheadKV and SnapKV add, and the dotted ones their floors. A logarithmic axis has no place for what is not above zero, so the last point of the lookahead line is missing: at 65,536 tokens the pass with eviction was *faster* than the one without, for a full
 layer need not be copied. At the left end the opposite: up to 4,096 tokens the pass is over before the host has launched eviction's small operators, and the cost is theirs, 9 to
 38 ms. In between both cancel within the intervals.
 

@@ -42,27 +42,11 @@ module CostFigures =
         else
             value.ToString("#,0.####", CultureInfo.InvariantCulture)
 
-    let private logarithmic title (ticks: float list) (values: float list) =
-        let low, high = List.min values, List.max values
+    let private logarithmic title (values: float list) =
         let axis = Figures.axis title
         axis.SetProperty("type", "log")
-        axis.SetProperty("range", [ log10 low - 0.04; log10 high + 0.04 ])
-        axis.SetProperty("tickvals", ticks)
-        axis.SetProperty("ticktext", ticks |> List.map short)
+        axis.SetProperty("range", [ log10 (List.min values) - 0.04; log10 (List.max values) + 0.04 ])
         axis
-
-    /// Powers of ten; where they would be few, their doubles and halves too.
-    let private decades (values: float list) =
-        let steps =
-            if List.max values > 100. * List.min values then
-                [ 1. ]
-            else
-                [ 1.; 2.; 5. ]
-
-        [
-            for power in -6 .. 9 do
-                for step in steps -> step * Math.Pow(10., float power)
-        ]
 
     let private line (styles: Map<string, PolicyStyle>) curve =
         let style = styles[curve.Policy]
@@ -120,9 +104,11 @@ module CostFigures =
             |> given
 
         let xs, ys = curves |> List.collect _.Points |> List.unzip
-        let xAxis = logarithmic xTitle (List.distinct xs |> List.sort) xs
-        let yAxis = logarithmic "ms" (decades ys) ys
-        drawn xAxis yAxis title curves
+        let lengths = List.distinct xs
+        let xAxis = logarithmic xTitle xs
+        xAxis.SetProperty("tickvals", lengths)
+        xAxis.SetProperty("ticktext", lengths |> List.map short)
+        drawn xAxis (logarithmic "ms" ys) title curves
 
     /// <summary>Costs in proportion: both axes start at 0.</summary>
     /// <param name="title">What is drawn.</param>

@@ -147,7 +147,7 @@ let ``Costs are drawn on logarithmic axes, without those that are not above 0`` 
             ]
         |> Svg.ofChart
 
-    for text in [ ">1K<"; ">4K<"; ">100<"; ">1,000<"; ">lookahead<"; ">floor<" ] do
+    for text in [ ">1K<"; ">4K<"; ">100<"; ">1000<"; ">lookahead<"; ">floor<" ] do
         Assert.Contains(text, svg)
 
     Assert.DoesNotContain(">2K<", svg)
@@ -165,3 +165,19 @@ let ``Lines of answers start at what was paid`` () =
 
     Assert.Contains(">snapkv<", svg)
     Assert.Contains(">tokens generated<", svg)
+
+[<Fact>]
+let ``A logarithmic axis is labelled with its values, not with their logarithms`` () =
+    let svg losses =
+        losses |> List.mapi (fun i loss -> struct (int64 i + 1L, loss)) |> Figures.loss |> Svg.ofChart
+
+    let narrow, wide = svg [ 0.19; 0.08; 0.05 ], svg [ 1000.; 0.05 ]
+
+    for label in [ ">0.1<"; ">0.05<" ] do
+        Assert.Contains(label, narrow)
+
+    for label in [ ">0.1<"; ">1<"; ">1000<" ] do
+        Assert.Contains(label, wide)
+
+    Assert.DoesNotContain(">-1<", narrow + wide)
+    Assert.DoesNotContain(">0.2<", wide)
