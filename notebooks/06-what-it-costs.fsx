@@ -50,7 +50,8 @@ let prefill (shape: DecoderConfig) size N =
         Bytes = SpeedFloor.LinearWeights shape * float size
     }
 
-/// n more rows through all layers, behind the prompt: what a longer pass takes more. They attend to the prompt's keys and values.
+/// n more rows through all layers, behind the prompt: what a longer pass takes more.
+/// They attend to the prompt's keys and values, which are read.
 let rows (shape: DecoderConfig) size n N =
     {
         Operations = SpeedFloor.PrefillFlops(shape, N + n) - SpeedFloor.PrefillFlops(shape, N)
@@ -243,9 +244,9 @@ printfn
              ]}"""
 
 (**
-The order of the formulas is the order of the clock, and at the right end the slopes agree: H2O's grows with N², the others' with N. But the cheaper a method, the further is it from
-its floor. A floor knows nothing of launching an operator, of a softmax that goes over its rows more than once, of tensors made on the way. For six small
-layers that overhead *is* the cost: the left ends of the measured lines are nearly flat.
+The order of the formulas is the order of the clock, and from the shortest prompt to the longest H2O's line climbs about as N² does, the others' as N or less. But all are several times their floor, and
+`streaming`, whose floor is next to nothing, hundreds of times. A floor knows nothing of launching an operator, of a softmax that goes over its rows more than once, of tensors made on
+the way. For six small layers that overhead *is* the cost: the left ends of the measured lines are nearly flat.
 
 ### A token
 

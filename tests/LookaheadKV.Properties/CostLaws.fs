@@ -181,3 +181,39 @@ let ``A logarithmic axis is labelled with its values, not with their logarithms`
 
     Assert.DoesNotContain(">-1<", narrow + wide)
     Assert.DoesNotContain(">0.2<", wide)
+
+[<Fact>]
+let ``A benchmark clocks eviction on the CPU and counts bytes exactly`` () =
+    let tiny =
+        DecoderConfig(
+            VocabularySize = 32,
+            Width = 16,
+            Layers = 2,
+            QueryHeads = 2,
+            KeyValueHeads = 1,
+            HeadSize = 8,
+            IntermediateSize = 16,
+            MaxPositions = 64
+        )
+
+    use decoder =
+        ModelShapes.Random(tiny, TorchSharp.torch.CPU, TorchSharp.torch.ScalarType.Float32)
+
+    let rows =
+        SpeedBenchmark.Run(
+            decoder,
+            [| Policy.full; Policy.keydiff |> Policy.budget (Tokens 5) |],
+            [| 24 |],
+            DeviceCeilings(1e9, 1e9),
+            SpeedOptions(Runs = 2, WarmUp = 1, DecodeTokens = 2),
+            System.Func<_>(fun () -> System.Nullable())
+        )
+        |> List.ofSeq
+
+    Assert.Equal<int64>([ 24L * 128L; 5L * 128L ], rows |> List.map _.CacheBytes)
+
+    for row in rows do
+        Assert.InRange(row.EvictionMs.GetValueOrDefault(), 1e-6, row.TtftRuns |> Seq.max)
+
+    let row = rows[1]
+    Assert.Equal(Some(row.EvictionMs.Value - rows[0].EvictionMs.Value), Costs.ofEviction rows row)
