@@ -6,7 +6,7 @@ Holds the built site (build/site.fsx) to its rules, without a browser and withou
 * every link and picture within the site leads to a file that is there, and every anchor to one of its page;
 * a page loads nothing from elsewhere: links to other places are for readers, and only counted;
 * no page names a folder of the machine that built it, and nothing is left of what fsdocs should have filled in;
-* every notebook has its page, in every list of pages, with its code letter by letter and all its outputs;
+* every notebook has its page, in every list of pages, with its code and the formulas of its texts letter by letter and all its outputs;
 * the reference has the types and the shapes that the doc comments give.
 *)
 open System
@@ -226,17 +226,28 @@ let problemsOfNotebook (name: string, notebook: JsonNode) =
                     $"{page}: its list of pages has no {path}"
         ]
 
-/// The code cells of a notebook that its page does not show letter by letter.
+/// Lines set apart in a text: formulas and commands, indented by four blanks behind an empty line.
+let setApart (text: string) =
+    [
+        for block in Regex.Matches(text.ReplaceLineEndings "\n", @"(?<=\A|\n\n)([ ]{4}[^\n]*(\n|\z))+") do
+            for line in block.Value.Split('\n', StringSplitOptions.RemoveEmptyEntries) -> line.Trim()
+    ]
+
+/// The code cells of a notebook, and the lines set apart in its texts, that its page does not show letter by letter.
 let changed (name: string, notebook: JsonNode) =
     match texts.TryGetValue $"notebooks/{name}.html" with
     | false, _ -> []
     | true, page ->
-        let shown =
-            set
-                [
-                    for code in Regex.Matches(page, "<pre class=\"fssnip[^\"]*\"><code[^>]*>(.*?)</code></pre>", RegexOptions.Singleline) ->
-                        (Regex.Replace(code.Groups[1].Value, "<[^>]+>", "") |> WebUtility.HtmlDecode).Trim()
-                ]
+        let codes (pattern: string) =
+            [
+                for code in Regex.Matches(page, pattern + "<code[^>]*>(.*?)</code></pre>", RegexOptions.Singleline) ->
+                    (Regex.Replace(code.Groups[1].Value, "<[^>]+>", "") |> WebUtility.HtmlDecode).Trim()
+            ]
+
+        let shown = set (codes "<pre class=\"fssnip[^\"]*\">")
+
+        let lines =
+            codes "<pre[^>]*>" |> Seq.collect _.Split('\n') |> Seq.map _.Trim() |> set
 
         [
             for cell in (notebook["cells"] |> nonNull).AsArray() do
@@ -248,6 +259,12 @@ let changed (name: string, notebook: JsonNode) =
                     if not (shown.Contains(code.Trim())) then
                         let line = code.Trim().Split('\n')[0]
                         $"notebooks/{name}.html: the cell that starts with \"{line}\" is not there as it is"
+                else
+                    let source = String.Concat((cell["source"] |> nonNull).AsArray() |> Seq.map string)
+
+                    for line in setApart source do
+                        if not (lines.Contains line) then
+                            $"notebooks/{name}.html: the line \"{line}\" is not there as it is"
         ]
 
 /// What a reader of the reference must find: a C# type, an iterator, a delegate, an F# module, shapes.

@@ -187,17 +187,23 @@ let turned (from: Page) (link: string) =
 
 let markup =
     Regex(
-        @"(?<fence>^[ \t]*```[^\n]*\n.*?^[ \t]*```)|(?<code>(?<ticks>`+).+?\k<ticks>)|\]\((?<link>[^)\s]+)\)|(?<dollar>\$)",
+        @"(?<fence>^[ \t]*```[^\n]*\n.*?^[ \t]*```)|(?<indented>(?<=\A|\n\n)(?:[ ]{4}[^\n]*(?:\n|\z))+)|(?<code>(?<ticks>`+).+?\k<ticks>)|\]\((?<link>[^)\s]+)\)|(?<dollar>\$)",
         RegexOptions.Multiline ||| RegexOptions.Singleline
     )
 
-/// A text as fsdocs reads it right: links turned, fences without a language not taken for F#, no dollar taken for a formula.
+/// A text as fsdocs reads it right: links turned, code without a language not taken for F# (it drops what follows a sign that F# does not
+/// know, such as the dot of a product), no dollar taken for a formula.
 let translated (page: Page) (text: string) =
     markup.Replace(
         text.ReplaceLineEndings "\n",
         fun (found: Match) ->
             if found.Groups["fence"].Success then
                 Regex.Replace(found.Value, @"\A([ \t]*```)[ \t]*\n", "$1text\n")
+            elif found.Groups["indented"].Success then
+                let lines =
+                    Regex.Replace(found.Value.TrimEnd '\n', "^ {4}", "", RegexOptions.Multiline)
+
+                $"```text\n{lines}\n```\n"
             elif found.Groups["code"].Success then
                 // fsdocs ends code that starts with a blank at the wrong tick.
                 let ticks = found.Groups["ticks"].Value

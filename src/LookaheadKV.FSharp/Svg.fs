@@ -54,6 +54,22 @@ module Svg =
             for i in int (ceil (low / step - 1e-9)) .. int (floor (high / step + 1e-9)) -> float i * step
         ]
 
+    /// Powers of ten between two of their logarithms; where they are fewer than three, their doubles and halves too.
+    let private decades low high =
+        let within factors =
+            [
+                for power in int (floor low) .. int (ceil high) do
+                    for factor in factors do
+                        let place = log10 factor + float power
+
+                        if place >= low - 1e-9 && place <= high + 1e-9 then
+                            place, factor * Math.Pow(10., float power)
+            ]
+
+        match within [ 1. ] with
+        | few when few.Length < 3 -> within [ 1.; 2.; 5. ]
+        | powers -> powers
+
     let private axisOf (layout: JsonElement) (values: string[]) isCategory name fromZero =
         let node = get name layout
         let find path = node |> Option.bind (at path)
@@ -107,8 +123,12 @@ module Svg =
                 match texts "tickvals", texts "ticktext" with
                 | [||], _ ->
                     [
-                        for value in steps low high ->
-                            (value - low) / (high - low), Math.Round(value, 6).ToString(CultureInfo.InvariantCulture)
+                        for at, value in
+                            (if isLog then
+                                 decades low high
+                             else
+                                 [ for value in steps low high -> value, value ]) ->
+                            (at - low) / (high - low), Math.Round(value, 6).ToString(CultureInfo.InvariantCulture)
                     ]
                 | values, names -> [ for value, name in Array.zip values names -> place (ofText value), name ]
 

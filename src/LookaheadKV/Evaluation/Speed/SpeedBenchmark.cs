@@ -167,7 +167,8 @@ public static class SpeedBenchmark
             held.First.Tensors,
             held.Last.Tensors,
             1e3 * SpeedFloor.PrefillFlops(shape, length) / ceilings.FlopsPerSecond,
-            1e3 * SpeedFloor.DecodeBytes(shape, report.KeptTokens, elementSize) / ceilings.BytesPerSecond
+            1e3 * SpeedFloor.DecodeBytes(shape, report.KeptTokens, elementSize) / ceilings.BytesPerSecond,
+            decoder.Device.type == DeviceType.CPU ? Median(runs.Select(run => run.Report.EvictionElapsed.TotalMilliseconds)) : null
         );
     }
 

@@ -23,6 +23,7 @@ namespace LookaheadKV.Evaluation.Speed;
 /// <param name="LiveTensorsAtEnd">Tensors alive after the last run.</param>
 /// <param name="PrefillFloorMs">Least time of the prompt's pass at the measured ceiling.</param>
 /// <param name="DecodeFloorMs">Least time of a decoded token at the measured ceiling.</param>
+/// <param name="EvictionMs">Time within the first token's that went into scoring, selecting and storing what is kept (for the full cache: storing all), median; null on a GPU, which works on behind the host's clock.</param>
 public sealed record SpeedRow(
     string Policy,
     string? Budget,
@@ -45,5 +46,6 @@ public sealed record SpeedRow(
     long LiveTensors,
     long LiveTensorsAtEnd,
     double PrefillFloorMs,
-    double DecodeFloorMs
+    double DecodeFloorMs,
+    double? EvictionMs = null
 );
