@@ -67,14 +67,14 @@ module Costs =
     /// <param name="policies">Policies without budgets.</param>
     /// <param name="lengths">Prompt lengths.</param>
     /// <param name="model">The model.</param>
-    let measure (options: SpeedOptions) ceilings (count: int) (policies: EvictionPolicy seq) (lengths: int seq) (model: LoadedModel) =
+    let measure (options: SpeedOptions) (ceilings: DeviceCeilings) (count: int) (policies: EvictionPolicy seq) (lengths: int seq) (model: LoadedModel) =
         let all =
             [|
                 yield Policy.full
                 for policy in policies -> policy.With(Budget.Tokens count)
             |]
 
-        SpeedBenchmark.Run(model.Decoder, all, Seq.toArray lengths, ceilings, options, Func<_>(fun () -> Nullable()))
+        SpeedBenchmark.Run(model.Decoder, all, Seq.toArray lengths, lazy ceilings, options, Func<_>(fun () -> Nullable()))
         |> List.ofSeq
 
     let private option (value: Nullable<float>) = Option.ofNullable value

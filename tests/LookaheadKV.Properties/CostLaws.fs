@@ -204,7 +204,7 @@ let ``A benchmark clocks eviction on the CPU and counts bytes exactly`` () =
             decoder,
             [| Policy.full; Policy.keydiff |> Policy.budget (Tokens 5) |],
             [| 24 |],
-            DeviceCeilings(1e9, 1e9),
+            lazy DeviceCeilings(1e9, 1e9),
             SpeedOptions(Runs = 2, WarmUp = 1, DecodeTokens = 2),
             System.Func<_>(fun () -> System.Nullable())
         )

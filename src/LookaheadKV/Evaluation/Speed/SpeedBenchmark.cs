@@ -163,12 +163,12 @@ public static class SpeedBenchmark
             report.PeakCacheBytes,
             held.First.Bytes,
             held.Last.Bytes,
-            Memory(decoder, policy, length, report.KeptTokens, options.DecodeTokens),
             held.First.Tensors,
             held.Last.Tensors,
             1e3 * SpeedFloor.PrefillFlops(shape, length) / ceilings.FlopsPerSecond,
             1e3 * SpeedFloor.DecodeBytes(shape, report.KeptTokens, elementSize) / ceilings.BytesPerSecond,
-            decoder.Device.type == DeviceType.CPU ? Median(runs.Select(run => run.Report.EvictionElapsed.TotalMilliseconds)) : null
+            decoder.Device.type == DeviceType.CPU ? Median(runs.Select(run => run.Report.EvictionElapsed.TotalMilliseconds)) : null,
+            Memory(decoder, policy, length, report.KeptTokens, options.DecodeTokens)
         );
     }
 

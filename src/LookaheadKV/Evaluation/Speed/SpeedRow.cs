@@ -18,12 +18,12 @@ namespace LookaheadKV.Evaluation.Speed;
 /// <param name="PeakCacheBytes">Most bytes that compacted and full layers held together.</param>
 /// <param name="DeviceBytes">Device memory that the process holds after the first run, CUDA's own and the allocator's reserve included: it never shrinks within a process, so that only the first row of a process shows its own peak; null on the CPU.</param>
 /// <param name="DeviceBytesAtEnd">The same after the last run: equal where nothing leaks; null on the CPU.</param>
-/// <param name="PredictedMemory">What the prefill needs by its shape; the device also holds CUDA's own and what the allocator could not reuse. Null on the CPU, and where a policy must see all layers.</param>
 /// <param name="LiveTensors">Tensors alive after the first run.</param>
 /// <param name="LiveTensorsAtEnd">Tensors alive after the last run.</param>
 /// <param name="PrefillFloorMs">Least time of the prompt's pass at the measured ceiling.</param>
 /// <param name="DecodeFloorMs">Least time of a decoded token at the measured ceiling.</param>
 /// <param name="EvictionMs">Time within the first token's that went into scoring, selecting and storing what is kept (for the full cache: storing all), median; null on a GPU, which works on behind the host's clock.</param>
+/// <param name="PredictedMemory">What the prefill needs by its shape; the device also holds CUDA's own and what the allocator could not reuse. Null on the CPU, and where a policy must see all layers.</param>
 public sealed record SpeedRow(
     string Policy,
     string? Budget,
@@ -42,10 +42,10 @@ public sealed record SpeedRow(
     long PeakCacheBytes,
     long? DeviceBytes,
     long? DeviceBytesAtEnd,
-    PrefillMemory? PredictedMemory,
     long LiveTensors,
     long LiveTensorsAtEnd,
     double PrefillFloorMs,
     double DecodeFloorMs,
-    double? EvictionMs = null
+    double? EvictionMs = null,
+    PrefillMemory? PredictedMemory = null
 );
