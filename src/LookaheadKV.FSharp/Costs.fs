@@ -67,7 +67,14 @@ module Costs =
     /// <param name="policies">Policies without budgets.</param>
     /// <param name="lengths">Prompt lengths.</param>
     /// <param name="model">The model.</param>
-    let measure (options: SpeedOptions) (ceilings: DeviceCeilings) (count: int) (policies: EvictionPolicy seq) (lengths: int seq) (model: LoadedModel) =
+    let measure
+        (options: SpeedOptions)
+        (ceilings: DeviceCeilings)
+        (count: int)
+        (policies: EvictionPolicy seq)
+        (lengths: int seq)
+        (model: LoadedModel)
+        =
         let all =
             [|
                 yield Policy.full
