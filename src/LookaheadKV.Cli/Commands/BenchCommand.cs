@@ -39,7 +39,7 @@ internal sealed class BenchCommand : Verb
     );
     private readonly Setting<int> _runs = Parsed.Count("--runs", "Measured rounds; medians are told.", 5);
     private readonly Setting<int> _warmUp = Parsed.Count("--warm-up", "Rounds before them.", 2, least: 0);
-    private readonly Setting<int> _decode = Parsed.Count("--decode", "Tokens decoded behind each prompt.", 32);
+    private readonly Setting<int> _decode = Parsed.Count("--decode", "Tokens decoded behind each prompt, after a first one that is timed by itself.", 32);
     private readonly Setting<Execution?> _execution = new(
         "--execution",
         "reference, compiled, fused or graph: how layers run [default: compiled].",
@@ -69,7 +69,7 @@ internal sealed class BenchCommand : Verb
         var ceilings = new Lazy<DeviceCeilings>(() => DeviceCeilings.Measure(device, dtype));
         using var decoder = shape is null ? _model.Decoder(call) : Random(call, shape);
         decoder.Execution = call.Value(_execution) ?? Executions.Default;
-        Require(lengths.Max() + options.DecodeTokens, decoder);
+        Require(lengths.Max() + options.Reserve, decoder);
         using var module = !texts.Any(text => text.NeedsModule) ? null : Module(call, decoder, shape);
         using var draft = !texts.Any(text => text.NeedsDraft) ? null : Draft(call, decoder, shape);
         var parts = new PolicyParts(() => module!, () => draft!, options.Seed);
@@ -112,6 +112,7 @@ internal sealed class BenchCommand : Verb
                 "floor",
                 "cost ms",
                 "cost",
+                "first step ms",
                 "decode ms",
                 "floor",
                 "cache",
@@ -142,6 +143,7 @@ internal sealed class BenchCommand : Verb
             Units.Format($"{row.PrefillFloorMs:0.0}"),
             row.CostMs is { } cost ? Units.Format($"{cost:0.0} ({row.CostLowMs:0.0} to {row.CostHighMs:0.0})") : "",
             row.CostShare is { } share ? Units.Format($"{100 * share:0.00} %") : "",
+            Units.Format($"{row.FirstStepMs:0.0}"),
             Units.Format($"{row.DecodeMs:0.00}"),
             Units.Format($"{row.DecodeFloorMs:0.00}"),
             Units.Bytes(row.CacheBytes),
@@ -161,7 +163,7 @@ internal sealed class BenchCommand : Verb
     private Decoder Random(Call call, string shape)
     {
         var (device, dtype) = _model.Place(call);
-        var longest = call.Value(_lengths).Max() + call.Value(_decode);
+        var longest = call.Value(_lengths).Max() + call.Value(_decode) + 1;
         var config = ModelShapes.Find(shape);
         // Costs do not depend on what a model was trained to read.
         return ModelShapes.Random(

@@ -15,8 +15,11 @@ public sealed record SpeedOptions
     /// <summary>Rounds before them.</summary>
     public int WarmUp { get; init; } = 2;
 
-    /// <summary>Tokens decoded behind each prompt, ≥ 1.</summary>
+    /// <summary>Tokens decoded behind each prompt, ≥ 1, after a first one that is timed by itself.</summary>
     public int DecodeTokens { get; init; } = 32;
+
+    /// <summary>Tokens that a cache must have room for.</summary>
+    internal int Reserve => DecodeTokens + 1;
 
     /// <summary>Seed of the prompts.</summary>
     public long Seed { get; init; }
@@ -55,7 +58,7 @@ public static class SpeedBenchmark
             for (var round = 0; round < rounds; round++)
             for (var p = 0; p < policies.Count; p++)
             {
-                var run = Measure(decoder, prompt, policies[p], options.DecodeTokens, cancellation);
+                var run = Measure(decoder, prompt, policies[p], options, cancellation);
                 var now = new Held(deviceBytes(), DisposeScopeManager.Statistics.ThreadTotalLiveCount);
                 held[p] = (round == 0 ? now : held[p].First, now);
                 if (round >= options.WarmUp)
@@ -96,7 +99,13 @@ public static class SpeedBenchmark
         return (sorted[from], sorted[sorted.Length - 1 - from]);
     }
 
-    private static SpeedRun Measure(Decoder decoder, int[] prompt, EvictionPolicy policy, int decodeTokens, CancellationToken cancellation)
+    private static SpeedRun Measure(
+        Decoder decoder,
+        int[] prompt,
+        EvictionPolicy policy,
+        SpeedOptions options,
+        CancellationToken cancellation
+    )
     {
         Session? session = null;
         try
@@ -106,24 +115,29 @@ public static class SpeedBenchmark
                 decoder.Device,
                 () =>
                 {
-                    session = Session.Start(decoder, prompt, policy, decodeTokens, cancellation);
+                    session = Session.Start(decoder, prompt, policy, options.Reserve, cancellation);
                     token = Sampling.MostLikely(session.NextLogits);
                 }
             );
             var (report, resident) = (session!.Report, session.Cache.StorageBytes + session.Cache.PositionBytes);
+            // The first step may prepare the others: a recording, a compilation.
+            var step = Timing.Seconds(decoder.Device, Step);
             var decode = Timing.Seconds(
                 decoder.Device,
                 () =>
                 {
-                    for (var i = 0; i < decodeTokens; i++)
-                    {
-                        cancellation.ThrowIfCancellationRequested();
-                        session.Append([token]).Dispose();
-                        token = Sampling.MostLikely(session.NextLogits);
-                    }
+                    for (var i = 0; i < options.DecodeTokens; i++)
+                        Step();
                 }
             );
-            return new SpeedRun(1e3 * first, 1e3 * decode / decodeTokens, report, resident);
+            return new SpeedRun(1e3 * first, 1e3 * step, 1e3 * decode / options.DecodeTokens, report, resident);
+
+            void Step()
+            {
+                cancellation.ThrowIfCancellationRequested();
+                session.Append([token]).Dispose();
+                token = Sampling.MostLikely(session.NextLogits);
+            }
         }
         finally
         {
@@ -168,7 +182,8 @@ public static class SpeedBenchmark
             1e3 * SpeedFloor.PrefillFlops(shape, length) / ceilings.FlopsPerSecond,
             1e3 * SpeedFloor.DecodeBytes(shape, report.KeptTokens, elementSize) / ceilings.BytesPerSecond,
             decoder.Device.type == DeviceType.CPU ? Median(runs.Select(run => run.Report.EvictionElapsed.TotalMilliseconds)) : null,
-            Memory(decoder, policy, length, report.KeptTokens, options.DecodeTokens)
+            Memory(decoder, policy, length, report.KeptTokens, options.Reserve),
+            Median(runs.Select(run => run.FirstStepMs))
         );
     }
 
@@ -189,5 +204,5 @@ public static class SpeedBenchmark
 
     private readonly record struct Held(long? Bytes, long Tensors);
 
-    private sealed record SpeedRun(double TtftMs, double DecodeMs, PrefillReport Report, long ResidentBytes);
+    private sealed record SpeedRun(double TtftMs, double FirstStepMs, double DecodeMs, PrefillReport Report, long ResidentBytes);
 }

@@ -10,7 +10,7 @@ namespace LookaheadKV.Evaluation.Speed;
 /// <param name="CostLowMs">Lower end of the 95 % interval of that median (order statistics).</param>
 /// <param name="CostHighMs">Upper end of it.</param>
 /// <param name="CostShare">The cost as a share of the full cache's time.</param>
-/// <param name="DecodeMs">Time of a decoded token, median.</param>
+/// <param name="DecodeMs">Time of a decoded token behind the first, median.</param>
 /// <param name="DecodeRuns">Every run's mean time of a decoded token.</param>
 /// <param name="KeptTokens">Entries kept, mean over layers and heads.</param>
 /// <param name="CacheBytes">Bytes of the entries kept.</param>
@@ -23,6 +23,7 @@ namespace LookaheadKV.Evaluation.Speed;
 /// <param name="PrefillFloorMs">Least time of the prompt's pass at the measured ceiling.</param>
 /// <param name="DecodeFloorMs">Least time of a decoded token at the measured ceiling.</param>
 /// <param name="EvictionMs">Time within the first token's that went into scoring, selecting and storing what is kept (for the full cache: storing all), median; null on a GPU, which works on behind the host's clock.</param>
+/// <param name="FirstStepMs">Time of the first decoded token, median: with <see cref="Runtime.Execution.Graph"/> it holds the recording of the others.</param>
 /// <param name="PredictedMemory">What the prefill needs by its shape; the device also holds CUDA's own and what the allocator could not reuse. Null on the CPU, and where a policy must see all layers.</param>
 public sealed record SpeedRow(
     string Policy,
@@ -47,5 +48,6 @@ public sealed record SpeedRow(
     double PrefillFloorMs,
     double DecodeFloorMs,
     double? EvictionMs = null,
-    PrefillMemory? PredictedMemory = null
+    PrefillMemory? PredictedMemory = null,
+    double? FirstStepMs = null
 );
