@@ -93,6 +93,39 @@ public class CudaTests
             ];
     }
 
+    [Theory]
+    [InlineData("full")]
+    [InlineData("snapkv")]
+    [InlineData("snapkv[heads=adaptive]")]
+    [InlineData("snapkv[layers=global]")]
+    [InlineData("lookahead")]
+    public void Evicting_beside_the_model_gives_what_evicting_in_order_gives(string policy)
+    {
+        Assert.SkipUnless(cuda.is_available(), "no CUDA device");
+        using var scope = NewDisposeScope();
+        using var decoder = ModelShapes.Random(ModelShapes.Find("llama-100m"), CUDA, ScalarType.BFloat16);
+        using var modules = LookaheadModule.Create(decoder.Config, device: CUDA);
+        var built = PolicyText.Parse(policy).Build(new PolicyParts(() => modules, () => throw new InvalidOperationException()));
+        // Prompts of several lengths in turn, so that memory changes hands between the streams.
+        foreach (var length in new[] { 5000, 700, 2500, 5000, 1300, 5000 })
+        {
+            int[] prompt = [.. Enumerable.Range(0, length).Select(i => (17 * length + 37 * i) % 32_000)];
+            decoder.EvictsBeside = false;
+            using var inOrder = Session.Start(decoder, prompt, built.With(Budget.Tokens(200)));
+            decoder.EvictsBeside = true;
+            using var beside = Session.Start(decoder, prompt, built.With(Budget.Tokens(200)));
+            Assert.True(inOrder.NextLogits.equal(beside.NextLogits).all().item<bool>());
+            foreach (var (one, other) in inOrder.Cache.Layers.Zip(beside.Cache.Layers))
+                for (var head = 0; head < one.KvHeads; head++)
+                {
+                    var (expected, actual) = (one.Segment(0, head), other.Segment(0, head));
+                    Assert.True(expected.Positions.equal(actual.Positions).all().item<bool>());
+                    Assert.True(expected.Keys.equal(actual.Keys).all().item<bool>());
+                    Assert.True(expected.Values.equal(actual.Values).all().item<bool>());
+                }
+        }
+    }
+
     [Fact]
     public void Ties_and_protected_positions_are_selected_as_on_the_CPU()
     {

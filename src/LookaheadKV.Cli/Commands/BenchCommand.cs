@@ -39,7 +39,11 @@ internal sealed class BenchCommand : Verb
     );
     private readonly Setting<int> _runs = Parsed.Count("--runs", "Measured rounds; medians are told.", 5);
     private readonly Setting<int> _warmUp = Parsed.Count("--warm-up", "Rounds before them.", 2, least: 0);
-    private readonly Setting<int> _decode = Parsed.Count("--decode", "Tokens decoded behind each prompt, after a first one that is timed by itself.", 32);
+    private readonly Setting<int> _decode = Parsed.Count(
+        "--decode",
+        "Tokens decoded behind each prompt, after a first one that is timed by itself.",
+        32
+    );
     private readonly Setting<Execution?> _execution = new(
         "--execution",
         "reference, compiled, fused or graph: how layers run [default: compiled].",

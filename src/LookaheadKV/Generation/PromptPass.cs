@@ -69,7 +69,7 @@ public static class PromptPass
         return hidden.MoveToOuterDisposeScope();
     }
 
-    // One call a layer, so that each layer can be evicted before the next one starts.
+    // Two calls a layer, so that each layer can be evicted before the next one starts, and on a GPU beside its own second half.
     private static Tensor Compiled(
         Decoder decoder,
         Tensor ids,
@@ -95,26 +95,34 @@ public static class PromptPass
         LayerLora?[] pairs = [.. Enumerable.Range(0, decoder.Config.Layers).Select(l => rider?.Lora(l))];
         var version = rider is null ? 0 : LayerLora.Version(pairs.OfType<LayerLora>());
         Tensor[]?[] lora = [.. pairs.Select(layer => layer?.Packed(decoder.Config, decoder.DType, version))];
+        var call = decoder.Call(angles);
+        using var side = lastRow && decoder.EvictsBeside ? SideStream.Of(decoder.Device) : null;
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
         {
             cancellation.ThrowIfCancellationRequested();
             using var inner = NewDisposeScope();
-            var result = DecoderScript.PromptLayer(
+            var last = lastRow && layer == decoder.Config.Layers - 1;
+            var result = DecoderScript.PromptAttend(decoder.Execution, call, hidden, weights[layer], lora[layer], (int)behind, last);
+            var rows = new LayerRows(result[0], result[1], result[2]);
+            using (side?.Enter())
+                if (rider is null)
+                    onLayer(layer, rows, null);
+                else
+                    onLayer(layer, Part(rows, 0, length), Part(rows, length, behind) with { JoinedKeys = rows.Keys });
+            var next = DecoderScript.PromptFinish(
                 decoder.Execution,
-                decoder.Call(angles),
+                call,
                 hidden,
+                result[3],
                 weights[layer],
                 lora[layer],
                 (int)behind,
-                last: lastRow && layer == decoder.Config.Layers - 1
+                last
             );
             hidden.Dispose();
-            var rows = new LayerRows(result[0], result[1], result[2]);
-            if (rider is null)
-                onLayer(layer, rows, null);
-            else
-                onLayer(layer, Part(rows, 0, length), Part(rows, length, behind) with { JoinedKeys = rows.Keys });
-            hidden = result[3].MoveToOuterDisposeScope();
+            hidden = next.MoveToOuterDisposeScope();
+            // The rows' memory is given to others from here on.
+            side?.Join();
         }
         return hidden.MoveToOuterDisposeScope();
     }

@@ -177,6 +177,9 @@ public sealed class Decoder : IDisposable
     /// </summary>
     internal bool ObserversRide { get; set; }
 
+    /// <summary>Whether a layer is evicted on a stream of its own, beside its second half: on a GPU.</summary>
+    internal bool EvictsBeside { get; set; } = true;
+
     /// <summary>Whether a pass over rows that end at <paramref name="end"/> may run compiled: a sliding window that hides something runs as written.</summary>
     internal bool RunsCompiled(long end) =>
         Execution != Execution.Reference && !(Config.SlidingWindow < end) && !(is_grad_enabled() && Weights.Embedding.requires_grad);

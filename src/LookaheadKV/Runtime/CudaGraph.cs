@@ -21,7 +21,7 @@ internal sealed unsafe class CudaGraph : IDisposable
     private const int CaptureOfThisThread = 1;
 
     // One stream a device: the allocator and cuBLAS keep memory for each that was ever used.
-    private static readonly ConcurrentDictionary<int, Stream> Streams = [];
+    private static readonly ConcurrentDictionary<int, CudaStream> Streams = [];
 
     private nint _graph;
 
@@ -46,9 +46,9 @@ internal sealed unsafe class CudaGraph : IDisposable
         if (Missing is { } reason)
             throw new InputException($"decoding steps cannot be recorded: {reason}; use --execution compiled or fused.");
         var call = Symbols.Value!;
-        var before = call.CurrentStream((sbyte)device);
+        var before = CudaStream.Current(device);
         torch.cuda.synchronize();
-        call.SetStream(Streams.GetOrAdd(device, index => call.StreamFromPool(0, (sbyte)index)));
+        Streams.GetOrAdd(device, index => CudaStream.FromPool(index, highPriority: false)).MakeCurrent();
         try
         {
             for (var i = 0; i < warmUps; i++)
@@ -64,7 +64,7 @@ internal sealed unsafe class CudaGraph : IDisposable
         }
         finally
         {
-            call.SetStream(before);
+            before.MakeCurrent();
         }
     }
 
@@ -83,47 +83,34 @@ internal sealed unsafe class CudaGraph : IDisposable
 
     private static readonly Lazy<Functions?> Symbols = new(() =>
     {
-        if (!NativeLibrary.TryLoad("libtorch_cuda.so", out var torch) || !NativeLibrary.TryLoad("libc10_cuda.so", out var c10))
+        if (!CudaStream.IsBound || !NativeLibrary.TryLoad("libtorch_cuda.so", out var library))
             return null;
         nint[] found =
         [
-            Find(c10, "_ZN3c104cuda20getCurrentCUDAStreamEa"),
-            Find(c10, "_ZN3c104cuda20setCurrentCUDAStreamENS0_10CUDAStreamE"),
-            Find(c10, "_ZN3c104cuda17getStreamFromPoolEba"),
-            Find(torch, "_ZN2at4cuda9CUDAGraphC1Eb"),
-            Find(torch, "_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode"),
-            Find(torch, "_ZN2at4cuda9CUDAGraph11capture_endEv"),
-            Find(torch, "_ZN2at4cuda9CUDAGraph6replayEv"),
-            Find(torch, "_ZN2at4cuda9CUDAGraphD1Ev"),
+            Find("_ZN2at4cuda9CUDAGraphC1Eb"),
+            Find("_ZN2at4cuda9CUDAGraph13capture_beginESt4pairIyyE21cudaStreamCaptureMode"),
+            Find("_ZN2at4cuda9CUDAGraph11capture_endEv"),
+            Find("_ZN2at4cuda9CUDAGraph6replayEv"),
+            Find("_ZN2at4cuda9CUDAGraphD1Ev"),
         ];
         return found.Contains(0) ? null : new Functions(found);
 
-        static nint Find(nint library, string name) => NativeLibrary.TryGetExport(library, name, out var address) ? address : 0;
+        nint Find(string name) => NativeLibrary.TryGetExport(library, name, out var address) ? address : 0;
     });
-
-    // c10::cuda::CUDAStream: device type, device index, and the stream's id.
-    private readonly record struct Stream(long Device, long Id);
 
     // std::pair<unsigned long long, unsigned long long>; zeros ask for a pool of one's own.
     private readonly record struct Pool(ulong First, ulong Second);
 
     private sealed class Functions(nint[] addresses)
     {
-        public Stream CurrentStream(sbyte device) => ((delegate* unmanaged<sbyte, Stream>)addresses[0])(device);
+        public void Construct(nint graph, byte keep) => ((delegate* unmanaged<nint, byte, void>)addresses[0])(graph, keep);
 
-        public void SetStream(Stream stream) => ((delegate* unmanaged<Stream, void>)addresses[1])(stream);
+        public void Begin(nint graph, Pool pool, int mode) => ((delegate* unmanaged<nint, Pool, int, void>)addresses[1])(graph, pool, mode);
 
-        public Stream StreamFromPool(byte highPriority, sbyte device) =>
-            ((delegate* unmanaged<byte, sbyte, Stream>)addresses[2])(highPriority, device);
+        public void End(nint graph) => ((delegate* unmanaged<nint, void>)addresses[2])(graph);
 
-        public void Construct(nint graph, byte keep) => ((delegate* unmanaged<nint, byte, void>)addresses[3])(graph, keep);
+        public void Replay(nint graph) => ((delegate* unmanaged<nint, void>)addresses[3])(graph);
 
-        public void Begin(nint graph, Pool pool, int mode) => ((delegate* unmanaged<nint, Pool, int, void>)addresses[4])(graph, pool, mode);
-
-        public void End(nint graph) => ((delegate* unmanaged<nint, void>)addresses[5])(graph);
-
-        public void Replay(nint graph) => ((delegate* unmanaged<nint, void>)addresses[6])(graph);
-
-        public void Destruct(nint graph) => ((delegate* unmanaged<nint, void>)addresses[7])(graph);
+        public void Destruct(nint graph) => ((delegate* unmanaged<nint, void>)addresses[4])(graph);
     }
 }

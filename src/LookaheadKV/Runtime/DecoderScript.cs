@@ -148,19 +148,23 @@ internal static class DecoderScript
                 add_lora(y, gated, pairs, 3, tail)
                 start += count
 
-        def prompt_layer(hidden: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, cos: Tensor, sin: Tensor, eps: float, g: int, last: bool, chunk: int) -> List[Tensor]:
+        def prompt_attend(hidden: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, cos: Tensor, sin: Tensor, eps: float, g: int, last: bool) -> List[Tensor]:
             b, t = hidden.size(0), hidden.size(1)
             rows = project(hidden.view([b * t, -1]), w, pairs, n, cos, sin, eps, g, b)
             q, k, v = rows[0], rows[1], rows[2]
             if last:
                 p = t - n
-                o = attend_one(q.narrow(2, p - 1, 1), k.narrow(2, 0, p), v.narrow(2, 0, p))
-                y = hidden.narrow(1, p - 1, 1).clone()
+                return [q, k, v, attend_one(q.narrow(2, p - 1, 1), k.narrow(2, 0, p), v.narrow(2, 0, p))]
+            return [q, k, v, torch.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=None, enable_gqa=True)]
+
+        def prompt_finish(hidden: Tensor, o: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, eps: float, last: bool, chunk: int) -> Tensor:
+            b, t = hidden.size(0), hidden.size(1)
+            if last:
+                y = hidden.narrow(1, t - n - 1, 1).clone()
                 finish(y.view([b, -1]), o, w, pairs, 0, eps, chunk)
-                return [q, k, v, y]
-            o = torch.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=None, enable_gqa=True)
+                return y
             finish(hidden.view([b * t, -1]), o, w, pairs, n, eps, chunk)
-            return [q, k, v, hidden]
+            return hidden
 
         def attend_segments(q: Tensor, keys: Tensor, values: Tensor, span: Tensor, flash: bool) -> Tensor:
             # of each segment: where it starts, and how many entries it has
@@ -268,11 +272,16 @@ internal static class DecoderScript
     /// <summary>Where a layer has no such tensor.</summary>
     public static Tensor None => NoLora[0];
 
-    /// <summary>
-    /// A layer over a prompt, and over n observer rows behind it, in one causal pass. The hidden rows are updated in place, and must be the caller's own.
-    /// </summary>
-    /// <returns>Queries [B,H,T,D], keys, values [B,G,T,D], and what goes on: all rows [B,T,E], or of the last layer the last prompt row [B,1,E].</returns>
-    public static Tensor[] PromptLayer(
+    /// <summary>First half of a layer over a prompt, and over n observer rows behind it, in one causal pass.</summary>
+    /// <param name="execution">Compiled or fused.</param>
+    /// <param name="call">The rows' angles and the model's constants.</param>
+    /// <param name="hidden">Rows [B,T,E]; they stay as they are.</param>
+    /// <param name="weights">The layer's list.</param>
+    /// <param name="lora">The low-rank pairs of the last n rows; null for none.</param>
+    /// <param name="observers">n.</param>
+    /// <param name="last">Whether only the last prompt row goes on.</param>
+    /// <returns>Queries [B,H,T,D], keys, values [B,G,T,D], and what attention gave the rows that go on, [B,H,T or 1,D].</returns>
+    public static Tensor[] PromptAttend(
         Execution execution,
         LayerCall call,
         Tensor hidden,
@@ -282,19 +291,30 @@ internal static class DecoderScript
         bool last
     ) =>
         Program(execution)
-            .InvokeMany(
-                "prompt_layer",
-                hidden,
-                weights,
-                lora ?? NoLora,
-                observers,
-                call.Cos,
-                call.Sin,
-                call.Epsilon,
-                call.KvHeads,
-                last,
-                FeedForwardRows
-            );
+            .InvokeMany("prompt_attend", hidden, weights, lora ?? NoLora, observers, call.Cos, call.Sin, call.Epsilon, call.KvHeads, last);
+
+    /// <summary>Second half. The hidden rows are updated in place, and must be the caller's own.</summary>
+    /// <param name="execution">Compiled or fused.</param>
+    /// <param name="call">The model's constants.</param>
+    /// <param name="hidden">Rows [B,T,E].</param>
+    /// <param name="attended">What the first half gave them.</param>
+    /// <param name="weights">The layer's list.</param>
+    /// <param name="lora">The low-rank pairs of the last n rows; null for none.</param>
+    /// <param name="observers">n.</param>
+    /// <param name="last">Whether only the last prompt row goes on.</param>
+    /// <returns>All rows [B,T,E], or of the last layer the last prompt row [B,1,E].</returns>
+    public static Tensor PromptFinish(
+        Execution execution,
+        LayerCall call,
+        Tensor hidden,
+        Tensor attended,
+        Tensor[] weights,
+        Tensor[]? lora,
+        int observers,
+        bool last
+    ) =>
+        Program(execution)
+            .Invoke("prompt_finish", hidden, attended, weights, lora ?? NoLora, observers, call.Epsilon, last, FeedForwardRows);
 
     /// <summary>One token a row through all layers, over caches that are written in place behind their <paramref name="stored"/> entries.</summary>
     /// <param name="execution">Compiled or fused.</param>

@@ -24,7 +24,7 @@ public class PrefillMemoryTests
         Assert.Equal(decoder.Weights.All.Sum(weight => weight.NumberOfElements * sizeof(float)), predicted.Weights);
         Assert.Equal(session.Cache.StorageBytes + session.Cache.PositionBytes, predicted.Cache);
         Assert.Equal(session.Cache.StorageBytes + predicted.FullLayer, session.Report.PeakCacheBytes);
-        Assert.Equal(predicted.Weights + predicted.Cache + predicted.FullLayer + predicted.Activations, predicted.Total);
+        Assert.Equal(predicted.Weights + predicted.Cache + predicted.FullLayer + predicted.Activations, predicted.Total); // no observers
     }
 
     // By hand for 8B's shape: rows × (4,096 + 2 × 4,096) numbers, and the chunk's rows × (4,096 + 2 × 14,336); 2 bytes each.
@@ -38,5 +38,6 @@ public class PrefillMemoryTests
     {
         var predicted = PrefillMemory.Predict(ModelShapes.Find("llama-3.1-8b"), length, observers, 128, 0, 2);
         Assert.Equal(2 * ((length + observers) * 12_288L + chunk * 32_768L), predicted.Activations);
+        Assert.Equal(8L * observers * 32 * (length + observers), predicted.Scoring); // 32 heads, two float32 matrices
     }
 }

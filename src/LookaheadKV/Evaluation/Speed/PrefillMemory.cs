@@ -5,17 +5,18 @@ namespace LookaheadKV.Evaluation.Speed;
 
 /// <summary>
 /// Bytes that an evicting prefill needs on its device at the most, from the shape alone: the weights, the activations of the layer at work, that layer's
-/// keys and values, and the compacted cache. The peak is in the feed-forward block, whose rows go through in chunks; rows that score need less as long as
-/// they are no more than a few dozen.
+/// keys and values, the compacted cache, and the observers' attention weights, which have a stream of their own and so memory of their own. The peak is in
+/// the feed-forward block, whose rows go through in chunks.
 /// </summary>
 /// <param name="Weights">Every weight once.</param>
 /// <param name="Activations">The residual stream, the layer's queries and what attention gave them, and one chunk of the feed-forward block.</param>
 /// <param name="FullLayer">Keys and values of one layer, all rows.</param>
 /// <param name="Cache">The compacted cache of all layers, with its room for answers and its positions.</param>
-public sealed record PrefillMemory(long Weights, long Activations, long FullLayer, long Cache)
+/// <param name="Scoring">The observers' logits and weights over the prompt, float32.</param>
+public sealed record PrefillMemory(long Weights, long Activations, long FullLayer, long Cache, long Scoring)
 {
     /// <summary>All of it.</summary>
-    public long Total => Weights + Activations + FullLayer + Cache;
+    public long Total => Weights + Activations + FullLayer + Cache + Scoring;
 
     /// <summary>The memory of a compiled pass over one prompt.</summary>
     /// <param name="shape">The model.</param>
@@ -36,7 +37,8 @@ public sealed record PrefillMemory(long Weights, long Activations, long FullLaye
             weights * elementSize,
             numbers * elementSize,
             2 * rows * shape.KeyValueHeads * shape.HeadSize * elementSize,
-            slots * (2L * shape.HeadSize * elementSize + sizeof(long))
+            slots * (2L * shape.HeadSize * elementSize + sizeof(long)),
+            2 * observers * shape.QueryHeads * rows * sizeof(float)
         );
     }
 }
