@@ -103,24 +103,16 @@ public static class PromptPass
             using var inner = NewDisposeScope();
             var last = lastRow && layer == decoder.Config.Layers - 1;
             var result = DecoderScript.PromptAttend(decoder.Execution, call, hidden, weights[layer], lora[layer], (int)behind, last);
+            hidden.Dispose();
             var rows = new LayerRows(result[0], result[1], result[2]);
             using (side?.Enter())
                 if (rider is null)
                     onLayer(layer, rows, null);
                 else
                     onLayer(layer, Part(rows, 0, length), Part(rows, length, behind) with { JoinedKeys = rows.Keys });
-            var next = DecoderScript.PromptFinish(
-                decoder.Execution,
-                call,
-                hidden,
-                result[3],
-                weights[layer],
-                lora[layer],
-                (int)behind,
-                last
-            );
-            hidden.Dispose();
-            hidden = next.MoveToOuterDisposeScope();
+            hidden = DecoderScript
+                .PromptFeed(decoder.Execution, call, result[3], weights[layer], lora[layer], last ? 0 : (int)behind)
+                .MoveToOuterDisposeScope();
             // The rows' memory is given to others from here on.
             side?.Join();
         }

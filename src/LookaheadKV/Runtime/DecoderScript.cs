@@ -123,10 +123,7 @@ internal static class DecoderScript
             g = k.size(1)
             return torch.scaled_dot_product_attention(q.reshape([b, g, h // g, d]), k, v).reshape([b, h, t, d])
 
-        def finish(x: Tensor, attended: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, eps: float, chunk: int):
-            o = attended.transpose(1, 2).reshape([x.size(0), -1])
-            add_linear(x, o, w[5], w[6])
-            add_lora(x, o, pairs, 1, n)
+        def feed_forward(x: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, eps: float, chunk: int):
             f = w[10].size(1)
             rows = x.size(0)
             start = 0
@@ -154,16 +151,18 @@ internal static class DecoderScript
             q, k, v = rows[0], rows[1], rows[2]
             if last:
                 p = t - n
-                return [q, k, v, attend_one(q.narrow(2, p - 1, 1), k.narrow(2, 0, p), v.narrow(2, 0, p))]
-            return [q, k, v, torch.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=None, enable_gqa=True)]
+                y = hidden.narrow(1, p - 1, 1).clone()
+                o = attend_one(q.narrow(2, p - 1, 1), k.narrow(2, 0, p), v.narrow(2, 0, p))
+                add_linear(y.view([b, -1]), o.transpose(1, 2).reshape([b, -1]), w[5], w[6])
+                return [q, k, v, y]
+            o = torch.scaled_dot_product_attention(q, k, v, None, 0.0, True, scale=None, enable_gqa=True).transpose(1, 2).reshape([b * t, -1])
+            x = hidden.view([b * t, -1])
+            add_linear(x, o, w[5], w[6])
+            add_lora(x, o, pairs, 1, n)
+            return [q, k, v, hidden]
 
-        def prompt_finish(hidden: Tensor, o: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, eps: float, last: bool, chunk: int) -> Tensor:
-            b, t = hidden.size(0), hidden.size(1)
-            if last:
-                y = hidden.narrow(1, t - n - 1, 1).clone()
-                finish(y.view([b, -1]), o, w, pairs, 0, eps, chunk)
-                return y
-            finish(hidden.view([b * t, -1]), o, w, pairs, n, eps, chunk)
+        def prompt_feed(hidden: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, eps: float, chunk: int) -> Tensor:
+            feed_forward(hidden.view([-1, hidden.size(-1)]), w, pairs, n, eps, chunk)
             return hidden
 
         def attend_segments(q: Tensor, keys: Tensor, values: Tensor, span: Tensor, flash: bool) -> Tensor:
@@ -272,15 +271,18 @@ internal static class DecoderScript
     /// <summary>Where a layer has no such tensor.</summary>
     public static Tensor None => NoLora[0];
 
-    /// <summary>First half of a layer over a prompt, and over n observer rows behind it, in one causal pass.</summary>
+    /// <summary>
+    /// First half of a layer over a prompt, and over n observer rows behind it, in one causal pass. The hidden rows are updated in place, and must be the
+    /// caller's own.
+    /// </summary>
     /// <param name="execution">Compiled or fused.</param>
     /// <param name="call">The rows' angles and the model's constants.</param>
-    /// <param name="hidden">Rows [B,T,E]; they stay as they are.</param>
+    /// <param name="hidden">Rows [B,T,E].</param>
     /// <param name="weights">The layer's list.</param>
     /// <param name="lora">The low-rank pairs of the last n rows; null for none.</param>
     /// <param name="observers">n.</param>
     /// <param name="last">Whether only the last prompt row goes on.</param>
-    /// <returns>Queries [B,H,T,D], keys, values [B,G,T,D], and what attention gave the rows that go on, [B,H,T or 1,D].</returns>
+    /// <returns>Queries [B,H,T,D], keys, values [B,G,T,D], and what goes on: all rows [B,T,E], or the last prompt row [B,1,E].</returns>
     public static Tensor[] PromptAttend(
         Execution execution,
         LayerCall call,
@@ -293,28 +295,16 @@ internal static class DecoderScript
         Program(execution)
             .InvokeMany("prompt_attend", hidden, weights, lora ?? NoLora, observers, call.Cos, call.Sin, call.Epsilon, call.KvHeads, last);
 
-    /// <summary>Second half. The hidden rows are updated in place, and must be the caller's own.</summary>
+    /// <summary>Second half: the feed-forward block. The hidden rows are updated in place.</summary>
     /// <param name="execution">Compiled or fused.</param>
     /// <param name="call">The model's constants.</param>
     /// <param name="hidden">Rows [B,T,E].</param>
-    /// <param name="attended">What the first half gave them.</param>
     /// <param name="weights">The layer's list.</param>
     /// <param name="lora">The low-rank pairs of the last n rows; null for none.</param>
-    /// <param name="observers">n.</param>
-    /// <param name="last">Whether only the last prompt row goes on.</param>
-    /// <returns>All rows [B,T,E], or of the last layer the last prompt row [B,1,E].</returns>
-    public static Tensor PromptFinish(
-        Execution execution,
-        LayerCall call,
-        Tensor hidden,
-        Tensor attended,
-        Tensor[] weights,
-        Tensor[]? lora,
-        int observers,
-        bool last
-    ) =>
-        Program(execution)
-            .Invoke("prompt_finish", hidden, attended, weights, lora ?? NoLora, observers, call.Epsilon, last, FeedForwardRows);
+    /// <param name="observers">n; 0 where only the last prompt row goes on.</param>
+    /// <returns>The rows that leave the layer, [B,T,E].</returns>
+    public static Tensor PromptFeed(Execution execution, LayerCall call, Tensor hidden, Tensor[] weights, Tensor[]? lora, int observers) =>
+        Program(execution).Invoke("prompt_feed", hidden, weights, lora ?? NoLora, observers, call.Epsilon, FeedForwardRows);
 
     /// <summary>One token a row through all layers, over caches that are written in place behind their <paramref name="stored"/> entries.</summary>
     /// <param name="execution">Compiled or fused.</param>

@@ -42,7 +42,8 @@ internal static class Operators
             if later > 0:
                 unseen = torch.ones([r, later], dtype=11, device=q.device).triu()
                 logits.narrow(3, first + 1, later).masked_fill_(unseen, -float("inf"))
-            return torch.softmax(logits, -1)
+            # in place: half the memory, most of which a GPU's cache then holds
+            return torch.softmax(logits, -1, None, out=logits)
 
         def gather_rows(keys: Tensor, values: Tensor, positions: Tensor, new_keys: Tensor, new_values: Tensor, new_positions: Tensor) -> Tensor:
             index = positions.unsqueeze(-1).expand([-1, -1, -1, keys.size(3)])

@@ -27,7 +27,7 @@ public class PrefillMemoryTests
         Assert.Equal(predicted.Weights + predicted.Cache + predicted.FullLayer + predicted.Activations, predicted.Total); // no observers
     }
 
-    // By hand for 8B's shape: rows × (4,096 + 2 × 4,096) numbers, and the chunk's rows × (4,096 + 2 × 14,336); 2 bytes each.
+    // By hand for 8B's shape: rows × (4,096 + 4,096) numbers, and the chunk's rows × (4,096 + 2 × 14,336); 2 bytes each.
     [Theory]
     [InlineData(8_192, 32, 8_224)]
     [InlineData(32_768, 32, 8_224)]
@@ -37,7 +37,7 @@ public class PrefillMemoryTests
     public void Activations_are_those_of_a_layer_and_a_chunk(int length, int observers, long chunk)
     {
         var predicted = PrefillMemory.Predict(ModelShapes.Find("llama-3.1-8b"), length, observers, 128, 0, 2);
-        Assert.Equal(2 * ((length + observers) * 12_288L + chunk * 32_768L), predicted.Activations);
-        Assert.Equal(8L * observers * 32 * (length + observers), predicted.Scoring); // 32 heads, two float32 matrices
+        Assert.Equal(2 * ((length + observers) * 8_192L + chunk * 32_768L), predicted.Activations);
+        Assert.Equal(4L * observers * 32 * (length + observers), predicted.Scoring); // 32 heads, float32
     }
 }

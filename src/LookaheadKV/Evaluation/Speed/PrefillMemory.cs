@@ -9,10 +9,10 @@ namespace LookaheadKV.Evaluation.Speed;
 /// the feed-forward block, whose rows go through in chunks.
 /// </summary>
 /// <param name="Weights">Every weight once.</param>
-/// <param name="Activations">The residual stream, the layer's queries and what attention gave them, and one chunk of the feed-forward block.</param>
+/// <param name="Activations">The residual stream, the layer's queries, and one chunk of the feed-forward block.</param>
 /// <param name="FullLayer">Keys and values of one layer, all rows.</param>
 /// <param name="Cache">The compacted cache of all layers, with its room for answers and its positions.</param>
-/// <param name="Scoring">The observers' logits and weights over the prompt, float32.</param>
+/// <param name="Scoring">The observers' attention weights, float32.</param>
 public sealed record PrefillMemory(long Weights, long Activations, long FullLayer, long Cache, long Scoring)
 {
     /// <summary>All of it.</summary>
@@ -30,7 +30,7 @@ public sealed record PrefillMemory(long Weights, long Activations, long FullLaye
         var rows = length + observers;
         // Chunks of so many rows, the last up to twice as long.
         var chunk = rows < 2 * DecoderScript.FeedForwardRows ? rows : DecoderScript.FeedForwardRows + rows % DecoderScript.FeedForwardRows;
-        var numbers = rows * (shape.Width + 2L * shape.QueryHeads * shape.HeadSize) + chunk * (shape.Width + 2L * shape.IntermediateSize);
+        var numbers = rows * (shape.Width + (long)shape.QueryHeads * shape.HeadSize) + chunk * (shape.Width + 2L * shape.IntermediateSize);
         var weights = DecoderWeights.Shapes(shape).Sum(weight => weight.Shape.Aggregate(1L, (product, size) => product * size));
         var slots = (long)((entries + reserve) * shape.KeyValueHeads * shape.Layers);
         return new(
@@ -38,7 +38,7 @@ public sealed record PrefillMemory(long Weights, long Activations, long FullLaye
             numbers * elementSize,
             2 * rows * shape.KeyValueHeads * shape.HeadSize * elementSize,
             slots * (2L * shape.HeadSize * elementSize + sizeof(long)),
-            2 * observers * shape.QueryHeads * rows * sizeof(float)
+            observers * shape.QueryHeads * rows * sizeof(float)
         );
     }
 }
