@@ -3,20 +3,11 @@ namespace LookaheadKV.FSharp
 open System
 open System.Collections.Generic
 open System.Globalization
-open System.IO
-open LookaheadKV
 open LookaheadKV.Evaluation
 
 /// The report of a comparison: one page that works offline.
 [<AbstractClass; Sealed>]
 type Report private () =
-
-    static let style =
-        "body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:1240px;margin:0 auto;padding:16px 24px}h1{margin-bottom:0}nav a{margin-right:14px}\n"
-        + "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px}th,td{padding:3px 8px;text-align:right;white-space:nowrap;border-bottom:1px solid #e5e5e5}\n"
-        + "th{position:sticky;top:0;background:#fff}td:first-child,td:nth-child(2),th:first-child,th:nth-child(2){text-align:left}tr.first td{border-top:2px solid #999}\n"
-        + "td small{color:#666}.scroll{overflow-x:auto}.figure{width:100%}.warn{border:2px solid #D55E00;padding:8px 14px}dt{font-weight:600}dd{margin:0 0 6px 0}dd code{overflow-wrap:anywhere}\n"
-        + "section{margin-top:28px}"
 
     static let number (format: string) (value: float) =
         value.ToString(format, CultureInfo.InvariantCulture)
@@ -32,9 +23,6 @@ type Report private () =
             $"""{number "0.00" (float count / 1048576.)} MiB"""
         else
             $"""{number "0.#" (float count / 1024.)} KiB"""
-
-    static let section id title body =
-        $"<section id=\"{id}\"><h2>{Html.escape title}</h2>\n{body}\n</section>\n"
 
     static let bounds = set [ "full"; "oracle" ]
 
@@ -126,22 +114,6 @@ type Report private () =
         else
             $"""<div class="warn">{lines |> List.map (fun line -> $"<p>{Html.escape line}</p>") |> String.concat ""}</div>"""
 
-    static let provenance (run: RunInfo) =
-        let entry name (value: string | null) =
-            match value with
-            | null -> ""
-            | text -> $"<dt>{name}</dt><dd><code>{Html.escape text}</code></dd>"
-
-        "<dl>"
-        + entry "command" run.Command
-        + entry "version" run.Version
-        + entry "commit" run.Commit
-        + entry "model" run.Model
-        + entry "device" run.Device
-        + entry "dtype" run.DType
-        + entry "seed" (string run.Seed)
-        + "</dl>"
-
     static let each (anatomies: IReadOnlyList<Anatomy>) draw =
         String.Concat(
             anatomies
@@ -199,18 +171,9 @@ type Report private () =
 
                     "recall", "Recall of the oracle's kept set, by layer", each anatomies recall
                     "text", "What was kept of the text", each anatomies (fun _ anatomy -> TokenText.sideBySide anatomy)
-                "run", "How it was made", provenance run
             ]
 
-        let links =
-            parts
-            |> List.map (fun (id, title, _) -> $"<a href=\"#{id}\">{Html.escape title}</a>")
-            |> String.concat ""
-
-        let body =
-            parts |> List.map (fun (id, title, html) -> section id title html) |> String.concat ""
-
-        Html.page "KV-cache eviction, compared" (style + TokenText.css) $"<h1>KV-cache eviction, compared</h1>\n<nav>{links}</nav>\n{body}"
+        Pages.document "KV-cache eviction, compared" TokenText.css run parts
 
     /// <summary>Writes the report: <c>index.html</c> in a folder that is made if it is not there, whole or not at all.</summary>
     /// <param name="folder">Where to.</param>
@@ -220,20 +183,4 @@ type Report private () =
     /// <returns>The file's path.</returns>
     /// <exception cref="T:LookaheadKV.InputException">The folder cannot be written.</exception>
     static member Write(folder: string, run: RunInfo, rows: IReadOnlyList<ResultRow>, anatomies: IReadOnlyList<Anatomy>) =
-        let path = Path.Combine(folder, "index.html")
-        let beside = $"{path}.{Guid.NewGuid():N}.tmp"
-
-        try
-            try
-                Directory.CreateDirectory folder |> ignore
-                File.WriteAllText(beside, Report.Page(run, rows, anatomies))
-                File.Move(beside, path, overwrite = true)
-                path
-            with
-            | :? IOException
-            | :? UnauthorizedAccessException as error ->
-                let reason = error.Message.ReplaceLineEndings " "
-                raise (InputException($"cannot write the report into {folder} ({reason}); name a folder that can be written.", error))
-        finally
-            if File.Exists beside then
-                File.Delete beside
+        Report.Page(run, rows, anatomies) |> Pages.write folder

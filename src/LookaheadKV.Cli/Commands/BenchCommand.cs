@@ -1,7 +1,10 @@
+using System.CommandLine;
 using LookaheadKV.Budgeting;
 using LookaheadKV.Cli.Common;
+using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Speed;
 using LookaheadKV.Eviction;
+using LookaheadKV.FSharp;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
@@ -50,10 +53,29 @@ internal sealed class BenchCommand : Verb
         text => Executions.Parse(text)
     );
 
+    private readonly Option<bool> _steps = new("--steps")
+    {
+        Description = "Measure the steps of evicting one layer of --shape instead: score, select, compact, of LookaheadKV.",
+    };
+    private readonly ReportFolder _report = new();
+
     public BenchCommand()
         : base("bench", "Measure time to the first token, eviction cost, decoding and memory.")
     {
-        AddAll([_shape, _lengths, _policies, _budgets, _runs, _warmUp, _decode, _execution, _draftShape, .. _model.WithPolicies]);
+        AddAll([
+            _shape,
+            _lengths,
+            _policies,
+            _budgets,
+            _runs,
+            _warmUp,
+            _decode,
+            _execution,
+            _draftShape,
+            _steps,
+            _report.Option,
+            .. _model.WithPolicies,
+        ]);
     }
 
     protected override Outcome Run(Call call)
@@ -68,6 +90,9 @@ internal sealed class BenchCommand : Verb
             DecodeTokens = call.Value(_decode),
             Seed = call.Value(_model.Seed),
         };
+        _report.Probe(call);
+        if (call.Value(_steps))
+            return Steps(call, shape, options);
         var before = Devices.BytesInUse(device); // nothing of this process is on the device yet
         var context = OwnBytes(device, dtype) - before;
         var ceilings = new Lazy<DeviceCeilings>(() => DeviceCeilings.Measure(device, dtype));
@@ -125,6 +150,7 @@ internal sealed class BenchCommand : Verb
             ],
             rows.Select(Cells)
         );
+        _report.Write(call, folder => SpeedReport.Write(folder, run, rows));
         return new Outcome(
             run,
             new
@@ -136,6 +162,42 @@ internal sealed class BenchCommand : Verb
                 results = rows,
             }
         );
+    }
+
+    private Outcome Steps(Call call, string? shape, SpeedOptions options)
+    {
+        if (shape is null)
+            throw new InputException("--steps takes a layer of a --shape; name one.");
+        var budgets = call.Value(_budgets);
+        if (budgets is not [Budget.InTokens budget])
+            throw new InputException("--steps takes one budget in tokens, such as --budgets 128.");
+        var (device, dtype) = _model.Place(call);
+        var (config, lengths) = (ModelShapes.Find(shape), call.Value(_lengths));
+        var ceilings = DeviceCeilings.Measure(device, dtype);
+        var run = RunInfo.Of(call.CommandLine, options.Seed, Devices.Describe(device), dtype.ToString().ToLowerInvariant(), shape);
+        var rows = call.Screen.Progress(
+            "measuring",
+            report =>
+            {
+                var done = new List<StepRow>();
+                foreach (
+                    var row in EvictionSteps.Measure(config, lengths, budget.Count, device, dtype, options, ceilings, call.Cancellation)
+                )
+                {
+                    done.Add(row);
+                    report(new Tick(done.Count, EvictionSteps.Names.Count * lengths.Count, $"{row.Step}, {row.Length} tokens"));
+                }
+                return done;
+            }
+        );
+        call.Screen.Table(
+            ["step", "prompt", "ms", "floor"],
+            rows.Select(row =>
+                (string[])[row.Step, $"{row.Length}", Units.Format($"{row.Ms:0.0000}"), Units.Format($"{row.FloorMs:0.0000}")]
+            )
+        );
+        _report.Write(call, folder => SpeedReport.Write(folder, run, rows));
+        return new Outcome(run, new { ceilings, results = rows });
     }
 
     private static string[] Cells(SpeedRow row) =>

@@ -1,6 +1,4 @@
-using System.CommandLine;
 using LookaheadKV.Budgeting;
-using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Tasks;
@@ -41,22 +39,27 @@ internal sealed class CompareCommand : Verb
         "aware"
     );
 
-    private readonly Option<string?> _report = new("--report")
-    {
-        Description = "Folder for an HTML report, index.html, that works offline.",
-    };
+    private readonly ReportFolder _report = new();
 
     public CompareCommand()
         : base("compare", "Compare policies at several budgets on long-context tasks.")
     {
-        AddAll([_model.Model, _policies, _budgets, .. _tasks.Options, _length, _samples, _query, _report, .. _model.WithPolicies.Skip(1)]);
+        AddAll([
+            _model.Model,
+            _policies,
+            _budgets,
+            .. _tasks.Options,
+            _length,
+            _samples,
+            _query,
+            _report.Option,
+            .. _model.WithPolicies.Skip(1),
+        ]);
     }
 
     protected override Outcome Run(Call call)
     {
-        var report = call.Value(_report);
-        if (report is not null)
-            ProbeFolder(report);
+        _report.Probe(call);
         var (texts, budgets) = (call.Value(_policies), call.Value(_budgets));
         call.Screen.Line(
             $"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}"
@@ -99,11 +102,7 @@ internal sealed class CompareCommand : Verb
         CompareTables.Show(call.Screen, rows, tasks, leftOut);
         foreach (var refusal in refusals)
             call.Arguments.InvocationConfiguration.Error.WriteLine($"refused: {refusal}");
-        if (report is not null)
-        {
-            Report.Write(report, run, rows, [.. Anatomies(call, decoder, tokenizer, options)]);
-            call.Screen.Line($"report → {Path.Combine(report, "index.html")}");
-        }
+        _report.Write(call, folder => Report.Write(folder, run, rows, [.. Anatomies(call, decoder, tokenizer, options)]));
         var numbers = new
         {
             results = rows,
@@ -125,16 +124,6 @@ internal sealed class CompareCommand : Verb
             var sample = TaskGenerators.Generate(task, options.Length, options.Seed, 0, encoder);
             yield return Inspection.Inspect(decoder, tokenizer, sample, policies, budget);
         }
-    }
-
-    private static void ProbeFolder(string folder)
-    {
-        var existing = Path.GetFullPath(folder);
-        while (!Path.Exists(existing))
-            existing = Path.GetDirectoryName(existing)!;
-        if (File.Exists(existing))
-            throw new InputException($"--report {folder}: {existing} is a file; name a folder.");
-        AtomicFile.Probe(Path.Combine(existing, "index.html"));
     }
 
     /// <summary>Whether every budget can hold what every policy protects: better known before the first prompt than after.</summary>
