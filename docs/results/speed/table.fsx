@@ -1,6 +1,21 @@
-// The tables of ../speed.md from the files beside: dotnet fsi docs/results/speed/table.fsx
+(*
+The tables and figures of ../speed.md from the files beside, after a build: dotnet fsi docs/results/speed/table.fsx
+Everything behind the line "## Tables" is written anew.
+*)
+#I "../../../artifacts/bin/LookaheadKV.FSharp/release"
+#r "TorchSharp.dll"
+#r "DynamicObj.dll"
+#r "Plotly.NET.dll"
+#r "LookaheadKV.dll"
+#r "LookaheadKV.FSharp.dll"
+
+open System
+open System.Globalization
 open System.IO
 open System.Text.Json
+open LookaheadKV.FSharp
+
+CultureInfo.CurrentCulture <- CultureInfo.InvariantCulture
 
 let read name =
     use document =
@@ -8,12 +23,15 @@ let read name =
 
     document.RootElement.Clone()
 
-let number (row: JsonElement) (name: string) =
-    match row.GetProperty name with
-    | value when value.ValueKind = JsonValueKind.Null -> None
-    | value -> Some(value.GetDouble())
+let results name =
+    (read name).GetProperty("results").EnumerateArray() |> List.ofSeq
 
-let text (row: JsonElement) (name: string) =
+let number (name: string) (row: JsonElement) =
+    match row.TryGetProperty name with
+    | true, value when value.ValueKind = JsonValueKind.Number -> Some(value.GetDouble())
+    | _ -> None
+
+let text (name: string) (row: JsonElement) =
     match row.GetProperty name with
     | value when value.ValueKind = JsonValueKind.Null -> "all"
     | value -> value.ToString()
@@ -21,54 +39,245 @@ let text (row: JsonElement) (name: string) =
 let show digits value =
     value |> Option.map (fun (x: float) -> x.ToString $"F{digits}") |> Option.defaultValue ""
 
-let table name =
-    let file = read name
-    let run (name: string) =
-        file.GetProperty("run").GetProperty(name).GetString()
+let origin name =
+    let run (key: string) =
+        (read name).GetProperty("run").GetProperty(key).GetString()
 
-    let command, commit, device = run "command", (run "commit")[..6], run "device"
-    printfn $"\n`{command}` (commit {commit}; {device})\n"
-    printfn "| policy | budget | prompt | first token ms | ÷ floor | cost ms (95 %%) | cost | decode ms | ÷ floor |"
-    printfn "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    $"""`{run "command"}` (commit {(run "commit")[..6]}; {run "device"})"""
 
-    for row in file.GetProperty("results").EnumerateArray() do
-        let value = number row
+let line cells = "| " + String.concat " | " cells + " |"
 
+let table (header: string list) (rows: string list list) =
+    line header
+    :: line [ for i in 1 .. header.Length -> if i = 1 then "---" else "---:" ]
+    :: List.map line rows
+
+/// Whole passes.
+let passes name =
+    let row (row: JsonElement) =
         let ratio time floor =
-            Option.map2 (/) (value time) (value floor) |> show 2
+            Option.map2 (/) (number time row) (number floor row) |> show 2
 
         let cost =
-            match value "costMs", value "costLowMs", value "costHighMs" with
+            match number "costMs" row, number "costLowMs" row, number "costHighMs" row with
             | Some cost, Some low, Some high -> $"%.1f{cost} (%.1f{low} to %.1f{high})"
             | _ -> ""
 
         let share =
-            value "costShare"
+            number "costShare" row
             |> Option.map (fun share -> $"%.1f{100.0 * share} %%")
             |> Option.defaultValue ""
 
-        let first, decode = value "ttftMs" |> show 1, value "decodeMs" |> show 2
+        [
+            text "policy" row
+            text "budget" row
+            text "length" row
+            number "ttftMs" row |> show 1
+            ratio "ttftMs" "prefillFloorMs"
+            cost
+            share
+            number "firstStepMs" row |> show 1
+            number "decodeMs" row |> show 2
+            ratio "decodeMs" "decodeFloorMs"
+        ]
 
-        printfn
-            $"""| {text row "policy"} | {text row "budget"} | {text row "length"} | {first} | {ratio "ttftMs" "prefillFloorMs"} | {cost} | {share} | {decode} | {ratio "decodeMs" "decodeFloorMs"} |"""
-
-for name in
     [
-        "rivals"
-        "lookahead"
-        "lengths"
-        "128k"
-        "decode-reference"
-        "decode-compiled"
-        "decode-fused"
-        "llama-3.2-1b"
-        "qwen3-1.7b"
-        "qwen3-4b"
-        "qwen3-8b"
-        "cpu-reference"
-        "cpu-compiled"
-        "cpu-fused"
-        "cpu-100m"
-    ] do
-    printfn $"\n### {name}"
-    table name
+        ""
+        $"### {name}"
+        ""
+        origin name
+        ""
+        yield!
+            results name
+            |> List.map row
+            |> table
+                [
+                    "policy"
+                    "budget"
+                    "prompt"
+                    "first token ms"
+                    "÷ floor"
+                    "cost ms (95 %)"
+                    "cost"
+                    "first step ms"
+                    "decode ms"
+                    "÷ floor"
+                ]
+    ]
+
+/// Device memory of processes that ran one prompt length, beside what the shape says.
+let memory names =
+    let gibibytes bytes = bytes / 1073741824.0
+
+    let row name =
+        let file = read name
+        let own = (results name).Head
+        let parts = own.GetProperty "predictedMemory"
+
+        let part key =
+            number key parts |> Option.map gibibytes
+
+        let device =
+            (number "deviceBytes" own |> Option.get) - (number "contextBytes" file |> Option.get) |> gibibytes
+
+        let total = part "total" |> Option.get
+
+        [
+            text "length" own
+            $"%.2f{device}"
+            $"%.2f{total}"
+            $"%.1f{100.0 * (device / total - 1.0)} %%"
+            for key in [ "weights"; "activations"; "fullLayer"; "cache"; "scoring" ] -> part key |> show 2
+        ]
+
+    [
+        ""
+        "### peak"
+        ""
+        for name in names -> $"{origin name}; "
+        ""
+        yield!
+            names
+            |> List.map row
+            |> table
+                [
+                    "prompt"
+                    "device GiB"
+                    "by shape"
+                    "more"
+                    "weights"
+                    "activations"
+                    "one full layer"
+                    "compacted cache"
+                    "observers' weights"
+                ]
+    ]
+
+let steps =
+    [
+        for row in results "steps" ->
+            text "step" row, number "length" row |> Option.get, number "ms" row |> Option.get, number "floorMs" row |> Option.get
+    ]
+
+/// The slope of a step's time against the length, both in logarithms, over the longer half, where launches no longer count.
+let exponent points =
+    let longest = points |> List.sortBy fst |> List.skip (List.length points / 2)
+    let x, y = longest |> List.map (fst >> log), longest |> List.map (snd >> log)
+    let mx, my = List.average x, List.average y
+
+    (List.zip x y |> List.sumBy (fun (x, y) -> (x - mx) * (y - my)))
+    / (x |> List.sumBy (fun x -> (x - mx) ** 2.0))
+
+let stepNames = steps |> List.map (fun (step, _, _, _) -> step) |> List.distinct
+
+let pointsOf step pick =
+    [
+        for name, length, ms, floor in steps do
+            if name = step then
+                length, pick (ms, floor)
+    ]
+
+let stepTable =
+    [
+        ""
+        "### steps"
+        ""
+        origin "steps"
+        ""
+        yield!
+            steps
+            |> List.map (fun (_, length, _, _) -> length)
+            |> List.distinct
+            |> List.map (fun length ->
+                $"%.0f{length}"
+                :: [
+                    for step in stepNames -> pointsOf step fst |> List.find (fun (at, _) -> at = length) |> snd |> sprintf "%.3f"
+                ])
+            |> fun rows ->
+                rows
+                @ [
+                    "exponent, upper half"
+                    :: [ for step in stepNames -> pointsOf step fst |> exponent |> sprintf "%.2f" ]
+                ]
+            |> table ("prompt" :: [ for step in stepNames -> $"{step} ms" ])
+    ]
+
+let draw (name: string) chart =
+    File.WriteAllText(Path.Combine(__SOURCE_DIRECTORY__, name), Svg.ofChart chart)
+
+let curve files policy key =
+    [
+        for file in files do
+            for row in results file do
+                if text "policy" row = policy then
+                    Option.map2 (fun x y -> x, y) (number "length" row) (number key row)
+                    |> Option.toList
+                    |> List.exactlyOne
+    ]
+    |> List.distinctBy fst
+
+let lengths = [ "lengths"; "lookahead"; "128k" ]
+
+CostFigures.costs
+    "Time to the first token, Llama-3.1-8B's shape on one H100"
+    "tokens of the prompt"
+    [
+        CostFigures.measured "full" (curve lengths "full" "ttftMs")
+        CostFigures.measured "lookahead" (curve lengths "lookahead" "ttftMs")
+        CostFigures.floor "full" (curve lengths "lookahead" "prefillFloorMs")
+    ]
+|> draw "first-token.svg"
+
+CostFigures.costs
+    "Evicting one layer of Llama-3.1-8B's shape on one H100"
+    "tokens of the prompt"
+    [
+        for step in stepNames do
+            CostFigures.measured step (pointsOf step fst)
+            CostFigures.floor step (pointsOf step snd)
+    ]
+|> draw "steps.svg"
+
+let page = Path.Combine(__SOURCE_DIRECTORY__, "..", "speed.md")
+let mark = "## Tables"
+let written = File.ReadAllText page
+
+let tables =
+    [
+        for name in
+            [
+                "rivals"
+                "h2o"
+                "lookahead"
+                "lengths"
+                "128k"
+                "decode-reference"
+                "decode-compiled"
+                "decode-fused"
+                "decode-graph"
+            ] do
+            yield! passes name
+        yield! memory [ "peak-8k"; "peak-32k"; "128k" ]
+        yield! stepTable
+        for name in
+            [
+                "llama-3.2-1b"
+                "qwen3-1.7b"
+                "qwen3-4b"
+                "qwen3-8b"
+                "cpu-reference"
+                "cpu-compiled"
+                "cpu-fused"
+                "cpu-100m"
+            ] do
+            yield! passes name
+    ]
+
+File.WriteAllText(
+    page,
+    written[.. written.IndexOf(mark, StringComparison.Ordinal) - 1]
+    + mark
+    + "\n"
+    + String.concat "\n" tables
+    + "\n"
+)
