@@ -23,6 +23,7 @@ module KeptFigures =
         yAxis.SetProperty("type", "category")
         yAxis.SetProperty("autorange", "reversed")
         yAxis.SetProperty("showgrid", false)
+        yAxis.SetProperty("automargin", true)
         let xAxis = Figures.axis "layer·kv head"
         xAxis.SetProperty("showgrid", false)
         xAxis.SetProperty("range", [ -0.5; float columns.Length - 0.5 ])

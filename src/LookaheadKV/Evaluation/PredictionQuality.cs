@@ -18,13 +18,15 @@ namespace LookaheadKV.Evaluation;
 /// C → the same share of the entries in the text alone (<see cref="OracleRecall"/>): without the first and the last tokens, which StreamingLLM
 /// keeps and which are found without any prediction. Pooled over prompts, layers and heads; null where the oracle keeps none there.
 /// </param>
-/// <param name="Heads">C → the counts behind both, by layer and kv head, [L][G], sums over prompts.</param>
+/// <param name="TextAttention">C → the same, each entry with the attention that the answer pays it.</param>
+/// <param name="Heads">C → the sums behind all three, by layer and kv head, [L][G], sums over prompts.</param>
 public sealed record PredictionQuality(
     int Prompts,
     double Divergence,
     double Spearman,
     IReadOnlyDictionary<int, double?> Recall,
     IReadOnlyDictionary<int, double?> TextRecall,
+    IReadOnlyDictionary<int, double?> TextAttention,
     IReadOnlyDictionary<int, HeadRecall[][]> Heads
 )
 {
@@ -98,9 +100,17 @@ public sealed record PredictionQuality(
                 );
 
         public PredictionQuality Mean(int prompts) =>
-            new(prompts, Divergence / prompts, Spearman / prompts, Shares(total => total.Whole), Shares(total => total.Text), Heads);
+            new(
+                prompts,
+                Divergence / prompts,
+                Spearman / prompts,
+                Shares(t => t.Whole),
+                Shares(t => t.Text),
+                Shares(t => t.TextAttention),
+                Heads
+            );
 
-        private IReadOnlyDictionary<int, double?> Shares(Func<HeadRecall, RecallCount> part) =>
+        private IReadOnlyDictionary<int, double?> Shares(Func<HeadRecall, RecallSum> part) =>
             Heads.ToDictionary(entry => entry.Key, entry => part(entry.Value.SelectMany(layer => layer).Aggregate((a, b) => a + b)).Share);
     }
 }

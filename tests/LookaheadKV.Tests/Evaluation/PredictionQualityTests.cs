@@ -60,14 +60,14 @@ public sealed class PredictionQualityTests
                 }
             )
             .unsqueeze(0);
-        Assert.Equal(new RecallCount(0, 1), Whole(1));
-        Assert.Equal(new RecallCount(1, 2), Whole(2));
-        Assert.Equal(new RecallCount(2, 3), Whole(3));
-        Assert.Equal(new RecallCount(4, 4), Whole(4));
+        Assert.Equal(new RecallSum(0, 1), Whole(1));
+        Assert.Equal(new RecallSum(1, 2), Whole(2));
+        Assert.Equal(new RecallSum(2, 3), Whole(3));
+        Assert.Equal(new RecallSum(4, 4), Whole(4));
         // Head by head: {0} and {1} (a tie goes to the lower position) against {1} and {2}.
         Assert.All(OracleRecall.Of(truth, predicted, 2, 1), head => Assert.Equal(0, head.Whole.Share));
 
-        RecallCount Whole(long count) => Assert.Single(OracleRecall.Of(truth, predicted, 1, count)).Whole;
+        RecallSum Whole(long count) => Assert.Single(OracleRecall.Of(truth, predicted, 1, count)).Whole;
     }
 
     [Fact]
@@ -79,11 +79,12 @@ public sealed class PredictionQualityTests
         long[] truth = [0, 3, 4, 7, 9, 10];
         long[] predicted = [0, 4, 5, 9, 10, 11];
         var head = Assert.Single(OracleRecall.Of(Ranked(truth), Ranked(predicted), 1, 6));
-        Assert.Equal(new RecallCount(4, 6), head.Whole); // 0 4 9 10
-        Assert.Equal(new RecallCount(2, 3), head.Text); // 4 9 of 4 7 9
+        Assert.Equal(new RecallSum(4, 6), head.Whole); // 0 4 9 10
+        Assert.Equal(new RecallSum(2, 3), head.Text); // 4 9 of 4 7 9
+        Assert.Equal(new RecallSum(98 + 96, 98 + 97 + 96), head.TextAttention); // as Ranked gives them
         // At 4 StreamingLLM keeps the first four alone, at 2 the first two.
         Assert.Equal(3, Assert.Single(OracleRecall.Of(Ranked(4, 9, 10, 0), Ranked(1, 2, 3, 5), 1, 4)).Text.Wanted);
-        Assert.Equal(new RecallCount(1, 1), Assert.Single(OracleRecall.Of(Ranked(1, 2), Ranked(2, 3), 1, 2)).Text);
+        Assert.Equal(new RecallSum(1, 1), Assert.Single(OracleRecall.Of(Ranked(1, 2), Ranked(2, 3), 1, 2)).Text);
         // Where all that is wanted lies at the edges, there is no share.
         Assert.Null(Assert.Single(OracleRecall.Of(Ranked(0, 11, 1, 2, 3, 10), Ranked(predicted), 1, 6)).Text.Share);
 
