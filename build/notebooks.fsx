@@ -5,6 +5,15 @@ Makes the notebooks of the scripts, with their outputs: notebooks/NN-topic.fsx â
     dotnet fsi build/notebooks.fsx                 runs every script and writes its notebook; fails if a script does
     dotnet fsi build/notebooks.fsx 04-methods â€¦    the same for the scripts of these names alone
     dotnet fsi build/notebooks.fsx --check         writes nothing; fails if the cells of a notebook are not those of its script
+
+In two halves, for a machine that has .NET's runtime but not this repository's tools, such as one with a GPU:
+
+    dotnet fsi build/notebooks.fsx --mark 03-train SCRIPT.fsx
+        writes the script as it is run for its notebook: every cell marks the end of what it printed
+    LOOKAHEADKV_NOTEBOOK=RUN dotnet fsi --quiet SCRIPT.fsx > RUN/stdout.txt
+        over there: RUN gets what the script shows and prints
+    dotnet fsi build/notebooks.fsx --from RUN 03-train --out FILE.ipynb
+        makes a notebook of that
 *)
 #I "../artifacts/bin/LookaheadKV.FSharp/release"
 #r "TorchSharp.dll"
@@ -34,23 +43,25 @@ let notebookOf (script: string) = Path.ChangeExtension(script, ".ipynb")
 /// Ends the output of a cell.
 let cellEnd = "\u0001cell"
 
-/// What each code cell of a script prints and shows: lines of standard output, from one run of the whole script.
+/// The cells' code as one script, in which each marks the end of its output.
+let marked (cells: Cell list) =
+    cells
+    |> List.choose (function
+        | Code code -> Some(code + "\nprintfn \"\\u0001cell\"\n")
+        | Markdown _ -> None)
+    |> String.concat "\n"
+
+/// What a whole script prints in one run; what it shows goes to a folder.
 let run (script: string) (cells: Cell list) (shown: string) =
     // Beside the script, so that its relative paths hold.
-    let marked =
+    let copy =
         Path.Combine(folder, $".{Path.GetFileNameWithoutExtension script}.marked.fsx")
 
-    let source =
-        cells
-        |> List.choose (function
-            | Code code -> Some(code + "\nprintfn \"\\u0001cell\"\n")
-            | Markdown _ -> None)
-
-    File.WriteAllText(marked, String.concat "\n" source)
+    File.WriteAllText(copy, marked cells)
 
     try
         let start =
-            ProcessStartInfo("dotnet", [ "fsi"; "--quiet"; marked ], RedirectStandardOutput = true, WorkingDirectory = folder)
+            ProcessStartInfo("dotnet", [ "fsi"; "--quiet"; copy ], RedirectStandardOutput = true, WorkingDirectory = folder)
 
         start.Environment[Notebook.folderVariable] <- shown
         use fsi = Process.Start start |> nonNull
@@ -61,10 +72,14 @@ let run (script: string) (cells: Cell list) (shown: string) =
             eprintfn $"{output}"
             failwith $"{Path.GetFileName script} failed; its messages stand above."
 
-        let parts = output.ReplaceLineEndings("\n").Split(cellEnd + "\n")
-        parts[.. parts.Length - 2] |> List.ofArray
+        output
     finally
-        File.Delete marked
+        File.Delete copy
+
+/// What a whole script printed, cell by cell.
+let byCell (output: string) =
+    let parts = output.ReplaceLineEndings("\n").Split(cellEnd + "\n")
+    parts[.. parts.Length - 2] |> List.ofArray
 
 /// Text as notebooks keep it: an array of lines with their ends.
 let lines (text: string) =
@@ -202,32 +217,41 @@ let notebook (cells: Cell list) (results: JsonObject list list) =
 let json =
     JsonSerializerOptions(WriteIndented = true, IndentSize = 1, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping)
 
+/// Makes the notebook of a script from what a run of it printed and showed.
+let assemble (script: string) (output: string) (shown: string) (target: string) =
+    let cells = File.ReadAllText script |> Literate.split
+    let results = byCell output |> List.map (outputs shown)
+    let codes = cells |> List.filter _.IsCode |> List.length
+
+    if results.Length <> codes then
+        failwith $"the run of {Path.GetFileName script} ended {results.Length} of its {codes} cells; mark the script and run it again."
+
+    let content = (notebook cells results).ToJsonString json + "\n"
+
+    let places =
+        [
+            folder
+            Path.GetDirectoryName folder |> nonNull
+            Path.GetTempPath()
+            Environment.GetFolderPath Environment.SpecialFolder.UserProfile
+        ]
+
+    match places |> List.tryFind (fun place -> place.Length > 1 && content.Contains place) with
+    | Some place -> failwith $"the outputs of {Path.GetFileName script} name the folder {place}; print something else."
+    | None -> ()
+
+    File.WriteAllText(target + ".tmp", content)
+    File.Move(target + ".tmp", target, true)
+    printfn $"{Path.GetFileName target}: {cells.Length} cells, {content.Length / 1024} KiB"
+
 let write script =
     let clock = Stopwatch.StartNew()
-    let cells = File.ReadAllText script |> Literate.split
     let shown = Directory.CreateTempSubdirectory("notebook").FullName
 
     try
-        let results = run script cells shown |> List.map (outputs shown)
-        let content = (notebook cells results).ToJsonString json + "\n"
-
-        let places =
-            [
-                folder
-                Path.GetDirectoryName folder |> nonNull
-                Path.GetTempPath()
-                Environment.GetFolderPath Environment.SpecialFolder.UserProfile
-            ]
-
-        match places |> List.tryFind (fun place -> place.Length > 1 && content.Contains place) with
-        | Some place -> failwith $"the outputs of {Path.GetFileName script} name the folder {place}; print something else."
-        | None -> ()
-
-        File.WriteAllText(notebookOf script + ".tmp", content)
-        File.Move(notebookOf script + ".tmp", notebookOf script, true)
-
-        printfn
-            $"{Path.GetFileName(notebookOf script)}: {cells.Length} cells, {content.Length / 1024} KiB, {clock.Elapsed.TotalSeconds:F0} s"
+        let cells = File.ReadAllText script |> Literate.split
+        assemble script (run script cells shown) shown (notebookOf script)
+        printfn $"  run in {clock.Elapsed.TotalSeconds:F0} s"
     finally
         Directory.Delete(shown, true)
 
@@ -256,6 +280,20 @@ let check script =
     else
         []
 
+/// The scripts of some names; ends with a message where there is none of a name.
+let named (names: string list) =
+    let find (name: string) =
+        scripts |> Array.tryFind (fun script -> Path.GetFileNameWithoutExtension script = name)
+
+    match names |> List.filter (find >> Option.isNone) with
+    | [] -> names |> List.choose find
+    | unknown ->
+        let known =
+            scripts |> Array.choose (Path.GetFileNameWithoutExtension >> Option.ofObj) |> String.concat ", "
+
+        eprintfn $"""no script {String.concat ", " unknown} in notebooks; give --check, nothing, or some of {known}"""
+        exit 2
+
 match fsi.CommandLineArgs |> Array.tail |> List.ofArray with
 | [] -> scripts |> Array.iter write
 | [ "--check" ] ->
@@ -266,15 +304,10 @@ match fsi.CommandLineArgs |> Array.tail |> List.ofArray with
             eprintfn $"{problem}; run: dotnet fsi build/notebooks.fsx"
 
         exit 1
-| names ->
-    let named (name: string) =
-        scripts |> Array.tryFind (fun script -> Path.GetFileNameWithoutExtension script = name)
-
-    match names |> List.filter (named >> Option.isNone) with
-    | [] -> names |> List.choose named |> List.iter write
-    | unknown ->
-        let known =
-            scripts |> Array.choose (Path.GetFileNameWithoutExtension >> Option.ofObj) |> String.concat ", "
-
-        eprintfn $"""no script {String.concat ", " unknown} in notebooks; give --check, nothing, or some of {known}"""
-        exit 2
+| [ "--mark"; name; target ] ->
+    for script in named [ name ] do
+        File.WriteAllText(target, File.ReadAllText script |> Literate.split |> marked)
+| [ "--from"; run; name; "--out"; target ] ->
+    for script in named [ name ] do
+        assemble script (File.ReadAllText(Path.Combine(run, "stdout.txt"))) run target
+| names -> named names |> List.iter write

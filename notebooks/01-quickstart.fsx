@@ -23,6 +23,9 @@ It takes less than a minute on two CPU cores and uses a GPU where there is one. 
 open LookaheadKV.Evaluation
 open LookaheadKV.FSharp
 
+// Tensors, kept sets, results and figures print as what they are.
+Printers.register ()
+
 let model = Model.load "nano"
 let config = model.Decoder.Config
 

@@ -33,6 +33,9 @@ open LookaheadKV.Models
 open LookaheadKV.Scoring
 open TorchSharp
 
+// Tensors, kept sets, results and figures print as what they are.
+Printers.register ()
+
 let model = Model.load "nano"
 let config = model.Decoder.Config
 

@@ -30,6 +30,9 @@ open LookaheadKV.Eviction
 open LookaheadKV.FSharp
 open LookaheadKV.Models
 
+// Tensors, kept sets, results and figures print as what they are.
+Printers.register ()
+
 let model = Model.load "nano"
 
 // A smaller model with the same tokenizer: SpecKV lets it write a first answer.

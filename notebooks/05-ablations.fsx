@@ -21,6 +21,9 @@ It takes a minute and a half on two CPU cores. Before the first run, in the repo
 open System.IO
 open LookaheadKV.FSharp
 
+// Tensors, kept sets, results and figures print as what they are.
+Printers.register ()
+
 let study name =
     Path.Combine(__SOURCE_DIRECTORY__, "..", "docs", "results", "ablations", $"{name}.json")
     |> Studies.read

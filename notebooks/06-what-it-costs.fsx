@@ -29,6 +29,9 @@ open LookaheadKV.FSharp
 open LookaheadKV.Models
 open TorchSharp
 
+// Tensors, kept sets, results and figures print as what they are.
+Printers.register ()
+
 let model = Model.load "nano"
 let nano = model.Decoder.Config
 let device = model.Decoder.Device

@@ -33,6 +33,9 @@ open LookaheadKV.Lookahead
 open LookaheadKV.Models
 open LookaheadKV.Text
 
+// Tensors, kept sets, results and figures print as what they are.
+Printers.register ()
+
 (**
 ## A folder
 

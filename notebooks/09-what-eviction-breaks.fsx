@@ -25,6 +25,9 @@ open LookaheadKV.Evaluation.Tasks
 open LookaheadKV.Eviction
 open LookaheadKV.FSharp
 
+// Tensors, kept sets, results and figures print as what they are.
+Printers.register ()
+
 let model = Model.load "nano"
 let config = model.Decoder.Config
 

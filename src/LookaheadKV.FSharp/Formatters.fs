@@ -4,9 +4,11 @@ open System
 open System.Globalization
 open LookaheadKV.Evaluation
 open LookaheadKV.Eviction
+open DynamicObj
+open Plotly.NET
 open TorchSharp
 
-/// Values as short text: <c>fsi.AddPrinter Show.tensor</c>.
+/// Values as short text; <see cref="Printers"/> makes them the way values are printed.
 module Show =
 
     let private number (format: string) (value: float) =
@@ -76,3 +78,46 @@ module Show =
             [
                 for policy in rows |> List.map _.Policy |> Theme.order -> policy :: List.map (cell policy) budgets
             ]
+
+    /// <summary>An answer and the cache that it was given on.</summary>
+    let answer (value: Answer) =
+        $"{value.Text} ({value.Report.KeptTokens} of {value.Report.PromptTokens} tokens kept)"
+
+    /// <summary>How well modules predict: KL in nats, rank correlation, and every recall of the oracle's kept set, of the whole, in the text, and of the attention there.</summary>
+    let quality (value: PredictionQuality) =
+        let share (value: Nullable<float>) =
+            value |> Option.ofNullable |> Option.map (number "0.000") |> Option.defaultValue "-"
+
+        table
+            [
+                $"{value.Prompts} prompts"
+                "KL"
+                "Spearman"
+                for count in value.Recall.Keys do
+                    $"recall@{count}"
+                    $"text@{count}"
+                    $"attention@{count}"
+            ]
+            [
+                [
+                    ""
+                    number "0.000" value.Divergence
+                    number "0.000" value.Spearman
+                    for count in value.Recall.Keys do
+                        share value.Recall[count]
+                        share value.TextRecall[count]
+                        share value.TextAttention[count]
+                ]
+            ]
+
+    /// <summary>A figure's title and how much it draws; <c>Notebook.figure</c> shows it.</summary>
+    let figure (chart: GenericChart) =
+        let title =
+            chart
+            |> GenericChart.getLayout
+            |> fun layout -> layout.TryGetTypedPropertyValue<Title> "title"
+            |> Option.bind (fun title -> title.TryGetTypedPropertyValue<string> "text")
+            |> Option.defaultValue ""
+
+        let traces = GenericChart.getTraces chart |> List.length
+        $"figure \"{title}\", traces: {traces}"

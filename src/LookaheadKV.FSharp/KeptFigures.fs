@@ -23,6 +23,7 @@ module KeptFigures =
         yAxis.SetProperty("type", "category")
         yAxis.SetProperty("autorange", "reversed")
         yAxis.SetProperty("showgrid", false)
+        yAxis.SetProperty("automargin", true)
         let xAxis = Figures.axis "layer·kv head"
         xAxis.SetProperty("showgrid", false)
         xAxis.SetProperty("range", [ -0.5; float columns.Length - 0.5 ])
@@ -48,6 +49,17 @@ module KeptFigures =
         |> Chart.withYAxis yAxis
         |> Figures.dressed title (float (150 + 26 * rows.Length))
 
+    /// <summary>Shares 0..1 of anything, a row a name, a cell a layer and kv head.</summary>
+    /// <param name="title">What they are shares of.</param>
+    /// <param name="rows">Names, and shares by layer and kv head.</param>
+    let shares (title: string) (rows: (string * float[][]) list) =
+        rows
+        |> byHead
+            title
+            "share"
+            (fun share -> share.ToString("0.00", Globalization.CultureInfo.InvariantCulture))
+            [ 0.; 0.25; 0.5; 0.75; 1. ]
+
     /// <summary>Share of the oracle's kept set that each policy keeps too, a cell a layer and kv head.</summary>
     /// <param name="anatomy">One prompt, looked into, the policy "oracle" among its kept sets and another one.</param>
     /// <exception cref="T:LookaheadKV.InputException">There is no kept set of the oracle, or no other.</exception>
@@ -58,11 +70,7 @@ module KeptFigures =
         | (true, reference), _ :: _ ->
             others
             |> List.map (fun policy -> policy, Keeping.recallByHead reference anatomy.Kept[policy])
-            |> byHead
-                $"Share of the oracle's kept set, budget {anatomy.Budget}"
-                "share"
-                (fun share -> share.ToString("0.00", Globalization.CultureInfo.InvariantCulture))
-                [ 0.; 0.25; 0.5; 0.75; 1. ]
+            |> shares $"Share of the oracle's kept set, budget {anatomy.Budget}"
         | _ ->
             raise (
                 LookaheadKV.InputException

@@ -13,26 +13,6 @@ module Notebook =
     /// What such a line starts with; the media type and the file's name follow.
     let marker = "\u0001display "
 
-    // .NET Interactive where the script runs in it. It is found by name, for nothing else here needs it.
-    let private kernel () =
-        let find (name: string) =
-            AppDomain.CurrentDomain.GetAssemblies()
-            |> Seq.tryPick (fun assembly -> assembly.GetType name |> Option.ofObj)
-
-        match
-            find "Microsoft.DotNet.Interactive.KernelInvocationContext",
-            find "Microsoft.DotNet.Interactive.KernelInvocationContextExtensions"
-        with
-        | Some context, Some extensions ->
-            let current =
-                context.GetProperty "Current"
-                |> Option.ofObj
-                |> Option.bind (fun current -> current.GetValue null |> Option.ofObj)
-
-            let display = extensions.GetMethod "DisplayAs" |> Option.ofObj
-            Option.map2 (fun current display -> current, display) current display
-        | _ -> None
-
     let private put (name: string) extension (content: string) folder =
         Directory.CreateDirectory folder |> ignore
         let path = Path.Combine(folder, name + extension)
@@ -40,11 +20,11 @@ module Notebook =
         path
 
     let private present name mime extension (fragment: string) (page: unit -> string) =
-        match Environment.GetEnvironmentVariable folderVariable |> Option.ofObj, kernel () with
+        match Environment.GetEnvironmentVariable folderVariable |> Option.ofObj, Hosts.display () with
         | Some folder, _ ->
             put name extension fragment folder |> ignore
             printfn $"{marker}{mime} {name}{extension}"
-        | None, Some(context, display) -> display.Invoke(null, [| context; fragment; "text/html"; Array.empty<string> |]) |> ignore
+        | None, Some display -> display fragment
         | None, None ->
             let path =
                 Path.Combine(Path.GetTempPath(), "lookaheadkv") |> put name ".html" (page ())

@@ -186,7 +186,16 @@ module Svg =
         let layout = document.RootElement.GetProperty "layout"
         let width = 960.
         let height = text "420" "height" layout |> ofText
-        let left, right, top, bottom = 74., 150., 58., 58.
+        let right, top, bottom = 150., 58., 58.
+
+        // Names of a heat map's rows need the room that they need.
+        let left =
+            data
+            |> Seq.filter (fun trace -> text "" "type" trace = "heatmap")
+            |> Seq.collect (list "y")
+            |> Seq.map (fun name -> 16. + 5.6 * float (string name).Length)
+            |> Seq.append [ 74. ]
+            |> Seq.max
         let out = StringBuilder()
         let add (line: string) = out.Append(line).Append('\n') |> ignore
 

@@ -15,8 +15,8 @@ type TrainingSettings =
         Steps: int
         /// Prompts a step.
         Batch: int
-        /// Upper bound of a prompt's tokens.
-        Length: int
+        /// Upper bounds of a prompt's tokens, one of them drawn for each step; one that is there twice is drawn twice as often.
+        Lengths: int list
         /// Peak learning rate.
         LearningRate: float
         /// Seed of the modules' start and of the prompts.
@@ -32,9 +32,18 @@ module Training =
             Module = LookaheadSettings()
             Steps = 200
             Batch = 8
-            Length = 512
+            Lengths = [ 512 ]
             LearningRate = 2e-3
             Seed = 0L
+        }
+
+    /// The training of the shipped modules: minutes on a GPU, hours on a CPU.
+    let shipped =
+        { settings with
+            Steps = 1700
+            Batch = 16
+            Lengths = [ 256; 512; 1024; 2048; 2048; 2048 ]
+            LearningRate = 1e-3
         }
 
     /// <summary>Modules at their random start; the caller disposes of them.</summary>
@@ -59,7 +68,7 @@ module Training =
 
         // Seed 0 of the training half is what models are measured on while they train.
         let source =
-            NanoRecipe.Examples(model.Encoder, settings.Batch, [| settings.Length |], settings.Seed + 1L)
+            NanoRecipe.Examples(model.Encoder, settings.Batch, List.toArray settings.Lengths, settings.Seed + 1L)
 
         let options =
             LookaheadTrainerOptions(

@@ -1,6 +1,9 @@
 namespace LookaheadKV.FSharp
 
+open System
+open System.Collections.Generic
 open LookaheadKV.Evaluation
+open LookaheadKV.Evaluation.Metrics
 open Plotly.NET
 open Plotly.NET.TraceObjects
 
@@ -68,3 +71,74 @@ module TrainingFigures =
         |> Chart.withXAxis (logarithmic "predicted importance")
         |> Chart.withYAxis (logarithmic "true importance, mean of the bin")
         |> Figures.dressed "Is what was predicted looked at?" 420.
+
+    /// The recalls of the oracle's kept set: a name, its part of a head's sums, its share over all heads.
+    let private recalls =
+        [
+            "whole set", (fun (head: HeadRecall) -> head.Whole), (fun (quality: PredictionQuality) -> quality.Recall)
+            "in the text", (fun (head: HeadRecall) -> head.Text), (fun (quality: PredictionQuality) -> quality.TextRecall)
+            "attention in the text",
+            (fun (head: HeadRecall) -> head.TextAttention),
+            (fun (quality: PredictionQuality) -> quality.TextAttention)
+        ]
+
+    /// <summary>Recall of the oracle's kept set by layer and kv head, of the whole set, of its part in the text, and of the attention on that: a row each for every name.
+    /// A head of which the oracle keeps nothing there has all of it.</summary>
+    /// <param name="count">A C that was measured.</param>
+    /// <param name="qualities">Names and what was measured.</param>
+    let recallByHead (count: int) (qualities: (string * PredictionQuality) list) =
+        [
+            for part, counts, _ in recalls do
+                for name, quality in qualities ->
+                    $"{name}, {part}",
+                    quality.Heads[count]
+                    |> Array.map (Array.map (fun head -> (counts head).Share |> Option.ofNullable |> Option.defaultValue 1.))
+        ]
+        |> KeptFigures.shares $"Recall of the oracle's {count} entries, by layer and kv head"
+
+    /// <summary>Recall of the oracle's kept set while modules were trained, of the whole set, of its part in the text, and of the attention on that.</summary>
+    /// <param name="count">A C that was measured.</param>
+    /// <param name="points">Steps, and what was measured after them.</param>
+    /// <param name="level">A name, and what was measured of the modules of that name: levels to compare with.</param>
+    let recallBySteps (count: int) (points: (int64 * PredictionQuality) list) (level: string * PredictionQuality) =
+        let looks =
+            [
+                "#0072B2", StyleParam.DrawingStyle.Dash, StyleParam.MarkerSymbol.Square
+                "#D55E00", StyleParam.DrawingStyle.Solid, StyleParam.MarkerSymbol.Circle
+                "#000000", StyleParam.DrawingStyle.LongDash, StyleParam.MarkerSymbol.Diamond
+            ]
+
+        let steps = points |> List.map (fst >> float)
+        let yAxis = Figures.axis $"recall of the oracle's {count} entries"
+        yAxis.SetProperty("range", [ 0.; 1. ])
+
+        let curves i ((part, _, share: PredictionQuality -> IReadOnlyDictionary<int, Nullable<float>>), (color, dash, symbol)) =
+            let draw name xs qualities mode dash =
+                Chart.Scatter(
+                    x = xs,
+                    y =
+                        [
+                            for quality in qualities -> (share quality).[count] |> Option.ofNullable |> Option.get
+                        ],
+                    mode = mode,
+                    Name = name,
+                    Line = Line.init (Color = Color.fromHex color, Dash = dash, Width = 2.),
+                    Marker = Marker.init (Color = Color.fromHex color, Symbol = symbol, Size = 8)
+                )
+
+            let name, reached = level
+
+            [
+                draw part steps (points |> List.map snd) StyleParam.Mode.Lines_Markers dash
+                draw name [ List.min steps; List.max steps ] [ reached; reached ] StyleParam.Mode.Lines StyleParam.DrawingStyle.Dot
+                // One place in the legend: a level has the colour of its curve.
+                |> Figures.set "showlegend" (i = 0)
+            ]
+
+        List.zip recalls looks
+        |> List.mapi curves
+        |> List.concat
+        |> Chart.combine
+        |> Chart.withXAxis (Figures.axis "steps of training")
+        |> Chart.withYAxis yAxis
+        |> Figures.dressed "How much of the oracle's set is found" 400.

@@ -233,7 +233,7 @@ internal sealed class TrainCommand : Verb
             $"{heldOut.Count} held-out prompts",
             "KL",
             "Spearman",
-            .. quality[0].Recall.Keys.Order().Select(count => $"recall@{count}"),
+            .. quality[0].Recall.Keys.Order().SelectMany(count => new[] { $"recall@{count}", $"text@{count}", $"attention@{count}" }),
         ];
         call.Screen.Table(columns, [Row("before", quality[0]), Row("after", quality[1])]);
         return (quality[0], quality[1]);
@@ -243,8 +243,12 @@ internal sealed class TrainCommand : Verb
                 name,
                 Units.Format($"{q.Divergence:0.0000}"),
                 Units.Format($"{q.Spearman:0.000}"),
-                .. q.Recall.OrderBy(entry => entry.Key).Select(entry => entry.Value is { } share ? Units.Format($"{share:0.000}") : "-"),
+                .. q
+                    .Recall.Keys.Order()
+                    .SelectMany(count => new[] { Share(q.Recall[count]), Share(q.TextRecall[count]), Share(q.TextAttention[count]) }),
             ];
+
+        static string Share(double? share) => share is { } known ? Units.Format($"{known:0.000}") : "-";
     }
 
     /// <summary>The loss over the last steps: one step's alone jumps with its prompts.</summary>

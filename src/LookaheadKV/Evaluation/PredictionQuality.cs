@@ -1,9 +1,7 @@
 using LookaheadKV.Evaluation.Metrics;
-using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
-using LookaheadKV.Scoring;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Evaluation;
@@ -16,7 +14,21 @@ namespace LookaheadKV.Evaluation;
 /// C → share of the C entries of highest true importance, a layer and kv head each (query heads averaged), that are among the C of highest
 /// predicted importance. Prompts of at most C tokens, from which nothing is evicted, are left out; null where no prompt is longer.
 /// </param>
-public sealed record PredictionQuality(int Prompts, double Divergence, double Spearman, IReadOnlyDictionary<int, double?> Recall)
+/// <param name="TextRecall">
+/// C → the same share of the entries in the text alone (<see cref="OracleRecall"/>): without the first and the last tokens, which StreamingLLM
+/// keeps and which are found without any prediction. Pooled over prompts, layers and heads; null where the oracle keeps none there.
+/// </param>
+/// <param name="TextAttention">C → the same, each entry with the attention that the answer pays it.</param>
+/// <param name="Heads">C → the sums behind all three, by layer and kv head, [L][G], sums over prompts.</param>
+public sealed record PredictionQuality(
+    int Prompts,
+    double Divergence,
+    double Spearman,
+    IReadOnlyDictionary<int, double?> Recall,
+    IReadOnlyDictionary<int, double?> TextRecall,
+    IReadOnlyDictionary<int, double?> TextAttention,
+    IReadOnlyDictionary<int, HeadRecall[][]> Heads
+)
 {
     /// <summary>Measures modules on the same prompts: what is true is computed once for all of them.</summary>
     /// <param name="decoder">The model.</param>
@@ -42,7 +54,7 @@ public sealed record PredictionQuality(int Prompts, double Divergence, double Sp
         if (counts.FirstOrDefault(count => count < 1, 1) is < 1 and var wrong)
             throw new InputException($"recall at {wrong} entries is not measurable; give numbers of 1 or more.");
         using var noGrad = no_grad();
-        var sums = modules.Select(_ => new Sums(counts)).ToList();
+        var sums = modules.Select(_ => new Sums(counts, decoder.Config)).ToList();
         foreach (var (done, example) in examples.Index())
         {
             using var scope = NewDisposeScope();
@@ -53,22 +65,6 @@ public sealed record PredictionQuality(int Prompts, double Divergence, double Sp
             progress?.Report(done + 1);
         }
         return [.. sums.Select(sum => sum.Mean(examples.Count))];
-    }
-
-    /// <summary>Share of the <paramref name="count"/> entries of highest true importance that are among those of highest predicted importance.</summary>
-    /// <param name="truth">True importance [B,H,N].</param>
-    /// <param name="predicted">Predicted importance [B,H,N].</param>
-    /// <param name="kvHeads">G: entries are kept a kv head, by the mean over its query heads.</param>
-    /// <param name="count">C, 1..N.</param>
-    /// <returns>0..1, mean over rows and kv heads.</returns>
-    public static double RecallAt(Tensor truth, Tensor predicted, long kvHeads, long count)
-    {
-        using var scope = NewDisposeScope();
-        using var wanted = Selection.Top(Grouping.Reduce(truth, kvHeads), count);
-        using var found = Selection.Top(Grouping.Reduce(predicted, kvHeads), count);
-        var length = truth.size(-1);
-        var shared = wanted.Mask(length).logical_and(found.Mask(length)).sum(ScalarType.Int64).item<long>();
-        return (double)shared / wanted.Total;
     }
 
     private static void Add(Decoder decoder, LookaheadModule module, LookaheadTarget target, Sums sums)
@@ -82,24 +78,39 @@ public sealed record PredictionQuality(int Prompts, double Divergence, double Sp
             var predicted = LookaheadScore.Score(keys.Keys, pass.Layer(layer, keys, layer == layers - 1));
             sums.Divergence += LookaheadLoss.Layer(truth, predicted).to(ScalarType.Float64).item<double>() / layers;
             sums.Spearman += RankCorrelation.Spearman(truth, predicted).mean().item<double>() / layers;
-            foreach (var count in sums.Recall.Keys.Where(count => count < length))
-                sums.Recall[count].Add(RecallAt(truth, predicted, decoder.Config.KeyValueHeads, count));
+            foreach (var (count, heads) in sums.Heads.Where(entry => entry.Key < length))
+                heads[layer] =
+                [
+                    .. heads[layer].Zip(OracleRecall.Of(truth, predicted, decoder.Config.KeyValueHeads, count), (a, b) => a + b),
+                ];
         }
     }
 
-    private sealed class Sums(IReadOnlyList<int> counts)
+    private sealed class Sums(IReadOnlyList<int> counts, DecoderConfig config)
     {
         public double Divergence { get; set; }
         public double Spearman { get; set; }
-        public IReadOnlyDictionary<int, List<double>> Recall { get; } =
-            counts.Distinct().Order().ToDictionary(c => c, _ => new List<double>());
+        public IReadOnlyDictionary<int, HeadRecall[][]> Heads { get; } =
+            counts
+                .Distinct()
+                .Order()
+                .ToDictionary(
+                    count => count,
+                    _ => Enumerable.Range(0, config.Layers).Select(_ => new HeadRecall[config.KeyValueHeads]).ToArray()
+                );
 
         public PredictionQuality Mean(int prompts) =>
             new(
                 prompts,
                 Divergence / prompts,
                 Spearman / prompts,
-                Recall.ToDictionary(entry => entry.Key, entry => entry.Value.Count > 0 ? entry.Value.Average() : (double?)null)
+                Shares(t => t.Whole),
+                Shares(t => t.Text),
+                Shares(t => t.TextAttention),
+                Heads
             );
+
+        private IReadOnlyDictionary<int, double?> Shares(Func<HeadRecall, RecallSum> part) =>
+            Heads.ToDictionary(entry => entry.Key, entry => part(entry.Value.SelectMany(layer => layer).Aggregate((a, b) => a + b)).Share);
     }
 }

@@ -108,7 +108,7 @@ public static class Policies
     public static EvictionPolicy Random(long seed = 0) => new() { Name = "random", Scorer = new RandomScore(seed) };
 
     /// <summary>StreamingLLM: the first <paramref name="sinks"/> and the last tokens.</summary>
-    public static EvictionPolicy Streaming(int sinks = 4) =>
+    public static EvictionPolicy Streaming(int sinks = StreamingLlm.DefaultSinks) =>
         new()
         {
             Name = "streaming",

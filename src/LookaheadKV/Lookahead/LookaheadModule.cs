@@ -98,6 +98,18 @@ public sealed class LookaheadModule : IObserver, IDisposable
         Tensor Place(Tensor tensor) => tensor.to(device ?? CPU).DetachFromDisposeScope();
     }
 
+    /// <summary>A module with parameters of its own, equal to these as they are now: what training looked like on the way.</summary>
+    public LookaheadModule Copy()
+    {
+        using var scope = NewDisposeScope();
+        return new LookaheadModule(Settings, Own(Embeddings), [.. _layers.Select(layer => new LayerLora(Pairs(layer)))]);
+
+        Dictionary<LinearName, LoraPair> Pairs(LayerLora layer) =>
+            layer.Pairs.ToDictionary(pair => pair.Key, pair => pair.Value with { A = Own(pair.Value.A), B = Own(pair.Value.B) });
+
+        Tensor Own(Tensor parameter) => parameter.detach().clone().DetachFromDisposeScope();
+    }
+
     /// <inheritdoc/>
     public Tensor Embed(Decoder decoder, long batch)
     {

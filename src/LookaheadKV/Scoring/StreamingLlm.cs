@@ -9,6 +9,9 @@ namespace LookaheadKV.Scoring;
 /// </summary>
 public sealed record StreamingLlm : IPromptScorer
 {
+    /// <summary>First tokens that it keeps.</summary>
+    public const int DefaultSinks = 4;
+
     /// <inheritdoc/>
     public string Name => "streaming";
 

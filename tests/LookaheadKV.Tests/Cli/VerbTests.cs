@@ -210,6 +210,7 @@ public sealed class VerbTests : IDisposable
         Assert.True(Divergence(after) < Divergence(before), $"{Divergence(before)} → {Divergence(after)}");
         Assert.InRange(after.GetProperty("spearman").GetDouble(), -1, 1);
         Assert.InRange(after.GetProperty("recall").GetProperty("2").GetDouble(), 0, 1);
+        Assert.InRange(after.GetProperty("textRecall").GetProperty("2").GetDouble(), 0, 1);
         Assert.Equal(JsonValueKind.Null, after.GetProperty("recall").GetProperty("30").ValueKind);
         Assert.Equal(Divergence(after), Divergence(_bench.Json("model/lookahead/evaluation.json").GetProperty("after")));
         Assert.Equal("paper-llama", json.GetProperty("recipe").GetProperty("name").GetString());

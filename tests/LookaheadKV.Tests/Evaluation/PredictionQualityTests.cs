@@ -60,12 +60,55 @@ public sealed class PredictionQualityTests
                 }
             )
             .unsqueeze(0);
-        Assert.Equal(0, PredictionQuality.RecallAt(truth, predicted, 1, 1));
-        Assert.Equal(0.5, PredictionQuality.RecallAt(truth, predicted, 1, 2));
-        Assert.Equal(2.0 / 3, PredictionQuality.RecallAt(truth, predicted, 1, 3), 12);
-        Assert.Equal(1, PredictionQuality.RecallAt(truth, predicted, 1, 4));
+        Assert.Equal(new RecallSum(0, 1), Whole(1));
+        Assert.Equal(new RecallSum(1, 2), Whole(2));
+        Assert.Equal(new RecallSum(2, 3), Whole(3));
+        Assert.Equal(new RecallSum(4, 4), Whole(4));
         // Head by head: {0} and {1} (a tie goes to the lower position) against {1} and {2}.
-        Assert.Equal(0, PredictionQuality.RecallAt(truth, predicted, 2, 1));
+        Assert.All(OracleRecall.Of(truth, predicted, 2, 1), head => Assert.Equal(0, head.Whole.Share));
+
+        RecallSum Whole(long count) => Assert.Single(OracleRecall.Of(truth, predicted, 1, count)).Whole;
+    }
+
+    [Fact]
+    public void Recall_in_the_text_leaves_out_what_streaming_keeps()
+    {
+        using var scope = NewDisposeScope();
+        // Of 12 positions StreamingLLM keeps 0 1 2 3 and 10 11 at a budget of 6.
+        const int Length = 12;
+        long[] truth = [0, 3, 4, 7, 9, 10];
+        long[] predicted = [0, 4, 5, 9, 10, 11];
+        var head = Assert.Single(OracleRecall.Of(Ranked(truth), Ranked(predicted), 1, 6));
+        Assert.Equal(new RecallSum(4, 6), head.Whole); // 0 4 9 10
+        Assert.Equal(new RecallSum(2, 3), head.Text); // 4 9 of 4 7 9
+        Assert.Equal(new RecallSum(98 + 96, 98 + 97 + 96), head.TextAttention); // as Ranked gives them
+        // At 4 StreamingLLM keeps the first four alone, at 2 the first two.
+        Assert.Equal(3, Assert.Single(OracleRecall.Of(Ranked(4, 9, 10, 0), Ranked(1, 2, 3, 5), 1, 4)).Text.Wanted);
+        Assert.Equal(new RecallSum(1, 1), Assert.Single(OracleRecall.Of(Ranked(1, 2), Ranked(2, 3), 1, 2)).Text);
+        // Where all that is wanted lies at the edges, there is no share.
+        Assert.Null(Assert.Single(OracleRecall.Of(Ranked(0, 11, 1, 2, 3, 10), Ranked(predicted), 1, 6)).Text.Share);
+
+        static Tensor Ranked(params long[] best) =>
+            tensor([.. Enumerable.Range(0, Length).Select(j => (float)(Array.IndexOf(best, j) is >= 0 and var rank ? 100 - rank : 0))])
+                .view(1, 1, Length);
+    }
+
+    [Fact]
+    public void Recall_is_counted_for_every_head_and_row_by_itself()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(3);
+        var (truth, predicted) = (rand(2, 4, 40), rand(2, 4, 40));
+        var heads = OracleRecall.Of(truth, predicted, 2, 10);
+        foreach (var head in Enumerable.Range(0, 2))
+        {
+            var expected = new HeadRecall();
+            foreach (var row in Enumerable.Range(0, 2))
+                expected += Assert.Single(OracleRecall.Of(Part(truth, row), Part(predicted, row), 1, 10));
+            Assert.Equal(expected, heads[head]);
+
+            Tensor Part(Tensor all, long row) => all.narrow(1, 2 * head, 2).narrow(0, row, 1);
+        }
     }
 
     [Fact]
@@ -79,6 +122,9 @@ public sealed class PredictionQualityTests
         Assert.Equal(alone.Average(q => q.Divergence), both.Divergence, 6);
         Assert.Equal(alone.Average(q => q.Spearman), both.Spearman, 6);
         Assert.Equal(alone.Average(q => q.Recall[2]!.Value), both.Recall[2]!.Value, 6);
+        var text = alone[0].Heads[2].Zip(alone[1].Heads[2]).SelectMany(pair => pair.First.Zip(pair.Second, (a, b) => a.Text + b.Text));
+        Assert.Equal(text, both.Heads[2].SelectMany(layer => layer).Select(head => head.Text));
+        Assert.Equal(text.Aggregate((a, b) => a + b).Share, both.TextRecall[2]);
         Assert.Null(alone[0].Recall[6]);
         Assert.Equal(alone[1].Recall[6], both.Recall[6]);
         Assert.Null(both.Recall[7]);

@@ -33,6 +33,22 @@ public sealed class LookaheadTrainerTests : IDisposable
     }
 
     [Fact]
+    public void A_copy_keeps_the_parameters_that_training_changes()
+    {
+        using var decoder = TinyDecoder.Create();
+        using var module = LookaheadModule.Create(decoder.Config, Small, seed: 1);
+        using var start = LookaheadModule.Create(decoder.Config, Small, seed: 1);
+        using var copy = module.Copy();
+        LookaheadTrainer.Run(decoder, module, Examples, new() { Steps = 3, MaxResponse = 6 });
+        Assert.Equal(module.Parameters.Count, copy.Parameters.Count);
+        Assert.All(start.Parameters.Zip(copy.Parameters), pair => Assert.True(pair.First.eq(pair.Second).all().item<bool>()));
+        Assert.All(module.Parameters.Zip(copy.Parameters), pair => Assert.False(pair.First.eq(pair.Second).all().item<bool>()));
+        // It is a module like any other: it trains to the same.
+        LookaheadTrainer.Run(decoder, copy, Examples, new() { Steps = 3, MaxResponse = 6 });
+        Assert.All(module.Parameters.Zip(copy.Parameters), pair => Assert.True(pair.First.eq(pair.Second).all().item<bool>()));
+    }
+
+    [Fact]
     public void A_resumed_run_equals_an_unbroken_one_bit_for_bit()
     {
         using var decoder = TinyDecoder.Create();
