@@ -65,14 +65,16 @@ internal sealed class AblateCommand : Verb
         );
         if (todo.Count > 0)
             RunCells(call, folderOfModel, folder, todo, run);
-        var missing = study.Cells.Where(cell => !folder.Has(cell)).ToList();
+        var missing = study.Cells.Index().Where(cell => !folder.Has(cell.Item)).ToList();
         if (missing.Count > 0)
         {
-            var first = missing[0];
+            var first = missing[0].Item;
             var text =
                 $"{missing.Count} of {study.Cells.Count} cells are missing, the first with {StudyTable.Label(first.Varied)}, seed {first.Seed}";
+            // With a shard a cell, these are the shards to submit again.
+            var numbers = string.Join(',', missing.Select(cell => cell.Index + 1));
             if (call.Value(_merge))
-                throw new InputException($"{place}: {text}; run the study again for them.");
+                throw new InputException($"{place}: {text}; run the study again for them (numbers {numbers}).");
             call.Screen.Line(text);
             return new Outcome(
                 run,
@@ -85,10 +87,10 @@ internal sealed class AblateCommand : Verb
             );
         }
         var results = study.Cells.Select(cell => (cell, folder.Read(cell))).ToList();
-        folder.WriteText("table.csv", StudyTable.Csv(results));
+        var table = folder.WriteTable(StudyTable.Csv(results));
         var rows = StudyTable.Summarise(results);
         Show(call, rows);
-        call.Screen.Line($"table → {Path.Combine(place, "table.csv")}");
+        call.Screen.Line($"table → {table}");
         return new Outcome(
             run,
             new

@@ -41,7 +41,10 @@ public sealed class AblateTests : IDisposable
         Assert.Single(Cells("parts"));
         var early = await Ablate("parts", "--merge");
         Assert.Equal(1, early.ExitCode);
-        Assert.Contains("3 of 4 cells are missing, the first with rank 0, seed 0", early.Error);
+        Assert.Contains(
+            "3 of 4 cells are missing, the first with rank 0, seed 0; run the study again for them (numbers 1,3,4)",
+            early.Error
+        );
         foreach (var shard in new[] { "3/3", "1/3" })
             Assert.Equal(0, (await Ablate("parts", "--shard", shard)).ExitCode);
         Assert.Equal(Table("one"), Table("parts"));
@@ -53,6 +56,24 @@ public sealed class AblateTests : IDisposable
         Assert.Contains("4 cells; 1 to run", resumed.Output);
         Assert.Equal(Table("one"), Table("parts"));
         Assert.Equal(kept.Skip(1), Cells("parts").Order().Skip(1).Select(File.GetLastWriteTimeUtc));
+    }
+
+    [Fact]
+    public async Task A_merge_sweeps_what_killed_runs_left()
+    {
+        _bench.Write(
+            "s.json",
+            """
+            {"name": "s", "seeds": [0, 1],
+             "defaults": {"modules": "none", "policies": ["random"], "budgets": ["16"], "tasks": ["single"], "length": 128, "samples": 1}}
+            """
+        );
+        await Ablate("killed");
+        string[] results = [.. Cells("killed"), Path.Combine(_bench["killed"], "table.csv")];
+        foreach (var file in results)
+            File.WriteAllText($"{file}.{Guid.NewGuid():N}.tmp", "{");
+        Assert.Equal(0, (await Ablate("killed", "--merge")).ExitCode);
+        Assert.Equal(results.Order(), _bench.Files.Where(file => file.StartsWith(_bench["killed"])));
     }
 
     [Theory]
