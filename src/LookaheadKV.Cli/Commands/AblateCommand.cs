@@ -4,6 +4,7 @@ using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Studies;
 using LookaheadKV.Evaluation.Tasks;
+using LookaheadKV.FSharp;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
 using LookaheadKV.Text;
@@ -26,12 +27,26 @@ internal sealed class AblateCommand : Verb
         Shard.Parse
     );
     private readonly Option<bool> _merge = new("--merge") { Description = "Runs nothing: merges what is there, or names what is missing." };
+    private readonly Option<string?> _query = new("--query")
+    {
+        Description =
+            "Runs nothing: asks the results that are there in DuckDB's SQL. The table `cells` has a row a number: all settings, seed, policy, budget, task, metric, value.",
+    };
 
     public AblateCommand()
         : base("ablate", "Run a study: a grid of trainings and measurements, resumable and shardable.")
     {
         // The model and the seeds are the study's.
-        AddAll([_study, _out, _shard, _merge, .. _model.All.Where(option => option != _model.Model && option != _model.Seed)]);
+        AddAll([_study, _out, _shard, _merge, _query, .. _model.All.Where(option => option != _model.Model && option != _model.Seed)]);
+        Validators.Add(result =>
+        {
+            foreach (
+                var other in new Option[] { _shard, _merge }.Where(other =>
+                    result.GetResult(_query) is not null && result.GetResult(other) is not null
+                )
+            )
+                result.AddError($"--query runs nothing and asks all results that are there; leave {other.Name} out.");
+        });
     }
 
     /// <summary>One of n equal parts.</summary>
@@ -58,6 +73,8 @@ internal sealed class AblateCommand : Verb
         var (device, dtype) = _model.Place(call);
         var run = RunInfo.Of(call.CommandLine, 0, Devices.Describe(device), dtype.ToString().ToLowerInvariant(), study.Model);
         var folder = StudyFolder.Of(place, folderOfModel, dtype);
+        if (call.Value(_query) is { } sql)
+            return Query(call, sql, folder, study, run);
         var own = study.Cells.Index().Where(cell => shard?.Holds(cell.Index) ?? true).Select(cell => cell.Item).ToList();
         var todo = call.Value(_merge) ? [] : own.Where(cell => !folder.Has(cell)).ToList();
         call.Screen.Line(
@@ -65,14 +82,16 @@ internal sealed class AblateCommand : Verb
         );
         if (todo.Count > 0)
             RunCells(call, folderOfModel, folder, todo, run);
-        var missing = study.Cells.Where(cell => !folder.Has(cell)).ToList();
+        var missing = study.Cells.Index().Where(cell => !folder.Has(cell.Item)).ToList();
         if (missing.Count > 0)
         {
-            var first = missing[0];
+            var first = missing[0].Item;
             var text =
                 $"{missing.Count} of {study.Cells.Count} cells are missing, the first with {StudyTable.Label(first.Varied)}, seed {first.Seed}";
+            // With a shard a cell, these are the shards to submit again.
+            var numbers = string.Join(',', missing.Select(cell => cell.Index + 1));
             if (call.Value(_merge))
-                throw new InputException($"{place}: {text}; run the study again for them.");
+                throw new InputException($"{place}: {text}; run the study again for them (numbers {numbers}).");
             call.Screen.Line(text);
             return new Outcome(
                 run,
@@ -85,10 +104,10 @@ internal sealed class AblateCommand : Verb
             );
         }
         var results = study.Cells.Select(cell => (cell, folder.Read(cell))).ToList();
-        folder.WriteText("table.csv", StudyTable.Csv(results));
+        var table = folder.WriteTable(StudyTable.Csv(results));
         var rows = StudyTable.Summarise(results);
         Show(call, rows);
-        call.Screen.Line($"table → {Path.Combine(place, "table.csv")}");
+        call.Screen.Line($"table → {table}");
         return new Outcome(
             run,
             new
@@ -96,6 +115,22 @@ internal sealed class AblateCommand : Verb
                 study = study.Name,
                 finished = true,
                 rows,
+            }
+        );
+    }
+
+    private static Outcome Query(Call call, string sql, StudyFolder folder, Study study, RunInfo run)
+    {
+        var answer = StudyQuery.run(sql, folder, study);
+        // A query may ask for more columns than a drawn table has room for.
+        call.Screen.Line(StudyQuery.show(answer));
+        return new Outcome(
+            run,
+            new
+            {
+                study = study.Name,
+                columns = answer.Columns,
+                rows = answer.Rows,
             }
         );
     }

@@ -6,6 +6,8 @@ namespace LookaheadKV.Checkpoints;
 /// <summary>Writes a file beside its place and renames it, so that a reader finds the old one or the new one, never half of it.</summary>
 internal static class AtomicFile
 {
+    private const string Extension = ".tmp";
+
     public static void Write(string path, Action<Stream> write)
     {
         var full = Path.GetFullPath(path);
@@ -14,7 +16,7 @@ internal static class AtomicFile
         {
             using (var stream = new FileStream(beside, FileMode.CreateNew))
                 write(stream);
-            File.Move(beside, full, overwrite: true);
+            Rename(beside, full);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -29,6 +31,23 @@ internal static class AtomicFile
 
     /// <summary>Writes text as UTF-8 without a byte order mark.</summary>
     public static void WriteText(string path, string text) => Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+
+    /// <summary>
+    /// Removes what killed writers left beside files of the folder that are there now. A writer at work may lose its file by this; it
+    /// then finds the place taken, which is no error.
+    /// </summary>
+    public static void Sweep(string folder)
+    {
+        foreach (var left in Directory.EnumerateFiles(folder, $"*{Extension}").Where(file => File.Exists(Target(file))))
+            try
+            {
+                File.Delete(left);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                // It is in use on a system that locks open files, or not ours: harmless where it is.
+            }
+    }
 
     /// <summary>Makes sure that <see cref="Write"/> can succeed, before the work whose result it is; leaves nothing.</summary>
     /// <exception cref="InputException">The place cannot be written.</exception>
@@ -53,7 +72,26 @@ internal static class AtomicFile
         }
     }
 
-    private static string Beside(string path) => $"{path}.{Guid.NewGuid():N}.tmp";
+    private static string Beside(string path) => $"{path}.{Guid.NewGuid():N}{Extension}";
+
+    // The inverse of Beside; null for files that are none of ours.
+    private static string? Target(string file)
+    {
+        var stem = file[..^Extension.Length];
+        return Guid.TryParseExact(Path.GetExtension(stem).TrimStart('.'), "N", out _) ? Path.ChangeExtension(stem, null) : null;
+    }
+
+    private static void Rename(string beside, string path)
+    {
+        try
+        {
+            File.Move(beside, path, overwrite: true);
+        }
+        catch (FileNotFoundException) when (File.Exists(path))
+        {
+            // Another process wrote the same file and swept ours away: its result stands.
+        }
+    }
 
     private static InputException Unwritable(string path, string why, Exception? error = null)
     {

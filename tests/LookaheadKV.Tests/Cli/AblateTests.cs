@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LookaheadKV.Models;
 using Xunit;
 
@@ -6,6 +7,12 @@ namespace LookaheadKV.Tests.Cli;
 /// <summary>A study in shards, killed and resumed, merges into the table of one process.</summary>
 public sealed class AblateTests : IDisposable
 {
+    // Four cells without training.
+    private const string Quick = """
+        {"name": "s", "seeds": [0, 1], "grid": {"samples": [1, 2]},
+         "defaults": {"modules": "none", "policies": ["random"], "budgets": ["16"], "tasks": ["single"], "length": 128}}
+        """;
+
     private readonly Bench _bench = new();
 
     public AblateTests()
@@ -41,7 +48,10 @@ public sealed class AblateTests : IDisposable
         Assert.Single(Cells("parts"));
         var early = await Ablate("parts", "--merge");
         Assert.Equal(1, early.ExitCode);
-        Assert.Contains("3 of 4 cells are missing, the first with rank 0, seed 0", early.Error);
+        Assert.Contains(
+            "3 of 4 cells are missing, the first with rank 0, seed 0; run the study again for them (numbers 1,3,4)",
+            early.Error
+        );
         foreach (var shard in new[] { "3/3", "1/3" })
             Assert.Equal(0, (await Ablate("parts", "--shard", shard)).ExitCode);
         Assert.Equal(Table("one"), Table("parts"));
@@ -53,6 +63,75 @@ public sealed class AblateTests : IDisposable
         Assert.Contains("4 cells; 1 to run", resumed.Output);
         Assert.Equal(Table("one"), Table("parts"));
         Assert.Equal(kept.Skip(1), Cells("parts").Order().Skip(1).Select(File.GetLastWriteTimeUtc));
+    }
+
+    [Fact]
+    public async Task A_merge_sweeps_what_killed_runs_left()
+    {
+        _bench.Write("s.json", Quick);
+        await Ablate("killed");
+        string[] results = [.. Cells("killed"), Path.Combine(_bench["killed"], "table.csv")];
+        foreach (var file in results)
+            File.WriteAllText($"{file}.{Guid.NewGuid():N}.tmp", "{");
+        Assert.Equal(0, (await Ablate("killed", "--merge")).ExitCode);
+        Assert.Equal(results.Order(), _bench.Files.Where(file => file.StartsWith(_bench["killed"])));
+    }
+
+    // Settings, seed and what was measured, a row a number, of the results that are there.
+    [Fact]
+    public async Task A_query_sees_every_number_and_runs_nothing()
+    {
+        _bench.Write("s.json", Quick);
+        await Ablate("asked");
+        var all = await Ablate(
+            "asked",
+            "--query",
+            "select samples, seed, policy, budget, task, metric, value from cells",
+            "--json",
+            "{q.json}"
+        );
+        Assert.Equal((0, ""), (all.ExitCode, all.Error));
+        var asked = _bench.Json("q.json");
+        Assert.Equal("samples,seed,policy,budget,task,metric,value", Line(asked.GetProperty("columns")));
+        Assert.Equal(
+            Table("asked").Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1),
+            asked.GetProperty("rows").EnumerateArray().Select(Line)
+        );
+
+        var file = Cells("asked").Order().First();
+        File.Delete(file);
+        var less = await Ablate(
+            "asked",
+            "--query",
+            "select count(distinct (samples, seed)) as there, any_value(tasks) as tasks from cells"
+        );
+        Assert.Equal((0, "there   tasks\n3      single\n"), (less.ExitCode, less.Output.ReplaceLineEndings("\n")));
+        Assert.False(File.Exists(file));
+
+        File.WriteAllText(file, "{");
+        var broken = await Ablate("asked", "--query", "from cells");
+        Assert.Equal(1, broken.ExitCode);
+        Assert.Contains(file, broken.Error);
+
+        static string Line(JsonElement array) => string.Join(',', array.EnumerateArray().Select(value => value.ToString()));
+    }
+
+    [Fact]
+    public async Task A_study_without_results_cannot_be_asked()
+    {
+        var ran = await Ablate("nothing", "--query", "from cells");
+        Assert.Equal((1, "no cell of the study s has a result yet; run it first."), (ran.ExitCode, ran.Error.Trim()));
+        Assert.False(Directory.Exists(_bench["nothing"]));
+    }
+
+    [Theory]
+    [InlineData("--merge")]
+    [InlineData("--shard", "1/2")]
+    public async Task A_query_goes_with_nothing_that_runs(params string[] other)
+    {
+        var ran = await Ablate("none", ["--query", "from cells", .. other]);
+        Assert.Equal(2, ran.ExitCode);
+        Assert.Contains($"leave {other[0]} out", ran.Error);
     }
 
     [Theory]

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace LookaheadKV.Tests.Cli;
 
-/// <summary>The real program: exit codes, streams, Ctrl+C.</summary>
+/// <summary>The real program: exit codes, streams, signals.</summary>
 public class ProcessTests
 {
     private static Process Start(params string[] arguments)
@@ -35,7 +35,6 @@ public class ProcessTests
     [Fact]
     public async Task Ctrl_C_ends_a_comparison_with_one_line_and_no_file()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS(), "signals are sent with kill");
         using var folder = new TemporaryFolder();
         using var run = Start(
             "compare",
@@ -50,14 +49,41 @@ public class ProcessTests
             "--json",
             folder["c.json"]
         );
-        while (await run.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line && !line.StartsWith("prompt 1/"))
-        { }
-        Process.Start("kill", ["-INT", run.Id.ToString()]).WaitForExit();
+        Assert.Equal((1, "cancelled."), await Stopped(run, "-INT", line => line.StartsWith("prompt 1/")));
+        Assert.Empty(Directory.EnumerateFiles(folder.Path));
+    }
+
+    // What Slurm sends to a job that is cancelled or out of time.
+    [Fact]
+    public async Task A_terminated_study_keeps_its_finished_cells_and_nothing_of_the_one_at_work()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(
+            folder["s.json"],
+            """
+            {"name": "s", "seeds": [0],
+             "defaults": {"modules": "none", "policies": ["random"], "budgets": ["16"], "tasks": ["single"], "length": 128},
+             "grid": {"samples": [1, 100000]}}
+            """
+        );
+        using var run = Start("ablate", "--study", folder["s.json"], "--device", "cpu");
+        Assert.Equal((1, "cancelled."), await Stopped(run, "-TERM", line => line.StartsWith("cell 1/2 samples 100000, seed 0: answer")));
+        var left = Directory.EnumerateFiles(folder.Path, "*", SearchOption.AllDirectories).Order().ToArray();
+        Assert.Equal(2, left.Length);
+        Assert.Equal(folder["s.json"], left[0]);
+        Assert.EndsWith(".json", left[1]);
+    }
+
+    /// <summary>Sends the signal when the program writes the line; its exit code and what it says on its error stream.</summary>
+    private static async Task<(int, string)> Stopped(Process run, string signal, Predicate<string> at)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS(), "signals are sent with kill");
+        while (await run.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line && !at(line)) { }
+        Process.Start("kill", [signal, run.Id.ToString()]).WaitForExit();
         var rest = run.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var error = await run.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await run.WaitForExitAsync(TestContext.Current.CancellationToken);
         await rest;
-        Assert.Equal((1, "cancelled."), (run.ExitCode, error.Trim()));
-        Assert.Empty(Directory.EnumerateFiles(folder.Path));
+        return (run.ExitCode, error.Trim());
     }
 }

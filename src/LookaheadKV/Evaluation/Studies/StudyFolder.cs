@@ -42,20 +42,29 @@ public sealed class StudyFolder(string path, string model)
         }
     }
 
-    /// <summary>Writes the cell's result.</summary>
+    /// <summary>Writes the cell's result, unless another process has written it in the meantime: a result that is there stays.</summary>
     public void Write(StudyCell cell, CellResult result)
     {
-        Directory.CreateDirectory(Path.Combine(path, "cells"));
+        if (Has(cell))
+            return;
+        Directory.CreateDirectory(Cells);
         AtomicFile.WriteText(FileOf(cell), JsonSerializer.Serialize(result, Indented) + "\n");
     }
 
-    /// <summary>Writes a text into the folder, whole or not at all.</summary>
-    public void WriteText(string name, string text)
+    /// <summary>Writes the table of all cells, and removes what killed runs left beside files that are there.</summary>
+    /// <param name="csv">The table.</param>
+    /// <returns>Its file.</returns>
+    public string WriteTable(string csv)
     {
-        Directory.CreateDirectory(path);
-        AtomicFile.WriteText(Path.Combine(path, name), text);
+        var file = Path.Combine(path, "table.csv");
+        AtomicFile.WriteText(file, csv);
+        AtomicFile.Sweep(path);
+        AtomicFile.Sweep(Cells);
+        return file;
     }
 
     /// <summary>The cell's file.</summary>
-    public string FileOf(StudyCell cell) => Path.Combine(path, "cells", $"{cell.Key(model)}.json");
+    public string FileOf(StudyCell cell) => Path.Combine(Cells, $"{cell.Key(model)}.json");
+
+    private string Cells => Path.Combine(path, "cells");
 }

@@ -1,5 +1,6 @@
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Studies;
+using LookaheadKV.Tests.Pretraining;
 using Xunit;
 
 namespace LookaheadKV.Tests.Evaluation.Studies;
@@ -82,6 +83,18 @@ public sealed class StudyTests
             .Cells;
         var csv = StudyTable.Csv([.. cells.Select(c => (c, Result(c, 0.1)))]);
         Assert.Equal("policies,seed,policy,budget,task,metric,value\n\"snapkv lookahead[window=8,pool=none]\",0,,,mean,kl,0.1\n", csv);
+    }
+
+    [Fact]
+    public void A_result_that_is_there_stays()
+    {
+        using var place = new TemporaryFolder();
+        var folder = new StudyFolder(place.Path, "m");
+        var cell = Study.Parse("""{"name": "s", "seeds": [0]}""").Cells[0];
+        Assert.False(folder.Has(cell));
+        folder.Write(cell, Result(cell, 0.1));
+        folder.Write(cell, Result(cell, 0.2));
+        Assert.Equal(0.1, folder.Read(cell).Measurements[0].Value);
     }
 
     // Tables of the t distribution.
