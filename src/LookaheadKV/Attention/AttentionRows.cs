@@ -34,11 +34,13 @@ public static class AttentionRows
             throw new ArgumentException($"{h} query heads cannot share {g} key/value heads.");
         var precision = ScorePrecision(keys.dtype);
         var grouped = queries.to(precision).reshape(b, g, h / g * r, d); // [B,H,R,D] → [B,G,(H/G)·R,D]
-        var logits = grouped.matmul(keys.to(precision).transpose(2, 3)).mul(1.0 / Math.Sqrt(d)).reshape(b, h, r, n);
-        if (firstPosition < n - 1)
+        // In place from here to the softmax: nothing else of this size is made, and no gradient needs what is overwritten.
+        var logits = grouped.matmul(keys.to(precision).transpose(2, 3)).mul_(1.0 / Math.Sqrt(d)).view(b, h, r, n);
+        var later = n - firstPosition - 1; // columns that not every row sees
+        if (later > 0)
         {
-            var visible = FusedAttention.SuffixMask(firstPosition, r, n, keys.device);
-            logits = logits.masked_fill(visible.logical_not(), double.NegativeInfinity);
+            var unseen = ones([r, later], ScalarType.Bool, keys.device).triu();
+            logits.narrow(3, firstPosition + 1, later).masked_fill_(unseen, double.NegativeInfinity);
         }
         return logits.softmax(-1).MoveToOuterDisposeScope();
     }
@@ -75,8 +77,7 @@ public static class AttentionRows
     {
         using var scope = NewDisposeScope();
         var (batch, heads, rows, length) = (queries.size(0), queries.size(1), queries.size(2), keys.size(2));
-        var atOnce = keys.device_type == DeviceType.CUDA ? WeightsAtOnceOnGpu : WeightsAtOnce;
-        var most = chunk ?? Math.Max(1, atOnce / (batch * heads * length));
+        var most = chunk ?? Math.Max(1, AtOnce(keys.device) / (batch * heads * length));
         ArgumentOutOfRangeException.ThrowIfLessThan(most, 1, nameof(chunk));
         var total = zeros(batch, heads, length, dtype: ScorePrecision(keys.dtype), device: keys.device);
         for (var start = 0L; start < rows; start += most)
@@ -89,6 +90,9 @@ public static class AttentionRows
         }
         return total.MoveToOuterDisposeScope();
     }
+
+    // Numbers in float32 that may exist at once for the sake of scores.
+    internal static long AtOnce(Device device) => device.type == DeviceType.CUDA ? WeightsAtOnceOnGpu : WeightsAtOnce;
 
     // bfloat16 scores tie in masses, so scores are float32 whatever the model's dtype; float64 stays for numerical checks.
     internal static ScalarType ScorePrecision(ScalarType dtype) => dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;

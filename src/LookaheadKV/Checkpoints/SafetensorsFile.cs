@@ -75,7 +75,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
     public Tensor Read(string name, Device? device = null, ScalarType? dtype = null)
     {
         var info = Info(name);
-        var tensor = TensorBytes.Empty([.. info.Shape], dtype ?? info.DType, device ?? CPU);
+        var tensor = empty([.. info.Shape], dtype ?? info.DType, device ?? CPU);
         ReadInto(name, tensor);
         return tensor;
     }
@@ -96,7 +96,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
             Copy(info, place);
             return;
         }
-        var read = TensorBytes.Empty([.. info.Shape], info.DType, CPU);
+        var read = empty([.. info.Shape], info.DType, CPU);
         Copy(info, read);
         // Another type is made on the device, from the bytes of the file.
         place.copy_(onHost || place.dtype == info.DType ? read : read.to(place.device));

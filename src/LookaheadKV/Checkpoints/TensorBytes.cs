@@ -1,5 +1,3 @@
-using LookaheadKV.Runtime;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Checkpoints;
@@ -7,19 +5,6 @@ namespace LookaheadKV.Checkpoints;
 /// <summary>The bytes of a tensor in pieces that a span can hold (a span ends at 2 GiB).</summary>
 internal static class TensorBytes
 {
-    /// <summary>A tensor whose values are still undefined, in large pages where it is large and the host's.</summary>
-    internal static Tensor Empty(long[] shape, ScalarType dtype, Device device)
-    {
-        var tensor = empty(shape, dtype, device);
-        if (device.type == DeviceType.CPU)
-        {
-            using var scope = NewDisposeScope();
-            foreach (var (_, chunk) in Chunks(tensor))
-                HugePages.Advise(chunk.bytes);
-        }
-        return tensor;
-    }
-
     /// <summary>Views of a contiguous CPU tensor, of at most <paramref name="limit"/> bytes each, in order, each with its first byte's place in the tensor; none if it is empty.</summary>
     internal static IEnumerable<(long Offset, Tensor View)> Chunks(Tensor tensor, long limit = 1 << 30)
     {

@@ -161,8 +161,7 @@ public sealed class LayerWeights
     }
 
     /// <summary>Memory that stays until it is disposed.</summary>
-    internal static Tensor Empty(long[] shape, ScalarType dtype, Device device) =>
-        TensorBytes.Empty(shape, dtype, device).DetachFromDisposeScope();
+    internal static Tensor Empty(long[] shape, ScalarType dtype, Device device) => empty(shape, dtype, device).DetachFromDisposeScope();
 
     private Tensor?[] ByMap(string suffix) => [.. LinearNames.All.Select(name => _tensors.GetValueOrDefault(name.Path() + suffix))];
 

@@ -9,6 +9,18 @@ public readonly record struct RotaryAngles(Tensor Cos, Tensor Sin)
     /// <summary>Rotates queries or keys [B, heads, T, D] to these rows' positions (half-split convention of Llama).</summary>
     public Tensor Apply(Tensor x) => Operators.Rotate(x, Cos, Sin);
 
+    /// <summary>The same for many rows whose gradient nobody asks for: no other tensor of their size is made, and float32 angles make float32 of any rows.</summary>
+    public Tensor Turn(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        var half = x.size(-1) / 2;
+        var sin = Sin.narrow(-1, 0, half);
+        var turned = x * Cos;
+        turned.narrow(-1, 0, half).addcmul_(x.narrow(-1, half, half), sin, -1);
+        turned.narrow(-1, half, half).addcmul_(x.narrow(-1, 0, half), sin, 1);
+        return turned.MoveToOuterDisposeScope();
+    }
+
     /// <summary>These rows' angles, then those of rows behind them, in one batch.</summary>
     public RotaryAngles Then(RotaryAngles next) => new(cat([Cos, next.Cos], 2), cat([Sin, next.Sin], 2));
 

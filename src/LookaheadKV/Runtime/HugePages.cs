@@ -3,28 +3,22 @@ using System.Runtime.InteropServices;
 namespace LookaheadKV.Runtime;
 
 /// <summary>
-/// Asks Linux to back memory that is about to be filled with pages of 2 MiB instead of 4 KiB. Gigabytes of fresh memory are otherwise taken one
-/// page fault per 4 KiB, which costs more than copying the weights into them.
+/// Large tensors of the CPU in pages of 2 MiB instead of 4 KiB, where Linux hands them out on request only (its usual setting). Fresh memory is otherwise
+/// taken one page fault per 4 KiB, which costs several times what writing to it does, and every operator that returns a large tensor takes fresh memory.
 /// </summary>
-internal static unsafe partial class HugePages
+internal static partial class HugePages
 {
-    private const int Advice = 14; // MADV_HUGEPAGE
-    private const nuint Page = 4096;
-    private const int Least = 4 << 20;
+    // Read by libtorch's allocator once, before its first tensor.
+    private const string Variable = "THP_MEM_ALLOC_ENABLE";
 
-    /// <summary>Advises on the whole pages of a span; on small ones, and on other systems, it does nothing. It is advice: a refusal is none of the caller's concern.</summary>
-    public static void Advise(Span<byte> memory)
+    /// <summary>Has libtorch ask for large pages in this process, unless the variable already says whether it should. To be called before libtorch is loaded.</summary>
+    public static void Request()
     {
-        if (!OperatingSystem.IsLinux() || memory.Length < Least)
-            return;
-        fixed (byte* start = memory)
-        {
-            var first = ((nuint)start + Page - 1) / Page * Page;
-            var last = ((nuint)start + (nuint)memory.Length) / Page * Page;
-            _ = MAdvise(first, last - first, Advice);
-        }
+        if (OperatingSystem.IsLinux())
+            _ = SetNative(Variable, "1", overwrite: 0);
     }
 
-    [LibraryImport("libc", EntryPoint = "madvise")]
-    private static partial int MAdvise(nuint address, nuint length, int advice);
+    // .NET's own setter does not reach native code.
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetNative(string name, string value, int overwrite);
 }

@@ -43,6 +43,7 @@ public static class NativeLibraries
     [SuppressMessage("Usage", "CA2255", Justification = "Scripts and notebooks have no entry point of their own to do this in.")]
     internal static void LoadAll()
     {
+        HugePages.Request();
         if (!IsLoaded(LibTorch))
             LoadLibTorch();
         if (!IsLoaded(Shim))

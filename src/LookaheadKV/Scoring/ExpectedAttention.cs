@@ -43,39 +43,64 @@ public sealed record ExpectedAttention(int Horizon = ExpectedAttention.DefaultHo
         if (sinks < 0)
             throw new InputException($"expected sinks {sinks} is below 0; the authors' code uses {DefaultSinks}.");
         using var scope = NewDisposeScope();
-        var (batch, heads, length) = (prompt.Queries.size(0), prompt.Queries.size(1), prompt.Keys.size(2));
+        var (batch, kvHeads, length, size) = (prompt.Keys.size(0), prompt.Keys.size(1), prompt.Keys.size(2), prompt.Keys.size(3));
+        var shared = prompt.Queries.size(1) / kvHeads; // query heads of a key/value head
         var precision = AttentionRows.ScorePrecision(prompt.Keys.dtype);
-        var scores = zeros(batch, heads, length, dtype: precision, device: prompt.Keys.device);
+        var scores = zeros(batch, kvHeads * shared, length, dtype: precision, device: prompt.Keys.device);
         var count = length - sinks;
         if (count < 1)
             return scores.MoveToOuterDisposeScope();
-        var inverse = own.Inverse();
-        var back = new RotaryAngles(Rest(inverse.Cos), Rest(inverse.Sin));
-        var ahead = new RotaryAngles(Mean(future.Cos), Mean(future.Sin));
-        for (var head = 0L; head < heads; head++)
-            scores.narrow(1, head, 1).narrow(2, sinks, count).copy_(Head(head));
-        return scores.MoveToOuterDisposeScope();
-
-        // One head at a time bounds memory; float64 because the exponent is quadratic in both queries and keys.
-        Tensor Head(long head)
+        var turn = Turn(own, future, sinks, precision);
+        var most = Math.Max(1, AttentionRows.AtOnce(prompt.Keys.device) / (batch * shared * count * size));
+        for (var first = 0L; first < kvHeads; first += most)
         {
             using var inner = NewDisposeScope();
-            var shared = head / (heads / prompt.Keys.size(1)); // the key/value head of this query head
-            // [B,1,n,D]; the mean rotation is linear, so it may come before mean and covariance.
-            var queries = ahead.Apply(back.Apply(Exact(prompt.Queries, head)));
-            var keys = Exact(prompt.Keys, shared);
-            var mean = queries.mean([2L], keepdim: true); // [B,1,1,D]
-            var centred = queries - mean;
-            var covariance = centred.transpose(2, 3).matmul(centred).div(count); // [B,1,D,D]
-            var size = keys.size(3);
-            var linear = keys.mul(mean).sum(-1).div(Math.Sqrt(size)); // [B,1,n]
-            var quadratic = keys.matmul(covariance).mul(keys).sum(-1).div(2.0 * size);
-            var norms = linalg.vector_norm(Exact(prompt.Values, shared), 2, [-1L]);
-            return (linear + quadratic).softmax(-1).mul(norms).MoveToOuterDisposeScope();
+            var heads = Math.Min(most, kvHeads - first);
+            var queries = prompt.Queries.narrow(1, first * shared, heads * shared).narrow(2, sinks, count);
+            var keys = prompt.Keys.narrow(1, first, heads).narrow(2, sinks, count);
+            var values = prompt.Values.narrow(1, first, heads).narrow(2, sinks, count);
+            var norms = linalg.vector_norm(values.to(precision), 2, [-1L]).unsqueeze(2); // [B,g,1,n]
+            var weights = Logits(queries, keys, turn, precision).softmax(-1); // [B,g,H/G,n]
+            scores.narrow(1, first * shared, heads * shared).narrow(2, sinks, count).copy_(weights.mul(norms).flatten(1, 2));
         }
-
-        Tensor Rest(Tensor rows) => rows.narrow(2, sinks, count).to(ScalarType.Float64);
-        Tensor Exact(Tensor rows, long head) => Rest(rows.narrow(1, head, 1));
-        static Tensor Mean(Tensor table) => table.to(ScalarType.Float64).mean([2L], keepdim: true); // [1,1,T,D] → [1,1,1,D]
+        return scores.MoveToOuterDisposeScope();
     }
+
+    // From a query as it stands in the prompt to the mean rotation of the future: back by its own angle, then ahead. Both are linear, so they may come
+    // before mean and covariance; pairs turn like complex numbers, so two rotations are one.
+    private static RotaryAngles Turn(RotaryAngles own, RotaryAngles future, long sinks, ScalarType precision)
+    {
+        var back = own.Inverse();
+        var (cos, sin) = (Rest(back.Cos), Rest(back.Sin)); // [1,1,n,D]
+        var (aheadCos, aheadSin) = (Mean(future.Cos), Mean(future.Sin)); // [1,1,1,D]
+        return new(cos * aheadCos - sin * aheadSin, sin * aheadCos + cos * aheadSin);
+
+        Tensor Rest(Tensor table) => table.narrow(2, sinks, table.size(2) - sinks).to(precision);
+        Tensor Mean(Tensor table) => table.to(precision).mean([2L], keepdim: true);
+    }
+
+    // The exponents [B,g,H/G,n] (float64) of queries [B,g·H/G,n,D] and keys [B,g,n,D]. What is large is computed in float32, of rows scaled to about 1:
+    // the exponent is quadratic in both, so that large rows would overflow, and float64 puts the scales back.
+    private static Tensor Logits(Tensor queries, Tensor keys, RotaryAngles turn, ScalarType precision)
+    {
+        var (kvHeads, count, size) = (keys.size(1), keys.size(2), keys.size(3));
+        var shared = queries.size(1) / kvHeads;
+        var queryScale = Largest(queries, precision).unflatten(1, kvHeads, shared); // [B,g,H/G,1,1]
+        var keyScale = Largest(keys, precision); // [B,g,1,1]
+        var turned = turn.Turn(queries).unflatten(1, kvHeads, shared); // [B,g,H/G,n,D]
+        var mean = turned.mean([3L], keepdim: true); // [B,g,H/G,1,D]
+        var centred = turned.sub_(mean).div_(queryScale);
+        var covariance = centred.transpose(3, 4).matmul(centred).div_(count); // [B,g,H/G,D,D], symmetric
+        var scaled = keys / keyScale;
+        var linear = scaled.matmul((mean / queryScale).squeeze(3).transpose(2, 3)); // [B,g,n,H/G]
+        // The query heads of a key/value head side by side, so that keys are read once and never repeated.
+        var products = scaled.matmul(covariance.flatten(2, 3).transpose(2, 3)).unflatten(3, shared, size); // [B,g,n,H/G,D]
+        var quadratic = products.mul_(scaled.unsqueeze(3)).sum(-1); // [B,g,n,H/G]
+        var scale = queryScale.to(ScalarType.Float64).reshape(-1, kvHeads, 1, shared) * keyScale.to(ScalarType.Float64) / Math.Sqrt(size);
+        return (linear * scale + quadratic * scale.square() / 2).transpose(2, 3);
+    }
+
+    // Of the magnitudes of a head's numbers, [B,X,1,1]; never 0, so that it can divide.
+    private static Tensor Largest(Tensor rows, ScalarType precision) =>
+        maximum(rows.amax([2L, 3L], keepdim: true), rows.amin([2L, 3L], keepdim: true).neg()).to(precision).clamp_min(1e-30);
 }

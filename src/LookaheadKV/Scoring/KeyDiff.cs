@@ -25,10 +25,13 @@ public sealed record KeyDiff : IPromptScorer
     public static Tensor Score(Tensor keys)
     {
         using var scope = NewDisposeScope();
-        var directions = Unit(keys.to(AttentionRows.ScorePrecision(keys.dtype)));
-        var mean = Unit(directions.mean([2L], keepdim: true)); // [B,G,1,D]
-        return directions.mul(mean).sum(-1).neg().MoveToOuterDisposeScope();
+        var exact = keys.to(AttentionRows.ScorePrecision(keys.dtype));
+        var norms = Norms(exact); // [B,G,N,1]
+        // Two products with vectors read the keys where they are: their directions are never written.
+        var mean = (1 / norms).transpose(2, 3).matmul(exact).div(keys.size(2)); // [B,G,1,D]
+        var unit = mean / Norms(mean);
+        return exact.matmul(unit.transpose(2, 3)).div_(norms).squeeze(-1).neg_().MoveToOuterDisposeScope();
     }
 
-    private static Tensor Unit(Tensor vectors) => vectors / linalg.vector_norm(vectors, 2, [-1L], keepdim: true).clamp_min(LeastNorm);
+    private static Tensor Norms(Tensor vectors) => linalg.vector_norm(vectors, 2, [-1L], keepdim: true).clamp_min(LeastNorm);
 }
