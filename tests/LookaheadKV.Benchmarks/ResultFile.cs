@@ -16,7 +16,7 @@ internal sealed class ResultFile(string[] args) : ExporterBase
 
     public override void ExportToLog(Summary summary, ILogger logger)
     {
-        var command = $"dotnet run -c Release --project tests/LookaheadKV.Benchmarks -- {string.Join(' ', args)}";
+        var command = $"dotnet run -c Release --project tests/LookaheadKV.Benchmarks -- {string.Join(' ', args.Select(Quoted))}";
         var device = $"cpu ({StepBenchmark.Threads} thread, {summary.HostEnvironmentInfo.Cpu.Value?.ProcessorName})";
         var file = new
         {
@@ -25,6 +25,9 @@ internal sealed class ResultFile(string[] args) : ExporterBase
         };
         logger.WriteLine(JsonSerializer.Serialize(file, Options));
     }
+
+    // As a shell needs it.
+    private static string Quoted(string argument) => argument.Contains('*') ? $"'{argument}'" : argument;
 
     private static object Row(BenchmarkReport report)
     {
@@ -39,6 +42,7 @@ internal sealed class ResultFile(string[] args) : ExporterBase
             LowNs = interval.Lower,
             HighNs = interval.Upper,
             MedianNs = statistics.Median,
+            MinNs = statistics.Min,
             AllocatedBytes = report.GcStats.GetBytesAllocatedPerOperation(report.BenchmarkCase),
         };
     }
