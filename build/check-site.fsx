@@ -271,6 +271,7 @@ let changed (name: string, notebook: JsonNode) =
 let reference =
     [
         "reference/lookaheadkv-lookahead-lookaheadscore.html", "Predicted importance [B,H,N] (float32)"
+        "reference/lookaheadkv-lookahead-lookaheadscore.html", "Scores [B,H,N] or [B,G,N], float32, higher = keep." // inherited
         "reference/lookaheadkv-attention-attentionrows.html", "[B,H,R,N]"
         "reference/lookaheadkv-generation-session.html", "id=\"Generate\""
         "reference/lookaheadkv-lookahead-examplesource.html", "Gives the examples of a step"

@@ -10,6 +10,7 @@ The texts are written for the repository, where links name files. Here they beco
 goes to .site/, fsdocs makes pages of the copies, and what it leaves to a server (absolute links) or cannot do (pictures in outputs) is done after it.
 *)
 #load "site-api.fsx"
+#load "site-docs.fsx"
 
 open System
 open System.Diagnostics
@@ -96,7 +97,8 @@ let pages =
                 page "Notebooks" "" notebook
 
         for source in docs do
-            if source.EndsWith(".md", StringComparison.Ordinal) then
+            // A notebook among the results is a run of one elsewhere.
+            if source.EndsWith(".md", StringComparison.Ordinal) || isNotebook source then
                 let shelf =
                     if source = "docs/index.md" then
                         "Start"
@@ -316,14 +318,30 @@ let stageNotebook (page: Page) =
     let name = Path.GetFileNameWithoutExtension page.Source
     let text = joined first["source"]
     let title = (heading page text).Split(':')[0]
-    let files = $"*[{name}.ipynb]({name}.ipynb) · [{name}.fsx]({name}.fsx)*"
+    let hasScript = File.Exists(under (Path.ChangeExtension(page.Source, ".fsx")))
+
+    let files =
+        $"*[{name}.ipynb]({name}.ipynb)" + (if hasScript then $" · [{name}.fsx]({name}.fsx)*" else "*")
+
     first["source"] <- JsonArray(JsonValue.Create(Regex(@"^# .+$", RegexOptions.Multiline).Replace(text, "$0\n\n" + files, 1)))
 
     // fsdocs reads a page's place from the first cell.
     let place = JsonObject()
     place["cell_type"] <- "markdown"
     place["metadata"] <- JsonObject()
-    place["source"] <- JsonArray(JsonValue.Create(frontMatter page $"{name.Substring(0, 2)} · {title}"))
+
+    place["source"] <-
+        JsonArray(
+            JsonValue.Create(
+                frontMatter
+                    page
+                    (if hasScript then
+                         $"{name.Substring(0, 2)} · {title}"
+                     else
+                         name)
+            )
+        )
+
     (notebook["cells"] |> nonNull).AsArray().Insert(0, place)
     stage (Path.ChangeExtension(page.Target, ".ipynb")) (notebook.ToJsonString())
 
@@ -436,8 +454,27 @@ let finished (target: string) (html: string) =
     |> replace "<td([^>]*)><p>([-−]?[0-9.][^<]{0,27})</p></td>" "<td class=\"short\"$1><p>$2</p></td>"
     |> withoutTips
     |> withoutTags
+    |> (if isReference then withoutGenerated else id)
     |> withOutputs
     |> fun text -> text.Replace(rootMark, toRoot)
+
+/// What compilers add to records, where nobody has said anything of it: rows of the reference that only hide the others.
+let generated =
+    Regex(
+        "<a id=\"(Equals|GetHashCode|ToString|Deconstruct|CompareTo|``&lt;Clone&gt;\\$``|``<Clone>\\$``|\\(&lt;&gt;\\)|\\(<>\\)|\\(=\\))\">"
+    )
+
+let withoutGenerated (text: string) =
+    Regex.Replace(
+        text,
+        "<tr>.*?</tr>\\s*",
+        (fun (row: Match) ->
+            if generated.IsMatch row.Value && not (row.Value.Contains "fsdocs-summary") then
+                ""
+            else
+                row.Value),
+        RegexOptions.Singleline
+    )
 
 /// Anchors of a page.
 let anchors = Regex("<a name=\"([^\"]+)\"")
@@ -527,6 +564,8 @@ let build () =
 
     Directory.CreateDirectory site |> ignore
     SiteApi.copy library apiFolder
+    // Beside the F# face stands every assembly that the library refers to.
+    SiteDocs.inheritInto (Path.Combine(apiFolder, "LookaheadKV.xml")) (Path.Combine(releases, "LookaheadKV.FSharp/release/LookaheadKV.dll"))
 
     for page in pages do
         if isNotebook page.Source then

@@ -110,18 +110,7 @@ Notebook.figure "recall" (Figures.recall anatomy)
 (**
 The same on the text itself: the darker a token, the more heads keep it. Two policies, side by side.
 *)
-let chosen =
-    Anatomy(
-        anatomy.Sample,
-        anatomy.Tokens,
-        anatomy.TrueImportance,
-        anatomy.Predicted,
-        dict [ for name in [ "snapkv"; "lookahead" ] -> name, anatomy.Kept[name] ]
-        |> System.Collections.Generic.Dictionary,
-        anatomy.Budget
-    )
-
-Notebook.html "text" (TokenText.sideBySide chosen)
+Notebook.html "text" (anatomy |> Keeping.only [ "snapkv"; "lookahead" ] |> TokenText.sideBySide)
 
 (**
 ## One prompt proves nothing

@@ -39,6 +39,9 @@ Printers.register ()
 let model = Model.load "nano"
 let config = model.Decoder.Config
 
+/// A small number, short.
+let inline tiny value = (float value).ToString "0.0e-0"
+
 // A question that needs two facts: who carries what, and what that opens.
 let sample = model |> Model.sample "twohop" 2048 7L 1L
 let trace = new PromptTrace(model.Decoder, sample.PromptIds, sample.AnswerIds)
@@ -89,7 +92,7 @@ let byHand =
     keys.matmul(query).div((sqrt (float config.HeadSize)).ToScalar()).softmax -1L
 
 let gap = (byHand - weights.[0, 2, 3]).abs().max().item<float32>()
-printfn $"largest difference: %.1e{gap}"
+printfn $"largest difference: {tiny gap}"
 
 if gap > 1e-5f then
     failwith "the two softmaxes differ"
@@ -126,7 +129,7 @@ printfn $"the share that falls on the prompt, by head: {Show.tensor (importance.
 
 let whole = Inspection.Importance(trace, Oracle()) // [L,H,N]: the same for all layers
 let same = (whole.[layer] - importance.[0]).abs().max().item<float32>()
-printfn $"the library's own: {Show.tensor whole}, largest difference %.1e{same}"
+printfn $"the library's own: {Show.tensor whole}, largest difference {tiny same}"
 
 if same > 1e-5f then
     failwith "importance by hand is not the library's"
@@ -304,9 +307,9 @@ let compared =
             yield
                 [
                     $"layer {l}"
-                    $"%.0e{distance evicted masked}"
-                    $"%.0e{distance zeroed masked}"
-                    $"%.0e{distance full masked}"
+                    tiny (distance evicted masked)
+                    tiny (distance zeroed masked)
+                    tiny (distance full masked)
                     $"%.1f{logits.max().item<float32>()}"
                 ]
     ]
@@ -331,10 +334,10 @@ let fullLogits = logits Policy.full
 let keepAll = logits (Policy.snapkv |> Policy.budget (Tokens(int length)))
 let keepSome = logits (Policy.oracle |> Policy.budget (Tokens 64))
 
-printfn $"keeping all {length}: %.1e{distance fullLogits keepAll}"
+printfn $"keeping all {length}: {tiny (distance fullLogits keepAll)}"
 
 printfn
-    $"keeping 64:       %.1e{distance fullLogits keepSome}, the same words: {fullLogits.argmax(-1L).equal(keepSome.argmax -1L).all().item<bool>()}"
+    $"keeping 64:       {tiny (distance fullLogits keepSome)}, the same words: {fullLogits.argmax(-1L).equal(keepSome.argmax -1L).all().item<bool>()}"
 
 if distance fullLogits keepAll <> 0f then
     failwith "evicting nothing changed a bit"

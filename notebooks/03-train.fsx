@@ -77,7 +77,7 @@ Notebook.figure "before" (Figures.importances before)
 A tenth of the way at a time, a copy of the modules is kept. What the copies find is measured below.
 *)
 let tenth = int64 settings.Steps / 10L
-let copies = ResizeArray [ 0L, untrained ]
+let copies = ResizeArray [ (0L, untrained) ]
 
 let curve =
     model

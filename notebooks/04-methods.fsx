@@ -326,17 +326,7 @@ The end of the matter is a text with some words kept. The darker a token, the mo
 *)
 let four = [ "snapkv"; "keydiff"; "kvzip"; "lookahead" ]
 
-let onText =
-    Anatomy(
-        seen.Sample,
-        seen.Tokens,
-        seen.TrueImportance,
-        seen.Predicted,
-        dict [ for name in four -> name, seen.Kept[name] ] |> System.Collections.Generic.Dictionary,
-        seen.Budget
-    )
-
-Notebook.html "text" (TokenText.sideBySide onText)
+Notebook.html "text" (seen |> Keeping.only four |> TokenText.sideBySide)
 
 (**
 Look for the two facts of the answer, who carries what and what that opens. SnapKV marks the first (the question names the person) and the

@@ -176,13 +176,13 @@ let around (failure: Failure) position =
 
 let question = one.Sample.Prompt.Substring(one.Sample.Prompt.LastIndexOf "Question")
 printfn $"{question}{one.Sample.Answer}"
-printfn $"{one.Returned.Length} tokens of {one.Sentences} sentences mend it, returned to {one.Cells.Length} of {cells.Length} heads:"
+printfn $"tokens that mend it: {one.Returned.Length}, in sentences: {one.Sentences}, in heads: {one.Cells.Length} of {cells.Length}"
 
 for position in one.Returned do
     printfn $"  %5d{position} {around one position}"
 
 (**
-On the text: what the policy kept, and beside it what had to come back (darkest).
+On the text around them: what the policy kept, and beside it what had to come back (darkest).
 *)
 let returnedAlone =
     [|
@@ -199,7 +199,7 @@ let atlas =
         "64"
     )
 
-Notebook.html "text" (TokenText.sideBySide atlas)
+Notebook.html "text" (atlas |> TokenText.part (List.min one.Returned - 80) (List.max one.Returned + 80))
 
 (**
 ## Causes, counted

@@ -248,13 +248,13 @@ module Figures =
             |> Chart.Grid(nRows = 1, nCols = 2, SubPlotTitles = [ "true importance"; "predicted by the lookahead tokens" ], XGap = 0.08)
             |> dressed "" (float (150 + 13 * predicted.GetLength 0 * predicted.GetLength 1))
 
-    /// <summary>The head whose answer looks hardest at one place of the text: the largest true importance but for the first and last tokens,
+    /// <summary>The head whose answer looks hardest at one place of the text: the largest true importance but for the first and last 64 tokens,
     /// which draw attention whatever they say.</summary>
     /// <param name="anatomy">One prompt, looked into.</param>
     /// <returns>Layer and head.</returns>
     let sharpest (anatomy: Anatomy) =
         let length = anatomy.TrueImportance.GetLength 2
-        let edge = min 32 ((length - 1) / 2)
+        let edge = min 64 ((length - 1) / 2)
 
         let peak (layer, head) =
             let row = headRow anatomy.TrueImportance layer head

@@ -1,5 +1,8 @@
 namespace LookaheadKV.FSharp
 
+open System.Collections.Generic
+open LookaheadKV.Evaluation
+
 /// Kept sets, counted. A kept set here is plain arrays: positions by layer and key/value head.
 module Keeping =
 
@@ -44,3 +47,10 @@ module Keeping =
             row |> Array.sortDescending |> Array.scan (fun sum value -> sum + float value) 0.
 
         sums[1..] |> Array.map (fun sum -> sum / Array.last sums)
+
+    /// <summary>The same prompt with the kept sets of some policies alone.</summary>
+    /// <param name="policies">Their names, each among the anatomy's.</param>
+    /// <param name="anatomy">One prompt, looked into.</param>
+    let only (policies: string list) (anatomy: Anatomy) =
+        let kept = dict [ for policy in policies -> policy, anatomy.Kept[policy] ]
+        Anatomy(anatomy.Sample, anatomy.Tokens, anatomy.TrueImportance, anatomy.Predicted, Dictionary kept, anatomy.Budget)

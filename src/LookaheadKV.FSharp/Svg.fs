@@ -44,7 +44,7 @@ module Svg =
         Double.Parse(value, CultureInfo.InvariantCulture)
 
     let private steps low high =
-        let raw = (high - low) / 5.
+        let raw = (high - low) / 6.
         let power = Math.Pow(10., floor (log10 raw))
 
         let step =
@@ -70,7 +70,8 @@ module Svg =
         | few when few.Length < 3 -> within [ 1.; 2.; 5. ]
         | powers -> powers
 
-    let private axisOf (layout: JsonElement) (values: string[]) isCategory name fromZero =
+    /// An axis of a layout. Where it gives no range, a share of what the values span stays free beyond them.
+    let private axisOf (layout: JsonElement) (values: string[]) isCategory name fromZero free =
         let node = get name layout
         let find path = node |> Option.bind (at path)
 
@@ -111,10 +112,9 @@ module Svg =
                 match texts "range" with
                 | [| low; high |] -> ofText low, ofText high
                 | _ when fromZero -> 0., Array.max scaled * 1.05
-                | _ when isLog ->
-                    let margin = (Array.max scaled - Array.min scaled) * 0.05
+                | _ ->
+                    let margin = (Array.max scaled - Array.min scaled) * free
                     Array.min scaled - margin, Array.max scaled + margin
-                | _ -> Array.min scaled, Array.max scaled
 
             let high = if high > low then high else low + 1.
             let place value = (scale value - low) / (high - low)
@@ -196,6 +196,7 @@ module Svg =
             |> Seq.map (fun name -> 16. + 5.6 * float (string name).Length)
             |> Seq.append [ 74. ]
             |> Seq.max
+
         let out = StringBuilder()
         let add (line: string) = out.Append(line).Append('\n') |> ignore
 
@@ -234,20 +235,31 @@ module Svg =
             let kind = text "scatter" "type" traces[0]
             let xs = traces |> Array.collect (list "x") |> Array.map string
             let ys = traces |> Array.collect (list "y") |> Array.map string
-            let xAxis = axisOf layout xs (kind = "bar") $"xaxis{suffix}" false
-            let yAxis = axisOf layout ys (kind = "heatmap") $"yaxis{suffix}" (kind = "bar")
+
+            let xAxis =
+                axisOf layout xs (kind = "bar") $"xaxis{suffix}" false (if kind = "heatmap" then 0. else 0.03)
+
+            let yAxis = axisOf layout ys (kind = "heatmap") $"yaxis{suffix}" (kind = "bar") 0.05
             let px value = x0 + plotWidth * xAxis.Place value
 
             let py value =
                 y0 + plotHeight * (1. - yAxis.Place value)
 
-            for share, name in xAxis.Ticks do
+            // Names that would touch stand on two lines in turn.
+            let isCrowded =
+                xAxis.Ticks
+                |> List.pairwise
+                |> List.exists (fun ((before, name: string), (after, next: string)) ->
+                    (after - before) * plotWidth < 3.3 * float (name.Length + next.Length))
+
+            for i, (share, name) in List.indexed xAxis.Ticks do
                 let x = x0 + plotWidth * share
+                let lower = if isCrowded && i % 2 = 1 then 14. else 0.
 
                 if kind = "scatter" then
                     add $"<path d=\"M{number x} {number y0}v{number plotHeight}\" stroke=\"#e5e5e5\"/>"
 
-                write x (y0 + plotHeight + 16.) "middle" 12 "" name
+                write x (y0 + plotHeight + 16. + lower) "middle" 12 "" name
 
             for share, name in yAxis.Ticks do
                 let y = y0 + plotHeight * (1. - share)
@@ -363,7 +375,7 @@ module Svg =
                                     (glyphs |> Map.tryFind (text "0" "marker.symbol" trace) |> Option.defaultValue "●")
 
             add $"<path d=\"M{number x0} {number y0}v{number plotHeight}h{number plotWidth}\" fill=\"none\" stroke=\"#333\"/>"
-            write (x0 + plotWidth / 2.) (y0 + plotHeight + 38.) "middle" 13 "" xAxis.Title
+            write (x0 + plotWidth / 2.) (y0 + plotHeight + (if isCrowded then 50. else 38.)) "middle" 13 "" xAxis.Title
             let middle = y0 + plotHeight / 2.
             write (x0 - 56.) middle "middle" 13 $"transform=\"rotate(-90 {number (x0 - 56.)} {number middle})\"" yAxis.Title
 

@@ -5,7 +5,7 @@ open Plotly.NET
 /// How a policy is drawn: always the same way, and told apart without colour by dash, marker and hatching.
 type PolicyStyle =
     {
-        /// An Okabe-Ito colour, "#RRGGBB".
+        /// A colour that most kinds of colour vision tell from the others and that is dark enough on white in grey, "#RRGGBB".
         Color: string
         /// The line's dash.
         Dash: StyleParam.DrawingStyle
@@ -40,7 +40,7 @@ module Theme =
         [|
             style "#E69F00" StyleParam.DrawingStyle.LongDashDot StyleParam.MarkerSymbol.TriangleUp "|"
             style "#56B4E9" StyleParam.DrawingStyle.Dash StyleParam.MarkerSymbol.Pentagon "+"
-            style "#F0E442" StyleParam.DrawingStyle.Solid StyleParam.MarkerSymbol.TriangleDown "\\"
+            style "#999933" StyleParam.DrawingStyle.Solid StyleParam.MarkerSymbol.TriangleDown "\\"
             style "#882255" StyleParam.DrawingStyle.LongDash StyleParam.MarkerSymbol.Cross "/"
             style "#44AA99" StyleParam.DrawingStyle.Dot StyleParam.MarkerSymbol.Square "-"
         |]

@@ -81,16 +81,28 @@ module TokenText =
         + String.concat "" (List.map swatch [ 1..levels ])
         + "</p>"
 
-    /// <summary>The prompt once for each policy, side by side.</summary>
+    /// <summary>Some of the prompt's tokens once for each policy, side by side.</summary>
+    /// <param name="first">Where the part begins; below 0 is the prompt's beginning.</param>
+    /// <param name="last">Its last position; beyond N-1 is the prompt's end.</param>
     /// <param name="anatomy">One prompt, looked into.</param>
-    let sideBySide (anatomy: Anatomy) =
+    let part first last (anatomy: Anatomy) =
+        let length = anatomy.Tokens.Count
+        let first, last = max 0 first, min (length - 1) last
+        let dots isThere = if isThere then "…" else ""
+
         let column policy =
             let kept = anatomy.Kept[policy]
-            let counts = Keeping.counts anatomy.Tokens.Count kept
-            $"<div><h4>{Html.escape policy}</h4><pre>{spans (Keeping.pairs kept) counts anatomy.Tokens}</pre></div>"
+            let counts = (Keeping.counts length kept)[first..last]
+            let text = anatomy.Tokens |> Seq.skip first |> spans (Keeping.pairs kept) counts
+            $"<div><h4>{Html.escape policy}</h4><pre>{dots (first > 0)}{text}{dots (last < length - 1)}</pre></div>"
 
         match Theme.order anatomy.Kept.Keys with
         | [] -> ""
         | first :: _ as policies ->
             legend (Keeping.pairs anatomy.Kept[first])
             + $"<div class=\"tokens\">{policies |> List.map column |> String.concat String.Empty}</div>"
+
+    /// <summary>The prompt once for each policy, side by side.</summary>
+    /// <param name="anatomy">One prompt, looked into.</param>
+    let sideBySide (anatomy: Anatomy) =
+        part 0 (anatomy.Tokens.Count - 1) anatomy
