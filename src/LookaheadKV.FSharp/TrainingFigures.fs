@@ -77,7 +77,7 @@ module TrainingFigures =
         [
             "whole set", (fun (head: HeadRecall) -> head.Whole), (fun (quality: PredictionQuality) -> quality.Recall)
             "in the text", (fun (head: HeadRecall) -> head.Text), (fun (quality: PredictionQuality) -> quality.TextRecall)
-            "attention in the text",
+            "attention there",
             (fun (head: HeadRecall) -> head.TextAttention),
             (fun (quality: PredictionQuality) -> quality.TextAttention)
         ]

@@ -45,7 +45,7 @@ let ``Recall by steps has a curve and a level for every recall`` () =
         [
             ">whole set<"
             ">in the text<"
-            ">attention in the text<"
+            ">attention there<"
             ">shipped<"
             ">steps of training<"
         ] do
