@@ -77,9 +77,7 @@ module TrainingFigures =
         [
             "whole set", (fun (head: HeadRecall) -> head.Whole), (fun (quality: PredictionQuality) -> quality.Recall)
             "in the text", (fun (head: HeadRecall) -> head.Text), (fun (quality: PredictionQuality) -> quality.TextRecall)
-            "attention there",
-            (fun (head: HeadRecall) -> head.TextAttention),
-            (fun (quality: PredictionQuality) -> quality.TextAttention)
+            "attention there", (fun (head: HeadRecall) -> head.TextAttention), (fun (quality: PredictionQuality) -> quality.TextAttention)
         ]
 
     /// <summary>Recall of the oracle's kept set by layer and kv head, of the whole set, of its part in the text, and of the attention on that: a row each for every name.

@@ -27,6 +27,13 @@ public class PrefillMemoryTests
         Assert.Equal(predicted.Weights + predicted.Cache + predicted.FullLayer + predicted.Activations, predicted.Total); // no observers
     }
 
+    [Fact]
+    public void Of_long_prompts_attention_needs_more_than_a_chunk()
+    {
+        var predicted = PrefillMemory.Predict(ModelShapes.Find("llama-3.1-8b"), 131_072, 0, 128, 0, 2);
+        Assert.Equal(2 * 131_072L * (4_096 + 2 * 4_096), predicted.Activations);
+    }
+
     // By hand for 8B's shape: rows × (4,096 + 4,096) numbers, and the chunk's rows × (4,096 + 2 × 14,336); 2 bytes each.
     [Theory]
     [InlineData(8_192, 32, 8_224)]

@@ -6,10 +6,10 @@ namespace LookaheadKV.Evaluation.Speed;
 /// <summary>
 /// Bytes that an evicting prefill needs on its device at the most, from the shape alone: the weights, the activations of the layer at work, that layer's
 /// keys and values, the compacted cache, and the observers' attention weights, which have a stream of their own and so memory of their own. The peak is in
-/// the feed-forward block, whose rows go through in chunks.
+/// the feed-forward block, whose rows go through in chunks, or at the attention of long prompts, which has queries and its result, of all rows, side by side.
 /// </summary>
 /// <param name="Weights">Every weight once.</param>
-/// <param name="Activations">The residual stream, the layer's queries, and one chunk of the feed-forward block.</param>
+/// <param name="Activations">The residual stream, the layer's queries, and one chunk of the feed-forward block or the attention's result, whichever is more.</param>
 /// <param name="FullLayer">Keys and values of one layer, all rows.</param>
 /// <param name="Cache">The compacted cache of all layers, with its room for answers and its positions.</param>
 /// <param name="Scoring">The observers' attention weights, float32.</param>
@@ -30,12 +30,14 @@ public sealed record PrefillMemory(long Weights, long Activations, long FullLaye
         var rows = length + observers;
         // Chunks of so many rows, the last up to twice as long.
         var chunk = rows < 2 * DecoderScript.FeedForwardRows ? rows : DecoderScript.FeedForwardRows + rows % DecoderScript.FeedForwardRows;
-        var numbers = rows * (shape.Width + (long)shape.QueryHeads * shape.HeadSize) + chunk * (shape.Width + 2L * shape.IntermediateSize);
+        var (width, heads) = ((long)shape.Width, (long)shape.QueryHeads * shape.HeadSize);
+        var attend = rows * (width + 2 * heads);
+        var feed = rows * (width + heads) + chunk * (width + 2L * shape.IntermediateSize);
         var weights = DecoderWeights.Shapes(shape).Sum(weight => weight.Shape.Aggregate(1L, (product, size) => product * size));
         var slots = (long)((entries + reserve) * shape.KeyValueHeads * shape.Layers);
         return new(
             weights * elementSize,
-            numbers * elementSize,
+            Math.Max(attend, feed) * elementSize,
             2 * rows * shape.KeyValueHeads * shape.HeadSize * elementSize,
             slots * (2L * shape.HeadSize * elementSize + sizeof(long)),
             observers * shape.QueryHeads * rows * sizeof(float)
