@@ -138,8 +138,8 @@ let outputs (shown: string) (output: string) =
 let language (kind: string) =
     object
         [
-            "dotnet_interactive", object [ "language", text kind ]
-            "polyglot_notebook", object [ "kernelName", text kind ]
+            "dotnet_interactive", object [ ("language", text kind) ]
+            "polyglot_notebook", object [ ("kernelName", text kind) ]
         ]
 
 let notebook (cells: Cell list) (results: JsonObject list list) =
@@ -198,16 +198,16 @@ let notebook (cells: Cell list) (results: JsonObject list list) =
                     "polyglot_notebook",
                     object
                         [
-                            "kernelInfo",
-                            object
-                                [
-                                    "defaultKernelName", text "fsharp"
-                                    "items",
-                                    JsonArray
-                                        [|
-                                            object [ "aliases", JsonArray() :> JsonNode; "name", text "fsharp" ] :> JsonNode
-                                        |]
-                                ]
+                            ("kernelInfo",
+                             object
+                                 [
+                                     "defaultKernelName", text "fsharp"
+                                     "items",
+                                     JsonArray
+                                         [|
+                                             object [ "aliases", JsonArray() :> JsonNode; "name", text "fsharp" ] :> JsonNode
+                                         |]
+                                 ])
                         ]
                 ]
             "nbformat", JsonValue.Create 4

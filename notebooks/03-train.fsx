@@ -11,7 +11,7 @@ You will
 * compare predicted with true importance, head by head and as a calibration curve,
 * measure on held-out prompts how much of the oracle's kept set they find, and why the part in the text is the one to look at.
 
-It takes about two and a half minutes on two CPU cores. On a GPU it trains as the shipped modules were trained, which takes four minutes on an H100. Before the first run, in the
+It takes about two and a half minutes on two CPU cores. On a GPU it trains as the shipped modules were trained, which takes two minutes on an H100. Before the first run, in the
 repository's root: `dotnet build LookaheadKV.sln -c Release`.
 *)
 #I "../artifacts/bin/LookaheadKV.FSharp/release"
