@@ -24,9 +24,10 @@ open LookaheadKV.FSharp
 // Tensors, kept sets, results and figures print as what they are.
 Printers.register ()
 
-let study name =
+let file name =
     Path.Combine(__SOURCE_DIRECTORY__, "..", "docs", "results", "ablations", $"{name}.json")
-    |> Studies.read
+
+let study name = file name |> Studies.read
 
 let predicted = [ "kl", ""; "recall@64", "" ]
 let answered = [ "accuracy", "32"; "accuracy", "64" ]
@@ -108,6 +109,25 @@ printfn $"{Studies.table answered scoring}"
 Pooling hurts where answers are scattered tokens: neighbours take their places. A suffix window (`window`) of 8 buys nothing that the modules have not found; one of 32 takes all 32 places there are. How a
 group's query heads become one score (`group`), and whether a layer's heads compete (`heads`), changes nothing beyond the intervals.
 
+## Ask the cells themselves
+
+A table of means hides what it averages. `Studies.query` asks the cells in SQL (DuckDB's): the table `cells` has a row a number, with all settings of its
+cell, its seed, policy, budget, task, metric and value. Which tasks need many lookahead tokens? Exact answers on 64 kept entries, a column for each number
+of tokens:
+*)
+file "tokens"
+|> Studies.query
+    """
+    pivot (select task, tokens, value from cells where metric = 'accuracy' and budget = '64' and task <> 'mean')
+    on tokens in (1, 4, 16, 64) using round(avg(value), 2)
+    order by "1" desc, task
+    """
+|> StudyQuery.show
+|> printfn "%s"
+
+(**
+One fact is found by a single token; a chain, or everything at once, by many.
+
 ## A study of your own
 
 Three trainings of 30 short steps, far from convergence: enough to see that tokens alone learn slower than tokens with LoRA.
@@ -127,5 +147,5 @@ One seed has no interval; the ± 0 is no precision. For more, write the JSON int
 
     lookahead ablate --study mine.json
 
-which can be killed and called again, split by `--shard 2/12` over processes and machines that share a folder, and merged by `--merge`.
+which can be killed and called again, split by `--shard 2/12` over processes and machines that share a folder, merged by `--merge`, and asked by `--query "select … from cells"`. [On a cluster with Slurm](../docs/slurm.md) the shards are a job array.
 *)
