@@ -70,6 +70,7 @@ let order =
         "docs/results/README.md"
         "docs/results/rivals.md"
         "docs/results/speed.md"
+        "docs/results/micro.md"
         "docs/results/real-models.md"
     ]
 

@@ -8,6 +8,7 @@ Everything behind the line "## Tables" is written anew.
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
 #r "LookaheadKV.FSharp.dll"
+#load "../tables.fsx"
 
 open System
 open System.Globalization
@@ -16,6 +17,7 @@ open System.Text.Json
 open LookaheadKV.Evaluation.Speed
 open LookaheadKV.FSharp
 open LookaheadKV.Models
+open Tables
 
 CultureInfo.CurrentCulture <- CultureInfo.InvariantCulture
 
@@ -46,13 +48,6 @@ let origin name =
         (read name).GetProperty("run").GetProperty(key).GetString()
 
     $"""`{run "command"}` (commit {(run "commit")[..6]}; {run "device"})"""
-
-let line cells = "| " + String.concat " | " cells + " |"
-
-let table (header: string list) (rows: string list list) =
-    line header
-    :: line [ for i in 1 .. header.Length -> if i = 1 then "---" else "---:" ]
-    :: List.map line rows
 
 /// Whole passes.
 let passes name =
@@ -167,15 +162,6 @@ let steps =
             text "step" row, number "length" row |> Option.get, number "ms" row |> Option.get, number "floorMs" row |> Option.get
     ]
 
-/// The slope of a step's time against the length, both in logarithms, over the longer half, where launches no longer count.
-let exponent points =
-    let longest = points |> List.sortBy fst |> List.skip (List.length points / 2)
-    let x, y = longest |> List.map (fst >> log), longest |> List.map (snd >> log)
-    let mx, my = List.average x, List.average y
-
-    (List.zip x y |> List.sumBy (fun (x, y) -> (x - mx) * (y - my)))
-    / (x |> List.sumBy (fun x -> (x - mx) ** 2.0))
-
 let stepNames = steps |> List.map (fun (step, _, _, _) -> step) |> List.distinct
 
 let pointsOf step pick =
@@ -246,11 +232,8 @@ CostFigures.costs
     ]
 |> draw "steps.svg"
 
-let page = Path.Combine(__SOURCE_DIRECTORY__, "..", "speed.md")
-let mark = "## Tables"
-let written = File.ReadAllText page
-
-let tables =
+writeBehindMark
+    (Path.Combine(__SOURCE_DIRECTORY__, "..", "speed.md"))
     [
         for name in
             [
@@ -281,12 +264,3 @@ let tables =
             ] do
             yield! passes name
     ]
-
-File.WriteAllText(
-    page,
-    written[.. written.IndexOf(mark, StringComparison.Ordinal) - 1]
-    + mark
-    + "\n"
-    + String.concat "\n" tables
-    + "\n"
-)
