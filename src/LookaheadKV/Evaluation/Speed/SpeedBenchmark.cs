@@ -19,7 +19,7 @@ public sealed record SpeedOptions
     public int DecodeTokens { get; init; } = 32;
 
     /// <summary>Tokens that a cache must have room for.</summary>
-    internal int Reserve => DecodeTokens + 1;
+    public int Reserve => DecodeTokens + 1;
 
     /// <summary>Seed of the prompts.</summary>
     public long Seed { get; init; }
