@@ -408,6 +408,24 @@ let runFsdocs () =
 
 // ---- After fsdocs ----------------------------------------------------------------------------------------------------------------------
 
+/// What compilers add to records, where nobody has said anything of it: rows of the reference that only hide the others.
+let generated =
+    Regex(
+        "<a id=\"(Equals|GetHashCode|ToString|Deconstruct|CompareTo|``&lt;Clone&gt;\\$``|``<Clone>\\$``|\\(&lt;&gt;\\)|\\(<>\\)|\\(=\\))\">"
+    )
+
+let withoutGenerated (text: string) =
+    Regex.Replace(
+        text,
+        "<tr>.*?</tr>\\s*",
+        (fun (row: Match) ->
+            if generated.IsMatch row.Value && not (row.Value.Contains "fsdocs-summary") then
+                ""
+            else
+                row.Value),
+        RegexOptions.Singleline
+    )
+
 /// Headings are named as fsdocs names them; a link of the repository names them as its host does: compare letters and digits.
 let bare (text: string) =
     Regex.Replace(text.ToLowerInvariant(), "[^a-z0-9]", "")
@@ -458,24 +476,6 @@ let finished (target: string) (html: string) =
     |> (if isReference then withoutGenerated else id)
     |> withOutputs
     |> fun text -> text.Replace(rootMark, toRoot)
-
-/// What compilers add to records, where nobody has said anything of it: rows of the reference that only hide the others.
-let generated =
-    Regex(
-        "<a id=\"(Equals|GetHashCode|ToString|Deconstruct|CompareTo|``&lt;Clone&gt;\\$``|``<Clone>\\$``|\\(&lt;&gt;\\)|\\(<>\\)|\\(=\\))\">"
-    )
-
-let withoutGenerated (text: string) =
-    Regex.Replace(
-        text,
-        "<tr>.*?</tr>\\s*",
-        (fun (row: Match) ->
-            if generated.IsMatch row.Value && not (row.Value.Contains "fsdocs-summary") then
-                ""
-            else
-                row.Value),
-        RegexOptions.Singleline
-    )
 
 /// Anchors of a page.
 let anchors = Regex("<a name=\"([^\"]+)\"")
