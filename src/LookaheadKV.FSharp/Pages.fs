@@ -1,8 +1,10 @@
 namespace LookaheadKV.FSharp
 
 open System
+open System.Globalization
 open System.IO
 open LookaheadKV
+open LookaheadKV.Checkpoints
 open LookaheadKV.Evaluation
 
 /// What reports share: pages that work offline, of sections, with what made them at the end.
@@ -14,6 +16,10 @@ module internal Pages =
         + "th{position:sticky;top:0;background:#fff}td:first-child,td:nth-child(2),th:first-child,th:nth-child(2){text-align:left}tr.first td{border-top:2px solid #999}\n"
         + "td small{color:#666}.scroll{overflow-x:auto}.figure{width:100%}.warn{border:2px solid #D55E00;padding:8px 14px}dt{font-weight:600}dd{margin:0 0 6px 0}dd code{overflow-wrap:anywhere}\n"
         + "section{margin-top:28px}"
+
+    /// <summary>A number in a format, in no country's way.</summary>
+    let number (format: string) (value: float) =
+        value.ToString(format, CultureInfo.InvariantCulture)
 
     let private section (id, title, body) =
         $"<section id=\"{id}\"><h2>{Html.escape title}</h2>\n{body}\n</section>\n"
@@ -58,20 +64,14 @@ module internal Pages =
     /// <returns>The file's path.</returns>
     /// <exception cref="T:LookaheadKV.InputException">The folder cannot be written.</exception>
     let write (folder: string) (page: string) =
-        let path = Path.Combine(folder, "index.html")
-        let beside = $"{path}.{Guid.NewGuid():N}.tmp"
-
         try
-            try
-                Directory.CreateDirectory folder |> ignore
-                File.WriteAllText(beside, page)
-                File.Move(beside, path, overwrite = true)
-                path
-            with
-            | :? IOException
-            | :? UnauthorizedAccessException as error ->
-                let reason = error.Message.ReplaceLineEndings " "
-                raise (InputException($"cannot write the report into {folder} ({reason}); name a folder that can be written.", error))
-        finally
-            if File.Exists beside then
-                File.Delete beside
+            Directory.CreateDirectory folder |> ignore
+        with
+        | :? IOException
+        | :? UnauthorizedAccessException as error ->
+            let reason = error.Message.ReplaceLineEndings " "
+            raise (InputException($"cannot write the report into {folder} ({reason}); name a folder that can be written.", error))
+
+        let path = Path.Combine(folder, "index.html")
+        AtomicFile.WriteText(path, page)
+        path

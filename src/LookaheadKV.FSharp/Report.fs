@@ -2,15 +2,13 @@ namespace LookaheadKV.FSharp
 
 open System
 open System.Collections.Generic
-open System.Globalization
 open LookaheadKV.Evaluation
 
 /// The report of a comparison: one page that works offline.
 [<AbstractClass; Sealed>]
 type Report private () =
 
-    static let number (format: string) (value: float) =
-        value.ToString(format, CultureInfo.InvariantCulture)
+    static let number = Pages.number
 
     static let share = number "0.00"
 

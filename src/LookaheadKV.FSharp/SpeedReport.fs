@@ -11,7 +11,7 @@ type SpeedReport private () =
 
     static let nameOf (rows: SpeedRow list) (row: SpeedRow) =
         let budgets =
-            rows |> List.map (fun row -> Option.ofObj row.Budget) |> List.choose id |> List.distinct
+            rows |> List.choose (fun row -> Option.ofObj row.Budget) |> List.distinct
 
         match Option.ofObj row.Budget with
         | Some budget when budgets.Length > 1 -> $"{row.Policy}, {budget}"
@@ -34,8 +34,7 @@ type SpeedReport private () =
         else
             ""
 
-    static let number (format: string) (value: float) =
-        value.ToString(format, CultureInfo.InvariantCulture)
+    static let number = Pages.number
 
     static let table (rows: SpeedRow list) =
         let gibibytes (bytes: int64 option) =

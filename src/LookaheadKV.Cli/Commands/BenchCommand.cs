@@ -96,11 +96,11 @@ internal sealed class BenchCommand : Verb
         var before = Devices.BytesInUse(device); // nothing of this process is on the device yet
         var context = OwnBytes(device, dtype) - before;
         var ceilings = new Lazy<DeviceCeilings>(() => DeviceCeilings.Measure(device, dtype));
-        using var decoder = shape is null ? _model.Decoder(call) : Random(call, shape);
+        using var decoder = shape is null ? _model.Decoder(call) : Random(call, shape, options);
         decoder.Execution = call.Value(_execution) ?? Executions.Default;
         Require(lengths.Max() + options.Reserve, decoder);
         using var module = !texts.Any(text => text.NeedsModule) ? null : Module(call, decoder, shape);
-        using var draft = !texts.Any(text => text.NeedsDraft) ? null : Draft(call, decoder, shape);
+        using var draft = !texts.Any(text => text.NeedsDraft) ? null : Draft(call, decoder, shape, options);
         var parts = new PolicyParts(() => module!, () => draft!, options.Seed);
         var budgets = call.Value(_budgets);
         EvictionPolicy[] policies =
@@ -226,10 +226,10 @@ internal sealed class BenchCommand : Verb
         return Devices.BytesInUse(device);
     }
 
-    private Decoder Random(Call call, string shape)
+    private Decoder Random(Call call, string shape, SpeedOptions options)
     {
         var (device, dtype) = _model.Place(call);
-        var longest = call.Value(_lengths).Max() + call.Value(_decode) + 1;
+        var longest = call.Value(_lengths).Max() + options.Reserve;
         var config = ModelShapes.Find(shape);
         // Costs do not depend on what a model was trained to read.
         return ModelShapes.Random(
@@ -246,8 +246,8 @@ internal sealed class BenchCommand : Verb
     private LookaheadModule Module(Call call, Decoder decoder, string? shape) =>
         shape is null ? _model.Module(call, decoder) : LookaheadModule.Create(decoder.Config, device: decoder.Device);
 
-    private Decoder Draft(Call call, Decoder decoder, string? shape) =>
-        shape is null ? _model.Draft(call, decoder) : Random(call, call.Value(_draftShape)!);
+    private Decoder Draft(Call call, Decoder decoder, string? shape, SpeedOptions options) =>
+        shape is null ? _model.Draft(call, decoder) : Random(call, call.Value(_draftShape)!, options);
 
     private static void Require(int tokens, Decoder decoder)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -7,6 +8,7 @@ namespace LookaheadKV.Runtime;
 internal static unsafe class CudaDriver
 {
     private static readonly Lazy<nint> Library = new(() => NativeLibrary.Load(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1"));
+    private static readonly ConcurrentDictionary<string, nint> Exports = [];
 
     /// <summary>Name ("NVIDIA H100 80GB HBM3") and memory in bytes of the GPU with libtorch's index.</summary>
     /// <exception cref="InputException">The driver refuses the answer.</exception>
@@ -78,8 +80,8 @@ internal static unsafe class CudaDriver
         }
     }
 
-    /// <summary>The address of a function of the driver.</summary>
-    internal static nint Export(string name) => NativeLibrary.GetExport(Library.Value, name);
+    /// <summary>The address of a function of the driver, looked up once: some are called for every layer.</summary>
+    internal static nint Export(string name) => Exports.GetOrAdd(name, key => NativeLibrary.GetExport(Library.Value, key));
 
     internal static void Check(string call, int result)
     {

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using TorchSharp;
 
@@ -19,9 +18,6 @@ internal sealed unsafe class CudaGraph : IDisposable
 
     // Other threads may allocate meanwhile.
     private const int CaptureOfThisThread = 1;
-
-    // One stream a device: the allocator and cuBLAS keep memory for each that was ever used.
-    private static readonly ConcurrentDictionary<int, CudaStream> Streams = [];
 
     private nint _graph;
 
@@ -48,7 +44,7 @@ internal sealed unsafe class CudaGraph : IDisposable
         var call = Symbols.Value!;
         var before = CudaStream.Current(device);
         torch.cuda.synchronize();
-        Streams.GetOrAdd(device, index => CudaStream.FromPool(index, highPriority: false)).MakeCurrent();
+        CudaStream.Of(device, highPriority: false).MakeCurrent();
         try
         {
             for (var i = 0; i < warmUps; i++)

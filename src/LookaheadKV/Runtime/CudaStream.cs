@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 
 namespace LookaheadKV.Runtime;
@@ -10,6 +11,7 @@ namespace LookaheadKV.Runtime;
 internal readonly unsafe record struct CudaStream(long Device, long Id)
 {
     private static readonly Lazy<Functions?> Exported = new(Functions.Find);
+    private static readonly ConcurrentDictionary<(int Device, bool HighPriority), CudaStream> Own = [];
 
     /// <summary>Whether libtorch exports what is called here.</summary>
     public static bool IsBound => Exported.Value is not null;
@@ -17,8 +19,9 @@ internal readonly unsafe record struct CudaStream(long Device, long Id)
     /// <summary>The stream that this thread's operators go to.</summary>
     public static CudaStream Current(int device) => Call.Current(device);
 
-    /// <summary>A stream of libtorch's pool, which hands out the same few in turn.</summary>
-    public static CudaStream FromPool(int device, bool highPriority) => Call.FromPool(device, highPriority);
+    /// <summary>This library's own stream of a device and priority, always the same: the allocator and cuBLAS keep memory for each that was ever used.</summary>
+    public static CudaStream Of(int device, bool highPriority) =>
+        Own.GetOrAdd((device, highPriority), key => Call.FromPool(key.Device, key.HighPriority));
 
     /// <summary>Sends this thread's operators here from now on.</summary>
     public void MakeCurrent() => Call.MakeCurrent(this);

@@ -123,7 +123,8 @@ internal static class DecoderScript
             g = k.size(1)
             return torch.scaled_dot_product_attention(q.reshape([b, g, h // g, d]), k, v).reshape([b, h, t, d])
 
-        def feed_forward(x: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, eps: float, chunk: int):
+        def prompt_feed(hidden: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, eps: float, chunk: int) -> Tensor:
+            x = hidden.view([-1, hidden.size(-1)])
             f = w[10].size(1)
             rows = x.size(0)
             start = 0
@@ -144,6 +145,7 @@ internal static class DecoderScript
                 add_linear(y, gated, w[10], w[11])
                 add_lora(y, gated, pairs, 3, tail)
                 start += count
+            return hidden
 
         def prompt_attend(hidden: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, cos: Tensor, sin: Tensor, eps: float, g: int, last: bool) -> List[Tensor]:
             b, t = hidden.size(0), hidden.size(1)
@@ -160,10 +162,6 @@ internal static class DecoderScript
             add_linear(x, o, w[5], w[6])
             add_lora(x, o, pairs, 1, n)
             return [q, k, v, hidden]
-
-        def prompt_feed(hidden: Tensor, w: List[Tensor], pairs: List[Tensor], n: int, eps: float, chunk: int) -> Tensor:
-            feed_forward(hidden.view([-1, hidden.size(-1)]), w, pairs, n, eps, chunk)
-            return hidden
 
         def attend_segments(q: Tensor, keys: Tensor, values: Tensor, span: Tensor, flash: bool) -> Tensor:
             # of each segment: where it starts, and how many entries it has

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,9 +9,6 @@ namespace LookaheadKV.Runtime;
 /// </summary>
 internal sealed class SideStream : IDisposable
 {
-    // One a device: the allocator and cuBLAS keep memory for each stream that was ever used. Small kernels go first, wherever a multiprocessor is free.
-    private static readonly ConcurrentDictionary<int, CudaStream> Streams = [];
-
     private readonly CudaStream _own;
     private readonly CudaStream _side;
     private readonly CudaEvent _before;
@@ -22,7 +18,7 @@ internal sealed class SideStream : IDisposable
     private SideStream(int device)
     {
         _own = CudaStream.Current(device);
-        _side = Streams.GetOrAdd(device, index => CudaStream.FromPool(index, highPriority: true));
+        _side = CudaStream.Of(device, highPriority: true); // small kernels go first, wherever a multiprocessor is free
         (_before, _after) = (new CudaEvent(device), new CudaEvent(device));
     }
 

@@ -2,6 +2,7 @@ using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Metrics;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Tests.Models;
+using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -37,6 +38,16 @@ public sealed class PredictionQualityTests
         Assert.Equal(0, RankCorrelation.Spearman(x, zeros(5)).item<double>());
         // 1 - 6·Σd²/(n(n²-1)) with d = (1, -1, 1, -1, 0)
         Assert.Equal(0.8, RankCorrelation.Spearman(x, tensor(new[] { 2.0, 1.0, 4.0, 3.0, 5.0 })).item<double>(), 12);
+    }
+
+    [Fact]
+    public void Recall_leaves_no_tensor_behind()
+    {
+        using var scope = NewDisposeScope();
+        var (truth, predicted) = (rand(1, 4, 30), rand(1, 4, 30));
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        OracleRecall.Of(truth, predicted, kvHeads: 2, count: 8);
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     [Fact]

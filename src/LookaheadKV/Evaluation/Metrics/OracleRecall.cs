@@ -58,7 +58,11 @@ public static class OracleRecall
 
         RecallSum Sum(int part, int head) => new(values[part][head], values[part + 1][head]);
 
-        Tensor Kept(Tensor scores) => Selection.Top(scores, count).Mask(length);
+        Tensor Kept(Tensor scores)
+        {
+            using var kept = Selection.Top(scores, count);
+            return kept.Mask(length);
+        }
     }
 
     /// <summary>What StreamingLLM keeps of <paramref name="count"/> entries.</summary>
