@@ -9,7 +9,7 @@ namespace LookaheadKV.Evaluation.Speed;
 /// <summary>How a speed benchmark runs.</summary>
 public sealed record SpeedOptions
 {
-    /// <summary>Rounds that are measured; every policy runs once a round, so that a drifting clock touches all alike.</summary>
+    /// <summary>Rounds that are measured; every policy runs once a round, and each round starts with another one, so that a drifting clock touches all alike.</summary>
     public int Runs { get; init; } = 5;
 
     /// <summary>Rounds before them.</summary>
@@ -56,8 +56,9 @@ public static class SpeedBenchmark
             var runs = policies.Select(_ => new List<SpeedRun>()).ToArray();
             var held = new (Held First, Held Last)[policies.Count];
             for (var round = 0; round < rounds; round++)
-            for (var p = 0; p < policies.Count; p++)
+            for (var turn = 0; turn < policies.Count; turn++)
             {
+                var p = (round + turn) % policies.Count;
                 var run = Measure(decoder, prompt, policies[p], options, cancellation);
                 var now = new Held(deviceBytes(), DisposeScopeManager.Statistics.ThreadTotalLiveCount);
                 held[p] = (round == 0 ? now : held[p].First, now);

@@ -1,0 +1,127 @@
+"""Where a prompt's pass through 32 layers of Llama-3.1-8B's shape spends the GPU's time, with and without 32 observer rows behind it.
+
+Runs the layer of src/LookaheadKV/Runtime/DecoderScript.cs as it stands, under PyTorch's profiler, on random weights in bfloat16. Kinds of pass take turns, and
+each figure is a median over the turns: the card's clock follows its power, and drifts by a few per cent.
+
+    python3 docs/results/speed/layers.py --out docs/results/speed/layers.json [--length 8192] [--rounds 15]
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import statistics
+import textwrap
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+E, F, H, G, D, RANK, LAYERS, OBSERVERS = 4096, 14336, 32, 8, 128, 8, 32, 32
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+def layer_functions():
+    """The prompt's part of the product's TorchScript, in the names of PyTorch's Python front end."""
+    text = (ROOT / "src/LookaheadKV/Runtime/DecoderScript.cs").read_text()
+
+    def block(name):
+        return textwrap.dedent(re.search(rf'string {name} = """\n(.*?)\n\s*""";', text, re.S).group(1)) + "\n"
+
+    script = block("InPlace") + block("Source").split("def attend_segments")[0]
+    names = "linear|silu_|silu|scaled_dot_product_attention"
+    return torch.jit.CompilationUnit(re.sub(rf"(?<![\w.])torch\.({names})\(", r"torch._C._nn.\1(", script))
+
+
+def random(*shape):
+    return (torch.randn(*shape, device="cuda") * 0.02).bfloat16()
+
+
+def weights():
+    none = torch.empty(0)
+    return [1 + random(E), random((H + 2 * G) * D, E), none, none, none, random(E, H * D), none, 1 + random(E), random(2 * F, E), none, random(E, F), none]
+
+
+def low_rank():
+    return [random(3 * RANK, E), random((H + 2 * G) * D, 3 * RANK), random(RANK, H * D), random(E, RANK)] + [
+        random(2 * RANK, E),
+        random(2 * F, 2 * RANK),
+        random(RANK, F),
+        random(E, RANK),
+    ]
+
+
+def kind(event, rows):
+    """What a kernel is there for, from its operator and the shapes it was given."""
+    shapes = [shape for shape in event.input_shapes if shape]
+    if "mm" in event.name:
+        return "low-rank products" if all(shape[0] != rows for shape in shapes) else "products"
+    if "attention" in event.name:
+        return "attention"
+    if "rms_norm" in event.name:
+        return "norms"
+    wide = any(shape[-1] == F for shape in shapes)
+    return "gate" if wide else "rotation" if any(len(shape) == 4 for shape in shapes) else "other"
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--out", type=pathlib.Path, required=True)
+    arguments.add_argument("--length", type=int, default=8192)
+    arguments.add_argument("--rounds", type=int, default=15)
+    options = arguments.parse_args()
+    torch.manual_seed(0)
+    torch._C._jit_set_profiling_mode(False)
+    functions = layer_functions()
+    layers, pairs = [weights() for _ in range(8)], [low_rank() for _ in range(8)]  # eight in turn: more than the card's cache holds
+    none = [torch.empty(0)] * 8
+    prompt = random(1, options.length + OBSERVERS, E) * 50
+
+    def run(observers, lora):
+        hidden = prompt[:, : options.length + observers].clone()
+        cos, sin = (torch.ones(1, 1, hidden.size(1), D, device="cuda").bfloat16() for _ in range(2))
+        for l in range(LAYERS):
+            w, p = layers[l % 8], pairs[l % 8] if lora else none
+            rows = functions.prompt_attend(hidden, w, p, observers, cos, sin, 1e-5, G, False)
+            hidden = functions.prompt_feed(rows[3], w, p, observers, 1e-5, 8192)
+
+    passes = {"prompt": (0, False), "with 32 rows behind it": (OBSERVERS, False), "with low-rank pairs on those": (OBSERVERS, True)}
+    wall = {name: [] for name in passes}
+    kernels = {name: [] for name in passes}
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    with torch.no_grad():
+        for turn in range(options.rounds + 3):
+            for name, (observers, lora) in passes.items():
+                torch.cuda.synchronize()
+                start.record()
+                run(observers, lora)
+                end.record()
+                torch.cuda.synchronize()
+                if turn >= 3:
+                    wall[name].append(start.elapsed_time(end))
+        for turn in range(options.rounds):
+            for name, (observers, lora) in passes.items():
+                with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA], record_shapes=True) as seen:
+                    run(observers, lora)
+                    torch.cuda.synchronize()
+                sums = {}
+                for event in seen.events():
+                    for kernel in event.kernels:
+                        which = kind(event, options.length + observers)
+                        sums[which] = sums.get(which, 0) + kernel.duration / 1e3
+                kernels[name].append(sums)
+    median = lambda values: round(statistics.median(values), 3)
+    result = {
+        "device": torch.cuda.get_device_name(),
+        "torch": torch.__version__,
+        "length": options.length,
+        "rounds": options.rounds,
+        "wall_ms": {name: median(values) for name, values in wall.items()},
+        "over_prompt_ms": {name: [round(a - b, 2) for a, b in zip(values, wall["prompt"])] for name, values in wall.items() if name != "prompt"},
+        "kernels_ms": {name: {which: median([turn.get(which, 0) for turn in turns]) for which in turns[0]} for name, turns in kernels.items()},
+    }
+    options.out.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
