@@ -45,7 +45,6 @@ internal sealed class DecodingGraph : IDisposable
             Ends(),
             Used(),
             tensor(layers.Select(layer => layer.LargestSegment).ToArray()),
-            Positions(),
             tensor(new[] { back }, device: decoder.Device),
             angles.Cos.view(shape),
             angles.Sin.view(shape)
@@ -60,11 +59,8 @@ internal sealed class DecodingGraph : IDisposable
             decoder.Config.RmsNormEpsilon,
             decoder.Config.KeyValueHeads
         );
-        var kept = (
-            (Tensor[])[.. storage.Select(s => s.Keys)],
-            (Tensor[])[.. storage.Select(s => s.Values)],
-            (Tensor[])[.. storage.Select(s => s.Positions)]
-        );
+        var kept = ((Tensor[])[.. storage.Select(s => s.Keys)], (Tensor[])[.. storage.Select(s => s.Values)]);
+        WritePositionsAhead();
         lock (Recording)
         {
             // What runs before the recording writes behind the entries in use, where the first token will write again.
@@ -140,8 +136,21 @@ internal sealed class DecodingGraph : IDisposable
         (_stored, _logical) = (stored, [.. _cache.LogicalLengths]);
         _counters.Ends.copy_(Ends());
         _counters.Used.copy_(Used());
-        _counters.Position.copy_(Positions());
         _counters.Turn.fill_(_logical[0] - _firstRow[0]);
+        WritePositionsAhead();
+    }
+
+    // The tokens to come stand one behind the other: their positions are known now, and no step has to write them.
+    private void WritePositionsAhead()
+    {
+        var logical = tensor(_logical, device: _ids.device).unsqueeze(1); // [B,1]
+        foreach (var (layer, at) in _cache.Layers.Zip(_counters.Ends.unbind(0)))
+        {
+            var steps = arange(layer.Room, device: at.device);
+            var places = at.unsqueeze(1) + steps; // [S,room]
+            var positions = (logical + steps).unsqueeze(1).expand(-1, layer.KvHeads, -1); // [B,G,room]
+            layer.Storage.Positions.index_copy_(0, places.flatten(), positions.flatten());
+        }
     }
 
     // Where each segment's new entry goes, [L,S].
@@ -159,8 +168,6 @@ internal sealed class DecodingGraph : IDisposable
     private Tensor Used() =>
         tensor(_stored.SelectMany(lengths => lengths).Select(n => (int)n + 1).ToArray(), device: _cache.Layers[0].Device)
             .view(_stored.Length, -1);
-
-    private Tensor Positions() => tensor(_logical, device: _cache.Layers[0].Device).unsqueeze(1);
 
     private static long[][] Stored(KeyValueCache cache) => [.. cache.Layers.Select(layer => layer.StoredLengths.ToArray())];
 }

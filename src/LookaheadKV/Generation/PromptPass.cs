@@ -1,5 +1,4 @@
 using LookaheadKV.Attention;
-using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
 using LookaheadKV.Scoring;
@@ -92,9 +91,6 @@ public static class PromptPass
             decoder.Config.RequireWholeAttention(hidden.size(1));
         }
         var behind = hidden.size(1) - length;
-        LayerLora?[] pairs = [.. Enumerable.Range(0, decoder.Config.Layers).Select(l => rider?.Lora(l))];
-        var version = rider is null ? 0 : LayerLora.Version(pairs.OfType<LayerLora>());
-        Tensor[]?[] lora = [.. pairs.Select(layer => layer?.Packed(decoder.Config, decoder.DType, version))];
         var call = decoder.Call(angles);
         using var side = lastRow && decoder.EvictsBeside ? SideStream.Of(decoder.Device) : null;
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
@@ -102,7 +98,8 @@ public static class PromptPass
             cancellation.ThrowIfCancellationRequested();
             using var inner = NewDisposeScope();
             var last = lastRow && layer == decoder.Config.Layers - 1;
-            var result = DecoderScript.PromptAttend(decoder.Execution, call, hidden, weights[layer], lora[layer], (int)behind, last);
+            var lora = rider?.Lora(layer)?.Packed(decoder.Config, decoder.DType);
+            var result = DecoderScript.PromptAttend(decoder.Execution, call, hidden, weights[layer], lora, (int)behind, last);
             hidden.Dispose();
             var rows = new LayerRows(result[0], result[1], result[2]);
             using (side?.Enter())
@@ -111,7 +108,7 @@ public static class PromptPass
                 else
                     onLayer(layer, Part(rows, 0, length), Part(rows, length, behind) with { JoinedKeys = rows.Keys });
             hidden = DecoderScript
-                .PromptFeed(decoder.Execution, call, result[3], weights[layer], lora[layer], last ? 0 : (int)behind)
+                .PromptFeed(decoder.Execution, call, result[3], weights[layer], lora, last ? 0 : (int)behind)
                 .MoveToOuterDisposeScope();
             // The rows' memory is given to others from here on.
             side?.Join();

@@ -31,10 +31,11 @@ public sealed class LayerLora(IReadOnlyDictionary<LinearName, LoraPair> pairs) :
 
     /// <summary>
     /// The pairs as <see cref="DecoderScript"/> lists them, in a dtype: maps that read the same rows share one A, their B's stand along a diagonal, scaled. Kept
-    /// for a version of the parameters.
+    /// until a parameter is written to.
     /// </summary>
-    internal Tensor[] Packed(DecoderConfig config, ScalarType dtype, long version)
+    internal Tensor[] Packed(DecoderConfig config, ScalarType dtype)
     {
+        var version = Operators.Versions([.. pairs.Values.SelectMany(pair => new[] { pair.A, pair.B })]);
         if (_packed is { } packed && packed.DType == dtype && packed.Version == version)
             return packed.Tensors;
         Free();
@@ -63,10 +64,6 @@ public sealed class LayerLora(IReadOnlyDictionary<LinearName, LoraPair> pairs) :
             Tensor Missing(LinearName name) => zeros(name.Shape(config).Out, 0, device: any.B.device); // rows without a column
         }
     }
-
-    /// <summary>A number that grows whenever a parameter of any of these layers is written to.</summary>
-    internal static long Version(IEnumerable<LayerLora> layers) =>
-        Operators.Versions([.. layers.SelectMany(layer => layer.Pairs.Values).SelectMany(pair => new[] { pair.A, pair.B })]);
 
     /// <summary>Frees what was kept for compiled passes; the pairs are their module's.</summary>
     public void Dispose() => Free();

@@ -239,7 +239,7 @@ internal static class DecoderScript
                 finish_row(x, o, weights, w, eps)
             return [last_logits(x, norm, head, eps)] + seen
 
-        def graph_step(ids: Tensor, table: Tensor, weights: List[Tensor], keys: List[Tensor], values: List[Tensor], places: List[Tensor], starts: List[Tensor], ends: Tensor, used: Tensor, longest: Tensor, position: Tensor, turn_at: Tensor, cosines: Tensor, sines: Tensor, norm: Tensor, head: Tensor, eps: float, g: int) -> Tensor:
+        def graph_step(ids: Tensor, table: Tensor, weights: List[Tensor], keys: List[Tensor], values: List[Tensor], starts: List[Tensor], ends: Tensor, used: Tensor, longest: Tensor, turn_at: Tensor, cosines: Tensor, sines: Tensor, norm: Tensor, head: Tensor, eps: float, g: int) -> Tensor:
             # the same with every length on the device, so that a recording of it holds for every later token
             most: List[int] = longest.tolist()
             b = ids.size(0)
@@ -248,13 +248,11 @@ internal static class DecoderScript
             signed = signed_sine(sines.index_select(0, turn_at).squeeze(0))
             d = cos.size(-1)
             rows = torch.arange(b * g + 1, dtype=3, device=ids.device)
-            at = position.expand([b, g]).reshape([b * g])
             for l in range(len(most)):
                 w = 12 * l
                 q, new, value = row_heads(x, weights, w, cos, signed, eps, g)
                 keys[l].index_copy_(0, ends[l], new.reshape([b * g, d]))
                 values[l].index_copy_(0, ends[l], value.reshape([b * g, d]))
-                places[l].index_copy_(0, ends[l], at)
                 o = torch._flash_attention_forward(q.reshape([b * g, q.size(1) // g, d]), keys[l].unsqueeze(1), values[l].unsqueeze(1), rows, starts[l], 1, most[l], 0.0, False, False, seqused_k=used[l])[0]
                 finish_row(x, o, weights, w, eps)
             return last_logits(x, norm, head, eps)
@@ -362,13 +360,13 @@ internal static class DecoderScript
     /// </summary>
     /// <param name="decoder">Weights and constants: the embedding, final norm and output head, and the lists of all layers, joined.</param>
     /// <param name="ids">Tokens [B,1].</param>
-    /// <param name="storage">Each layer's keys and values, [Σ capacity, D], and positions [Σ capacity].</param>
+    /// <param name="storage">Each layer's keys and values, [Σ capacity, D]; the positions of entries to come stand there already.</param>
     /// <param name="counters">Where the step stands.</param>
     /// <returns>Logits [B,1,vocabulary] (float32).</returns>
     public static Tensor GraphStep(
         (Tensor Embedding, Tensor Norm, Tensor Head, Tensor[] Layers, double Epsilon, int KvHeads) decoder,
         Tensor ids,
-        (Tensor[] Keys, Tensor[] Values, Tensor[] Positions) storage,
+        (Tensor[] Keys, Tensor[] Values) storage,
         StepCounters counters
     ) =>
         Fusing.Value.Invoke(
@@ -378,12 +376,10 @@ internal static class DecoderScript
             decoder.Layers,
             storage.Keys,
             storage.Values,
-            storage.Positions,
             counters.Starts,
             counters.Ends,
             counters.Used,
             counters.Longest,
-            counters.Position,
             counters.Turn,
             counters.Cos,
             counters.Sin,
