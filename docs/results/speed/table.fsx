@@ -196,6 +196,42 @@ let stepTable =
             |> table ("prompt" :: [ for step in stepNames -> $"{step} ms" ])
     ]
 
+/// What the kernels of a pass are there for, by PyTorch's profiler.
+let layersTable =
+    let file = read "layers"
+    let get (key: string) = file.GetProperty(key).ToString()
+
+    let passes =
+        [
+            for pass in file.GetProperty("kernels_ms").EnumerateObject() -> pass.Name, pass.Value
+        ]
+
+    let groups =
+        passes
+        |> List.collect (fun (_, sums) -> [ for group in sums.EnumerateObject() -> group.Name ])
+        |> List.distinct
+        |> List.sortByDescending (fun group -> passes |> List.map (fun (_, sums) -> number group sums) |> List.max)
+
+    let total sums =
+        groups |> List.sumBy (fun group -> number group sums |> Option.defaultValue 0.0)
+
+    [
+        ""
+        "### layers"
+        ""
+        $"""`{get "command"}` (commit {get "commit"}; {get "device"}, PyTorch {get "torch"}): milliseconds of the GPU's time in"""
+        $"""32 layers over {get "length"} tokens, medians of {get "rounds"} turns."""
+        ""
+        yield!
+            [
+                for group in groups do
+                    group, [ for _, sums in passes -> number group sums |> Option.defaultValue 0.0 ]
+                "in all", [ for _, sums in passes -> total sums ]
+            ]
+            |> List.map (fun (name, values) -> name :: [ for value in values -> $"%.2f{value}" ])
+            |> table ("kernels" :: [ for name, _ in passes -> name ])
+    ]
+
 let draw (name: string) chart =
     File.WriteAllText(Path.Combine(__SOURCE_DIRECTORY__, name), Svg.ofChart chart)
 
@@ -238,7 +274,6 @@ writeBehindMark
         for name in
             [
                 "rivals"
-                "rivals-1cd3c74"
                 "lookahead"
                 "lengths"
                 "64k"
@@ -249,6 +284,7 @@ writeBehindMark
                 "decode-graph"
             ] do
             yield! passes name
+        yield! layersTable
         yield! memory [ "peak-8k"; "peak-32k"; "128k" ]
         yield! stepTable
         for name in
