@@ -43,10 +43,10 @@ let settings =
         Training.shipped
     else
         { Training.settings with
-            Steps = 450
+            Steps = 350
             Batch = 8
-            Lengths = [ 256 ]
-            LearningRate = 4e-3
+            Lengths = [ 128; 128; 256; 1024 ] // many short prompts, and far ones to learn distance from
+            LearningRate = 3e-3
         }
 
 let modules = model |> Training.start settings
@@ -175,9 +175,9 @@ printfn
 let times measure = measure after' / measure before'
 printfn $"times the start: recall %.2f{times whole}, in the text %.2f{times inText}, attention in the text %.2f{times attention}"
 
-if times attention < 3.0 || times inText < 2.4 || whole after' < whole before' + 0.2 then
+if times attention < 3.0 || times inText < 2.6 || whole after' < whole before' + 0.2 then
     failwith
-        "training should triple the attention found in the text, find 2.4 times as many entries there, and add 0.2 to the recall of the whole set."
+        "training should triple the attention found in the text, find 2.6 times as many entries there, and add 0.2 to the recall of the whole set."
 
 (**
 From start to end. The dotted levels are the shipped modules.
