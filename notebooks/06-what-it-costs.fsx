@@ -519,10 +519,10 @@ printfn
 (**
 `full` is the pass that keeps everything, `evicted` the same with LookaheadKV; the lines below are what LookaheadKV and SnapKV add, and the dotted ones their floors. From 16,384 tokens on the intervals reach below zero: a full layer
 need not be copied, and what evicts a layer runs beside its feed-forward block. A logarithmic axis has no place for what is not above zero, so the last point is missing: there the pass with eviction was the *faster* one. At the
-left end the opposite: up to 4,096 tokens the pass is over before the host has launched eviction's small operators, and the cost is theirs, 5 to 15 ms.
+left end the opposite: up to 4,096 tokens the pass is over before the host has launched eviction's small operators, and the cost is theirs, 6 to 11 ms.
 
 `even after` divides the measured cost by what a token saves *by the floor*. The measured saving is no use for that: in these runs a token was bound by the host, which takes 8 ms and more to launch a thousand kernels while the card
-is done in 7, so that differences of a millisecond are the machine's mood. Recorded as a CUDA graph (`--execution graph`) a token takes 6.9 ms on 1,024 entries, 7.4 on 8,192 and 8.5 on 32,768: then the saving can be seen.
+is done in 7, so that differences of a millisecond are the machine's mood. Recorded as a CUDA graph (`--execution graph`) a token takes 6.9 ms on 1,024 entries, 7.4 on 8,192 and 8.4 on 32,768: then the saving can be seen.
 
 ## What to take along
 
