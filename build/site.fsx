@@ -339,7 +339,7 @@ let stageNotebook (page: Page) =
                     (if hasScript then
                          $"{name.Substring(0, 2)} · {title}"
                      else
-                         name)
+                         $"{title} ({name})")
             )
         )
 
