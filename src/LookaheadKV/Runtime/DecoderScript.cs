@@ -331,28 +331,37 @@ internal static class DecoderScript
         Tensor[] next,
         Tensor position,
         bool watched
-    ) =>
-        Program(execution)
-            .InvokeMany(
-                "step",
-                ids,
-                ends.Embedding,
-                weights,
-                keys,
-                values,
-                places,
-                stored,
-                spans,
-                next,
-                position,
-                call.Cos,
-                call.Sin,
-                ends.Norm,
-                ends.Head,
-                call.Epsilon,
-                call.KvHeads,
-                watched
-            );
+    )
+    {
+        // Operators cost less without what autograd keeps of each; rows that are handed on are for anyone, gradients included.
+        Tensor[] result;
+        using (watched ? null : inference_mode())
+            result = Program(execution)
+                .InvokeMany(
+                    "step",
+                    ids,
+                    ends.Embedding,
+                    weights,
+                    keys,
+                    values,
+                    places,
+                    stored,
+                    spans,
+                    next,
+                    position,
+                    call.Cos,
+                    call.Sin,
+                    ends.Norm,
+                    ends.Head,
+                    call.Epsilon,
+                    call.KvHeads,
+                    watched
+                );
+        if (watched)
+            return result;
+        using var logits = result[0];
+        return [logits.clone()]; // a tensor like any other
+    }
 
     /// <summary>
     /// <see cref="Step"/> with all lengths on the device, to be recorded: CUDA, half precision. Every layer is written at <see cref="StepCounters.Ends"/> and
