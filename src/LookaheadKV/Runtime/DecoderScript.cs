@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Runtime;
@@ -76,6 +77,22 @@ internal static class DecoderScript
                 y.addmm_(x, w.t())
             else:
                 y.add_(torch.linear(x, w, b))
+
+        def row_linear(x: Tensor, w: Tensor, b: Tensor, threads: int) -> Tensor:
+            # BLAS gives a product with one row a single thread, and a batch of such products as many as there are
+            parts = threads if x.size(0) == 1 else 1
+            while w.size(0) % parts != 0:
+                parts -= 1
+            if parts == 1:
+                return linear(x, w, b)
+            y = torch.bmm(x.unsqueeze(0).expand([parts, 1, -1]), w.view([parts, -1, w.size(1)]).transpose(1, 2)).view([1, -1])
+            return y if b.numel() == 0 else y.add_(b)
+
+        def add_row_linear(y: Tensor, x: Tensor, w: Tensor, b: Tensor, threads: int):
+            if threads == 1:
+                add_linear(y, x, w, b)
+            else:
+                y.add_(row_linear(x, w, b, threads))
 
         def add_lora(y: Tensor, x: Tensor, pairs: List[Tensor], i: int, n: int):
             if n > 0 and pairs[2 * i].numel() > 0:
@@ -180,10 +197,10 @@ internal static class DecoderScript
                 out.append(torch.scaled_dot_product_attention(q[s][None, None], k, v))
             return torch.cat(out, 1)
 
-        def row_heads(x: Tensor, weights: List[Tensor], w: int, cos: Tensor, signed: Tensor, eps: float, g: int) -> Tuple[Tensor, Tensor, Tensor]:
+        def row_heads(x: Tensor, weights: List[Tensor], w: int, cos: Tensor, signed: Tensor, eps: float, g: int, threads: int) -> Tuple[Tensor, Tensor, Tensor]:
             b, d = x.size(0), cos.size(-1)
             h = weights[w + 1].size(0) // d - 2 * g
-            heads = linear(torch.rms_norm(x, [x.size(1)], weights[w], eps), weights[w + 1], weights[w + 2]).view([b, h + 2 * g, 1, d])
+            heads = row_linear(torch.rms_norm(x, [x.size(1)], weights[w], eps), weights[w + 1], weights[w + 2], threads).view([b, h + 2 * g, 1, d])
             value = heads.narrow(1, h + g, g)
             if weights[w + 3].numel() > 0:
                 q = turn(torch.rms_norm(heads.narrow(1, 0, h), [d], weights[w + 3], eps), cos, signed)
@@ -191,20 +208,20 @@ internal static class DecoderScript
             turned = turn(heads.narrow(1, 0, h + g), cos, signed)
             return turned.narrow(1, 0, h), turned.narrow(1, h, g), value
 
-        def finish_row(x: Tensor, o: Tensor, weights: List[Tensor], w: int, eps: float):
+        def finish_row(x: Tensor, o: Tensor, weights: List[Tensor], w: int, eps: float, threads: int):
             f = weights[w + 10].size(1)
-            add_linear(x, o.reshape([x.size(0), -1]), weights[w + 5], weights[w + 6])
-            both = linear(torch.rms_norm(x, [x.size(1)], weights[w + 7], eps), weights[w + 8], weights[w + 9])
-            add_linear(x, gate_up_row(both.narrow(1, 0, f), both.narrow(1, f, f)), weights[w + 10], weights[w + 11])
+            add_row_linear(x, o.reshape([x.size(0), -1]), weights[w + 5], weights[w + 6], threads)
+            both = row_linear(torch.rms_norm(x, [x.size(1)], weights[w + 7], eps), weights[w + 8], weights[w + 9], threads)
+            add_row_linear(x, gate_up_row(both.narrow(1, 0, f), both.narrow(1, f, f)), weights[w + 10], weights[w + 11], threads)
 
-        def last_logits(x: Tensor, norm: Tensor, head: Tensor, eps: float) -> Tensor:
-            return torch.linear(torch.rms_norm(x, [x.size(1)], norm, eps), head).float().view([x.size(0), 1, -1])
+        def last_logits(x: Tensor, norm: Tensor, head: Tensor, eps: float, threads: int) -> Tensor:
+            return row_linear(torch.rms_norm(x, [x.size(1)], norm, eps), head, torch.empty([0]), threads).float().view([x.size(0), 1, -1])
 
         def signed_sine(sin: Tensor) -> Tensor:
             half = sin.size(-1) // 2
             return torch.cat([-sin.narrow(-1, 0, half), sin.narrow(-1, half, half)], -1)
 
-        def step(ids: Tensor, table: Tensor, weights: List[Tensor], keys: List[Tensor], values: List[Tensor], places: List[Tensor], stored: Tensor, spans: List[Tensor], ends: List[Tensor], position: Tensor, cos: Tensor, sin: Tensor, norm: Tensor, head: Tensor, eps: float, g: int, watched: bool) -> List[Tensor]:
+        def step(ids: Tensor, table: Tensor, weights: List[Tensor], keys: List[Tensor], values: List[Tensor], places: List[Tensor], stored: Tensor, spans: List[Tensor], ends: List[Tensor], position: Tensor, cos: Tensor, sin: Tensor, norm: Tensor, head: Tensor, eps: float, g: int, watched: bool, threads: int) -> List[Tensor]:
             used: List[int] = stored.tolist()
             b = ids.size(0)
             d = cos.size(-1)
@@ -214,7 +231,7 @@ internal static class DecoderScript
             seen: List[Tensor] = []
             for l in range(len(used)):
                 w = 12 * l
-                q, new, value = row_heads(x, weights, w, cos, signed, eps, g)
+                q, new, value = row_heads(x, weights, w, cos, signed, eps, g, threads)
                 h = q.size(1)
                 if watched:
                     seen += [q, new, value]
@@ -236,8 +253,8 @@ internal static class DecoderScript
                         o = torch._scaled_dot_product_flash_attention(q, k, v, 0.0, False, False)[0]
                     else:
                         o = torch.scaled_dot_product_attention(q.reshape([b, g, h // g, d]), k, v)
-                finish_row(x, o, weights, w, eps)
-            return [last_logits(x, norm, head, eps)] + seen
+                finish_row(x, o, weights, w, eps, threads)
+            return [last_logits(x, norm, head, eps, threads)] + seen
 
         def graph_step(ids: Tensor, table: Tensor, weights: List[Tensor], keys: List[Tensor], values: List[Tensor], starts: List[Tensor], ends: Tensor, used: Tensor, longest: Tensor, turn_at: Tensor, cosines: Tensor, sines: Tensor, norm: Tensor, head: Tensor, eps: float, g: int) -> Tensor:
             # the same with every length on the device, so that a recording of it holds for every later token
@@ -250,12 +267,12 @@ internal static class DecoderScript
             rows = torch.arange(b * g + 1, dtype=3, device=ids.device)
             for l in range(len(most)):
                 w = 12 * l
-                q, new, value = row_heads(x, weights, w, cos, signed, eps, g)
+                q, new, value = row_heads(x, weights, w, cos, signed, eps, g, 1)
                 keys[l].index_copy_(0, ends[l], new.reshape([b * g, d]))
                 values[l].index_copy_(0, ends[l], value.reshape([b * g, d]))
                 o = torch._flash_attention_forward(q.reshape([b * g, q.size(1) // g, d]), keys[l].unsqueeze(1), values[l].unsqueeze(1), rows, starts[l], 1, most[l], 0.0, False, False, seqused_k=used[l])[0]
-                finish_row(x, o, weights, w, eps)
-            return last_logits(x, norm, head, eps)
+                finish_row(x, o, weights, w, eps, 1)
+            return last_logits(x, norm, head, eps, 1)
         """;
 
     private static readonly Lazy<ScriptProgram> Plain = new(() => new ScriptProgram(InPlace + Source, fuse: false));
@@ -355,7 +372,8 @@ internal static class DecoderScript
                     ends.Head,
                     call.Epsilon,
                     call.KvHeads,
-                    watched
+                    watched,
+                    ids.device_type == DeviceType.CPU ? get_num_threads() : 1
                 );
         if (watched)
             return result;
