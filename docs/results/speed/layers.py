@@ -3,7 +3,7 @@
 Runs the layer of src/LookaheadKV/Runtime/DecoderScript.cs as it stands, under PyTorch's profiler, on random weights in bfloat16. Kinds of pass take turns, and
 each figure is a median over the turns: the card's clock follows its power, and drifts by a few per cent.
 
-    python3 docs/results/speed/layers.py --out docs/results/speed/layers.json --commit $(git rev-parse --short HEAD) [--length 8192] [--rounds 15]
+    python3 docs/results/speed/layers.py [--length 8192] [--rounds 15] [--commit COMMIT, where there is no git] [--out FILE]
 """
 
 import argparse
@@ -11,6 +11,7 @@ import json
 import pathlib
 import re
 import statistics
+import subprocess
 import textwrap
 
 import torch
@@ -65,8 +66,8 @@ def kind(event, rows):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--out", type=pathlib.Path, required=True)
-    arguments.add_argument("--commit", required=True)
+    arguments.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).with_suffix(".json"))
+    arguments.add_argument("--commit")
     arguments.add_argument("--length", type=int, default=8192)
     arguments.add_argument("--rounds", type=int, default=15)
     options = arguments.parse_args()
@@ -113,7 +114,7 @@ def main():
     median = lambda values: round(statistics.median(values), 3)
     result = {
         "command": f"python3 docs/results/speed/layers.py --length {options.length} --rounds {options.rounds}",
-        "commit": options.commit,
+        "commit": options.commit or subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip(),
         "device": torch.cuda.get_device_name(),
         "torch": torch.__version__,
         "length": options.length,

@@ -78,22 +78,6 @@ internal static class DecoderScript
             else:
                 y.add_(torch.linear(x, w, b))
 
-        def row_linear(x: Tensor, w: Tensor, b: Tensor, threads: int) -> Tensor:
-            # BLAS gives a product with one row a single thread, and a batch of such products as many as there are
-            parts = threads if x.size(0) == 1 else 1
-            while w.size(0) % parts != 0:
-                parts -= 1
-            if parts == 1:
-                return linear(x, w, b)
-            y = torch.bmm(x.unsqueeze(0).expand([parts, 1, -1]), w.view([parts, -1, w.size(1)]).transpose(1, 2)).view([1, -1])
-            return y if b.numel() == 0 else y.add_(b)
-
-        def add_row_linear(y: Tensor, x: Tensor, w: Tensor, b: Tensor, threads: int):
-            if threads == 1:
-                add_linear(y, x, w, b)
-            else:
-                y.add_(row_linear(x, w, b, threads))
-
         def add_lora(y: Tensor, x: Tensor, pairs: List[Tensor], i: int, n: int):
             if n > 0 and pairs[2 * i].numel() > 0:
                 low = torch.linear(x.narrow(0, x.size(0) - n, n), pairs[2 * i])
@@ -197,6 +181,27 @@ internal static class DecoderScript
                 out.append(torch.scaled_dot_product_attention(q[s][None, None], k, v))
             return torch.cat(out, 1)
 
+        def row_product(x: Tensor, w: Tensor, threads: int) -> Tensor:
+            # BLAS gives a product with one row a single thread, and a batch of such products as many as there are
+            parts = threads
+            while w.size(0) % parts != 0:
+                parts -= 1
+            if parts == 1:
+                return torch.linear(x, w)
+            return torch.bmm(x.unsqueeze(0).expand([parts, 1, -1]), w.view([parts, -1, w.size(1)]).transpose(1, 2)).view([1, -1])
+
+        def row_linear(x: Tensor, w: Tensor, b: Tensor, threads: int) -> Tensor:
+            if threads == 1:
+                return linear(x, w, b)
+            y = row_product(x, w, threads)
+            return y if b.numel() == 0 else y.add_(b)
+
+        def add_row_linear(y: Tensor, x: Tensor, w: Tensor, b: Tensor, threads: int):
+            if threads == 1:
+                add_linear(y, x, w, b)
+            else:
+                y.add_(row_linear(x, w, b, threads))
+
         def row_heads(x: Tensor, weights: List[Tensor], w: int, cos: Tensor, signed: Tensor, eps: float, g: int, threads: int) -> Tuple[Tensor, Tensor, Tensor]:
             b, d = x.size(0), cos.size(-1)
             h = weights[w + 1].size(0) // d - 2 * g
@@ -215,7 +220,7 @@ internal static class DecoderScript
             add_row_linear(x, gate_up_row(both.narrow(1, 0, f), both.narrow(1, f, f)), weights[w + 10], weights[w + 11], threads)
 
         def last_logits(x: Tensor, norm: Tensor, head: Tensor, eps: float, threads: int) -> Tensor:
-            return row_linear(torch.rms_norm(x, [x.size(1)], norm, eps), head, torch.empty([0]), threads).float().view([x.size(0), 1, -1])
+            return row_product(torch.rms_norm(x, [x.size(1)], norm, eps), head, threads).float().view([x.size(0), 1, -1])
 
         def signed_sine(sin: Tensor) -> Tensor:
             half = sin.size(-1) // 2
@@ -350,6 +355,7 @@ internal static class DecoderScript
         bool watched
     )
     {
+        var threads = ids.device_type == DeviceType.CPU && ids.size(0) == 1 ? get_num_threads() : 1; // of a product with one row
         // Operators cost less without what autograd keeps of each; rows that are handed on are for anyone, gradients included.
         Tensor[] result;
         using (watched ? null : inference_mode())
@@ -373,7 +379,7 @@ internal static class DecoderScript
                     call.Epsilon,
                     call.KvHeads,
                     watched,
-                    ids.device_type == DeviceType.CPU ? get_num_threads() : 1
+                    threads
                 );
         if (watched)
             return result;

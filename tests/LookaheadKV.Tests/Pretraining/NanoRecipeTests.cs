@@ -7,15 +7,13 @@ namespace LookaheadKV.Tests.Pretraining;
 
 public class NanoRecipeTests
 {
-    private static readonly PieceEncoder Encoder = World.Encoder;
-
     [Theory]
     [InlineData(56)] // the first task's prompts have lengths that some other task's never have
     [InlineData(64)]
     [InlineData(200)]
     public void The_prompts_of_a_step_share_a_length_within_the_bound(int length)
     {
-        var source = NanoRecipe.Examples(Encoder, TaskNames.All.Count, [length], seed: 1);
+        var source = NanoRecipe.Examples(World.Encoder, TaskNames.All.Count, [length], seed: 1);
         for (var step = 0; step < 6; step++)
         {
             var examples = source(step);
@@ -31,7 +29,7 @@ public class NanoRecipeTests
     {
         var ids = (long seed, long step) =>
             NanoRecipe
-                .Examples(Encoder, 3, [100, 200], seed)(step)
+                .Examples(World.Encoder, 3, [100, 200], seed)(step)
                 .SelectMany(example => example.Prompt.Concat(example.Response))
                 .ToArray();
         Assert.Equal(ids(1, 5), ids(1, 5));
@@ -42,7 +40,7 @@ public class NanoRecipeTests
     [Fact]
     public void A_bound_that_cannot_hold_a_task_is_refused_with_one_that_can()
     {
-        var source = NanoRecipe.Examples(Encoder, TaskNames.All.Count, [24], seed: 1);
+        var source = NanoRecipe.Examples(World.Encoder, TaskNames.All.Count, [24], seed: 1);
         Assert.Contains("or more", Assert.Throws<InputException>(() => source(0)).Message);
     }
 }
