@@ -37,7 +37,7 @@ let model = Model.load "nano"
 
 // A smaller model with the same tokenizer: SpecKV lets it write a first answer.
 let draft =
-    Decoder.Load(Path.Combine(model.Folder, ModelFolders.DraftFolder), model.Decoder.Device, model.Decoder.DType)
+    Decoder.Load(ModelFolders.Draft(model.Folder), model.Decoder.Device, model.Decoder.DType)
 
 let parts = PolicyParts((fun () -> Model.modules model), (fun () -> draft))
 

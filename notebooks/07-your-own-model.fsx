@@ -285,7 +285,7 @@ for text in File.ReadLines data |> Seq.truncate 2 do
 A bad line is named before anything is trained. Prompts that are longer than the limit lose their middle; how many did is told.
 *)
 let reader =
-    TrainingFile(config, (fun () -> model.Tokenizer), (fun () -> ChatTemplate.OfFolder folder))
+    TrainingFile(config, (fun () -> model.Tokenizer), (fun () -> ChatTemplate.Of folder))
 
 let bad = inWork "bad.jsonl"
 File.WriteAllLines(bad, [ line 1; """{"prompt_ids": [5, 9999]}""" ])
@@ -361,7 +361,7 @@ if after.Divergence >= before.Divergence then
 
 Modules are a folder of three files. In `lookahead` within the model's folder they are found by name; peft reads them too. What is loaded must be what was saved, bit by bit, and it must score alike.
 *)
-let home = Path.Combine(folder, ModelFolders.LookaheadFolder)
+let home = ModelFolders.Lookahead(folder)
 LookaheadFiles.Save(own, home, dict [ "steps", box options.Steps ] |> Collections.Generic.Dictionary)
 
 for file in Directory.GetFiles home |> Array.sort do
@@ -396,7 +396,7 @@ printfn $"{report.KeptTokens} of {report.PromptTokens} tokens kept, {report.Cach
 (**
 Modules belong to their model. Those of another one are refused by shape, before they could score nonsense:
 *)
-refused (fun () -> LookaheadFiles.Load(Path.Combine(borrowed, ModelFolders.LookaheadFolder), config).Dispose())
+refused (fun () -> LookaheadFiles.Load(ModelFolders.Lookahead(borrowed), config).Dispose())
 
 (**
 ## A published checkpoint

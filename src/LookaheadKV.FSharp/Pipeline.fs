@@ -60,7 +60,7 @@ module Model =
         let device = Devices.Parse device
         let decoder = Decoder.Load(folder, device, dtype)
         let tokenizer = Tokenizer.Load folder
-        let modules = Path.Combine(folder, ModelFolders.LookaheadFolder)
+        let modules = ModelFolders.Lookahead(folder)
 
         {
             Name = name

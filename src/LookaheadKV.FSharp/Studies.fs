@@ -50,8 +50,8 @@ module Studies =
             StudyModel(
                 decoder,
                 model.Encoder,
-                (fun () -> LookaheadFiles.Load(Path.Combine(model.Folder, ModelFolders.LookaheadFolder), decoder.Config, decoder.Device)),
-                fun () -> Decoder.Load(Path.Combine(model.Folder, ModelFolders.DraftFolder), decoder.Device, decoder.DType)
+                (fun () -> LookaheadFiles.Load(ModelFolders.Lookahead(model.Folder), decoder.Config, decoder.Device)),
+                fun () -> Decoder.Load(ModelFolders.Draft(model.Folder), decoder.Device, decoder.DType)
             )
 
         [|

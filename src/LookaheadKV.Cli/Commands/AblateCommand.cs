@@ -145,8 +145,8 @@ internal sealed class AblateCommand : Verb
         var model = new StudyModel(
             decoder,
             new PieceEncoder(Tokenizer.Load(modelFolder).Encode),
-            () => Lookahead.LookaheadFiles.Load(Path.Combine(modelFolder, ModelFolders.LookaheadFolder), decoder.Config, device),
-            () => Decoder.Load(Path.Combine(modelFolder, ModelFolders.DraftFolder), device, dtype)
+            () => Lookahead.LookaheadFiles.Load(ModelFolders.Lookahead(modelFolder), decoder.Config, device),
+            () => Decoder.Load(ModelFolders.Draft(modelFolder), device, dtype)
         );
         call.Screen.Progress(
             "cell",

@@ -179,7 +179,7 @@ internal sealed class GenerateCommand : Verb
 
     private ChatTemplate? Template(Call call) =>
         call.Arguments.GetValue<string?>(_template) is not null ? call.Value(_template)
-        : call.Value(_chat) || call.Value(_system) is not null ? ChatTemplate.OfFolder(_model.Folder(call))
+        : call.Value(_chat) || call.Value(_system) is not null ? ChatTemplate.Of(_model.Folder(call))
         : null;
 
     private SamplingOptions Drawing(Call call) =>

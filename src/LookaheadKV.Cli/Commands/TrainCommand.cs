@@ -70,9 +70,9 @@ internal sealed class TrainCommand : Verb
 
     protected override Outcome Run(Call call)
     {
-        var folder = call.Value(_out) ?? Path.Combine(_model.Folder(call), ModelFolders.LookaheadFolder);
+        var folder = call.Value(_out) ?? ModelFolders.Lookahead(_model.Folder(call));
         // All that can be wrong with the data is said before gigabytes of weights are read.
-        var config = DecoderConfig.Load(Path.Combine(_model.Folder(call), "config.json"));
+        var config = DecoderConfig.Load(_model.Folder(call));
         var recipe = Recipe(call, config);
         var set = _data.Read(call, _model, config, recipe);
         using var decoder = _model.Decoder(call);

@@ -129,7 +129,7 @@ internal sealed class BenchmarkOptions
     private ChatTemplate? Template(Call call, string folder) =>
         call.Arguments.GetValue<string?>(_template) is not null ? call.Value(_template)
         : TokenizerConfig.Read(folder).ChatTemplate is null ? null
-        : ChatTemplate.OfFolder(folder);
+        : ChatTemplate.Of(folder);
 
     private static IReadOnlyList<string> Named(string name) =>
         name switch

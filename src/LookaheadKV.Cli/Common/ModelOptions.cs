@@ -93,17 +93,17 @@ internal sealed class ModelOptions
     /// <summary>The draft model, where the model is; an error where there is none.</summary>
     public Decoder Draft(Call call, Decoder decoder)
     {
-        var folder = call.Value(_draft) ?? Path.Combine(Folder(call), ModelFolders.DraftFolder);
-        return Directory.Exists(folder)
-            ? InputFile.Named(folder, () => Models.Decoder.Load(folder, decoder.Device, decoder.DType))
+        var draft = call.Value(_draft) is { } named ? ModelFolders.Resolve(named) : ModelFolders.Draft(Folder(call));
+        return ModelFiles.Exists(draft)
+            ? InputFile.Named(draft, () => Models.Decoder.Load(draft, decoder.Device, decoder.DType))
             : throw new InputException(
-                $"{folder}: no such folder; this model has no draft model: name a smaller one with the same tokenizer by --draft."
+                $"{draft}: no such folder; this model has no draft model: name a smaller one with the same tokenizer by --draft."
             );
     }
 
-    private static long Bytes(string folder) => new DirectoryInfo(folder).EnumerateFiles("*.safetensors").Sum(file => file.Length);
+    private static long Bytes(string model) => ModelFiles.Open(model).WeightFiles.Sum(file => new FileInfo(file.Path).Length);
 
-    private string ModuleFolder(Call call) => call.Value(_modules) ?? Path.Combine(Folder(call), ModelFolders.LookaheadFolder);
+    private string ModuleFolder(Call call) => call.Value(_modules) ?? ModelFolders.Lookahead(Folder(call));
 
     /// <summary>Of a run without a model.</summary>
     public RunInfo Run(Call call) => RunInfo.Of(call.CommandLine, call.Value(Seed), "", "", "");

@@ -106,7 +106,7 @@ internal sealed class TrainingData
         var file = new TrainingFile(
             config,
             () => model.Tokenizer(call),
-            () => call.Value(_template) ?? ChatTemplate.OfFolder(model.Folder(call))
+            () => call.Value(_template) ?? ChatTemplate.Of(model.Folder(call))
         );
         if (data == Synthetic)
         {

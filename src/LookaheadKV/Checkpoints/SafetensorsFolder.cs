@@ -7,11 +7,10 @@ namespace LookaheadKV.Checkpoints;
 /// The tensors of a Hugging Face folder: one <c>model.safetensors</c>, or shards that <c>model.safetensors.index.json</c> names. Opening it reads
 /// and checks every header and no tensor; reading goes shard by shard, each unmapped before the next is mapped.
 /// </summary>
-public sealed class SafetensorsFolder
+public sealed class SafetensorsFolder : ModelTensors
 {
     private const string Single = "model.safetensors";
     private const string Index = "model.safetensors.index.json";
-    private const int NamesInMessage = 6;
     private static readonly ScalarType[] Weights = [ScalarType.Float32, ScalarType.Float16, ScalarType.BFloat16, ScalarType.Float64];
 
     private readonly string _folder;
@@ -22,8 +21,10 @@ public sealed class SafetensorsFolder
         (_folder, _tensors) = (folder, tensors);
     }
 
-    /// <summary>All names, file by file in the order of their bytes.</summary>
-    public IReadOnlyCollection<string> Names => _tensors.Keys;
+    private protected override string Source => _folder;
+
+    /// <inheritdoc/>
+    public override IReadOnlyCollection<string> Names => _tensors.Keys;
 
     /// <summary>Bytes that the tensors of the largest file hold.</summary>
     public long LargestFileBytes => _tensors.Values.GroupBy(tensor => tensor.File).Max(file => file.Sum(tensor => tensor.Info.Bytes));
@@ -31,6 +32,13 @@ public sealed class SafetensorsFolder
     /// <summary>Type and shape of a tensor.</summary>
     /// <exception cref="KeyNotFoundException">The folder has no tensor of that name.</exception>
     public SafetensorsInfo Info(string name) => _tensors[name].Info;
+
+    /// <inheritdoc/>
+    public override StoredTensor Stored(string name)
+    {
+        var info = Info(name);
+        return new(info.DType.ToString(), info.Shape, info.Bytes, Weights.Contains(info.DType));
+    }
 
     /// <summary>Opens a folder and checks the headers of all of its files against its index, where it has one.</summary>
     /// <exception cref="InputException">There are no such files, one is damaged, or the index and the shards do not agree.</exception>
@@ -46,44 +54,8 @@ public sealed class SafetensorsFolder
         );
     }
 
-    /// <summary>Checks that the folder holds exactly these tensors, in types that weights have; one error lists all that are missing, surplus, misshapen or of another type.</summary>
-    /// <param name="wanted">Names and shapes.</param>
-    /// <param name="mayBeSurplus">Names that may be there although nobody asks for them.</param>
-    /// <exception cref="InputException">Something does not fit.</exception>
-    public void Require(IReadOnlyList<(string Name, long[] Shape)> wanted, Func<string, bool> mayBeSurplus)
-    {
-        var names = wanted.Select(tensor => tensor.Name).ToHashSet();
-        var there = wanted.Where(tensor => _tensors.ContainsKey(tensor.Name)).ToList();
-        string[] faults =
-        [
-            .. List("missing", names.Where(name => !_tensors.ContainsKey(name))),
-            .. List("surplus", _tensors.Keys.Where(name => !names.Contains(name) && !mayBeSurplus(name))),
-            .. List(
-                "misshapen",
-                there
-                    .Where(tensor => !Info(tensor.Name).Shape.SequenceEqual(tensor.Shape))
-                    .Select(tensor =>
-                        $"{tensor.Name} [{string.Join(", ", Info(tensor.Name).Shape)}] instead of [{string.Join(", ", tensor.Shape)}]"
-                    )
-            ),
-            .. List(
-                "of a type that no weight has",
-                there
-                    .Where(tensor => !Weights.Contains(Info(tensor.Name).DType))
-                    .Select(tensor => $"{tensor.Name} {Info(tensor.Name).DType}")
-            ),
-        ];
-        if (faults.Length > 0)
-            throw new InputException(
-                $"{_folder}: its weights do not fit its config.json: {string.Join("; ", faults)}; fetch the folder again."
-            );
-    }
-
-    /// <summary>Reads tensors to where they shall be, in the order of the files; of the host's memory, one tensor is in use at a time for those that live elsewhere.</summary>
-    /// <param name="places">Tensors of the stored shapes, on any device in any type, by the names that all must be there.</param>
-    /// <param name="progress">Receives every tensor that was read.</param>
-    /// <param name="cancellation">Looked at before every tensor.</param>
-    public void ReadInto(
+    /// <inheritdoc/>
+    public override void ReadInto(
         IReadOnlyDictionary<string, Tensor> places,
         IProgress<ReadProgress>? progress = null,
         CancellationToken cancellation = default
@@ -151,13 +123,5 @@ public sealed class SafetensorsFolder
         {
             throw new InputException($"{index}: it is not JSON with a weight_map of tensor names to files; fetch the file again.", e);
         }
-    }
-
-    // None, or one text that names the first of them and counts the rest.
-    private static string[] List(string what, IEnumerable<string> names)
-    {
-        var all = names.ToList();
-        var more = all.Count > NamesInMessage ? $" and {all.Count - NamesInMessage} more" : "";
-        return all.Count == 0 ? [] : [$"{all.Count} {what} ({string.Join(", ", all.Take(NamesInMessage))}{more})"];
     }
 }

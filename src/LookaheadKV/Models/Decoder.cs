@@ -75,27 +75,26 @@ public sealed class Decoder : IDisposable
                     : value;
     }
 
-    /// <summary>Loads a Hugging Face folder: <c>config.json</c>, and <c>model.safetensors</c> or shards with their index.</summary>
-    /// <param name="folder">The folder.</param>
+    /// <summary>Loads a model: of a Hugging Face folder <c>config.json</c>, and <c>model.safetensors</c> or shards with their index.</summary>
+    /// <param name="model">Where it is: what <see cref="ModelFiles.Open"/> takes.</param>
     /// <param name="device">Target device; default the CPU.</param>
     /// <param name="dtype">float32 or bfloat16; weights are converted while they are read.</param>
     /// <param name="progress">Receives every weight that was read.</param>
     /// <param name="cancellation">Looked at before every weight.</param>
-    /// <exception cref="InputException">Something in the folder is missing, damaged or not implemented.</exception>
+    /// <exception cref="InputException">Something of the model is missing, damaged or not implemented.</exception>
     public static Decoder Load(
-        string folder,
+        string model,
         Device? device = null,
         ScalarType dtype = ScalarType.Float32,
         IProgress<ReadProgress>? progress = null,
         CancellationToken cancellation = default
     )
     {
-        if (!Directory.Exists(folder))
-            throw new InputException($"{folder}: no such folder; --model takes `nano` or a Hugging Face folder.");
+        var files = ModelFiles.Open(model);
         if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float64))
             throw new InputException($"dtype {dtype} is not supported; use float32 or bfloat16.");
-        var config = DecoderConfig.Load(Path.Combine(folder, "config.json")) with { EndTokens = EndTokens.OfFolder(folder) };
-        return new Decoder(config, DecoderWeights.Load(folder, config, device ?? CPU, dtype, progress, cancellation));
+        var config = DecoderConfig.Load(files) with { EndTokens = EndTokens.Of(files) };
+        return new Decoder(config, DecoderWeights.Load(files, config, device ?? CPU, dtype, progress, cancellation));
     }
 
     /// <summary>Ids as a tensor [1, N] (int64) on the model's device.</summary>

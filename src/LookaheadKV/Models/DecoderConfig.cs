@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LookaheadKV.Checkpoints;
 
 namespace LookaheadKV.Models;
 
@@ -63,15 +64,22 @@ public sealed record DecoderConfig
     /// <param name="elementSize">Bytes of one element, 4 for float32, 2 for bfloat16.</param>
     public long CacheBytesPerToken(int elementSize) => 2L * Layers * KeyValueHeads * HeadSize * elementSize;
 
-    /// <summary>Reads <c>config.json</c> of a Hugging Face folder, in the form of transformers 4 (<c>rope_theta</c>) or 5 (<c>rope_parameters</c>).</summary>
+    /// <summary>Reads a model's <c>config.json</c>, in the form of transformers 4 (<c>rope_theta</c>) or 5 (<c>rope_parameters</c>).</summary>
+    /// <param name="path">What <see cref="ModelFiles.Open"/> takes, or a config.json alone.</param>
     /// <exception cref="InputException">The file is missing, is not JSON, lacks a key, or names an architecture or option that is not implemented.</exception>
     public static DecoderConfig Load(string path)
     {
-        if (!File.Exists(path))
-            throw new InputException($"{path}: no such file; --model takes `nano` or a Hugging Face folder with config.json in it.");
+        var (files, file) = ModelFiles.Exists(path) ? (ModelFiles.Open(path), ModelFiles.Config) : ModelFiles.OfFile(path);
+        return Load(files, file);
+    }
+
+    /// <summary>The same, of files that are open.</summary>
+    internal static DecoderConfig Load(ModelFiles files, string file = ModelFiles.Config)
+    {
+        var path = files.NameOf(file);
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllText(path));
+            using var document = JsonDocument.Parse(files.Text(file));
             return HuggingFaceConfig.Parse(new ConfigReader(path, document.RootElement));
         }
         catch (JsonException e)

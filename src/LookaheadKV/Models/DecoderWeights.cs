@@ -283,10 +283,10 @@ public sealed class DecoderWeights : IDisposable
         );
 
     /// <summary>
-    /// Reads the weights of a Hugging Face folder, <c>model.safetensors</c> or shards with their index, straight to their device and dtype. All
+    /// Reads the weights of a model straight to their device and dtype. All
     /// headers are checked against the configuration before the first weight is read. Each weight goes where it stays: nothing is held twice.
     /// </summary>
-    /// <param name="folder">The folder.</param>
+    /// <param name="files">The model's files.</param>
     /// <param name="config">The model's shape.</param>
     /// <param name="device">Where the weights shall live.</param>
     /// <param name="dtype">The type they shall have.</param>
@@ -294,7 +294,7 @@ public sealed class DecoderWeights : IDisposable
     /// <param name="cancellation">Looked at before every weight.</param>
     /// <exception cref="InputException">Files are missing or damaged, or do not hold exactly the weights that <paramref name="config"/> asks for.</exception>
     public static DecoderWeights Load(
-        string folder,
+        ModelFiles files,
         DecoderConfig config,
         Device device,
         ScalarType dtype,
@@ -303,7 +303,7 @@ public sealed class DecoderWeights : IDisposable
     )
     {
         using var scope = NewDisposeScope();
-        var checkpoint = SafetensorsFolder.Open(folder);
+        var checkpoint = files.Tensors();
         checkpoint.Require([.. Shapes(config)], name => IsKnownSurplus(name, config));
         return Filled(
             new DecoderWeights(config, device, dtype),

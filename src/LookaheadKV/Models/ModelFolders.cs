@@ -12,7 +12,15 @@ public static class ModelFolders
     /// <summary>Folder of a smaller model of the same tokenizer, within the model's folder: what SpecKV drafts with.</summary>
     public const string DraftFolder = "draft";
 
-    /// <summary>The folder of a model.</summary>
+    /// <summary>Where a model's lookahead modules are kept, unless one says otherwise.</summary>
+    /// <param name="model">What <see cref="Resolve"/> gave.</param>
+    public static string Lookahead(string model) => Beside(model, LookaheadFolder);
+
+    /// <summary>Where a model's draft model is, unless one says otherwise.</summary>
+    /// <param name="model">What <see cref="Resolve"/> gave.</param>
+    public static string Draft(string model) => Beside(model, DraftFolder);
+
+    /// <summary>Where a model is: what <see cref="Checkpoints.ModelFiles.Open"/> takes.</summary>
     /// <param name="model"><c>nano</c>, or the path of a Hugging Face folder (<c>./nano</c> for one of that name).</param>
     /// <exception cref="InputException">There is no such folder.</exception>
     public static string Resolve(string model)
@@ -28,6 +36,8 @@ public static class ModelFolders
             ? model
             : throw new InputException($"{model}: no such folder; --model takes `{Nano}` or a Hugging Face folder.");
     }
+
+    private static string Beside(string model, string name) => Path.Combine(model, name);
 
     // A script's own folder is that of its host, so the assembly's is looked at too.
     private static IEnumerable<string> Shipped =>

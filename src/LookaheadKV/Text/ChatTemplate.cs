@@ -65,19 +65,19 @@ public abstract class ChatTemplate
             _ => throw new InputException($"chat template {Quoting.Quote(name)} is unknown; use {string.Join(", ", Names)}."),
         };
 
-    /// <summary>The template of a Hugging Face folder, recognised by the markers of the Jinja template that it holds.</summary>
-    /// <param name="folder">The folder with tokenizer_config.json or chat_template.jinja.</param>
-    /// <exception cref="InputException">The folder has no template, or one that is not recognised.</exception>
-    public static ChatTemplate OfFolder(string folder)
+    /// <summary>The template of a model, recognised by the markers of the Jinja template that it holds.</summary>
+    /// <param name="model">What <see cref="Checkpoints.ModelFiles.Open"/> takes, with tokenizer_config.json or chat_template.jinja.</param>
+    /// <exception cref="InputException">The model has no template, or one that is not recognised.</exception>
+    public static ChatTemplate Of(string model)
     {
-        var config = TokenizerConfig.Read(folder);
+        var config = TokenizerConfig.Read(model);
         if (config.ChatTemplate is null)
             throw new InputException(
-                $"{folder}: this folder has no chat template; name one ({string.Join(", ", Names)}), or use the raw prompt."
+                $"{model}: this model has no chat template; name one ({string.Join(", ", Names)}), or use the raw prompt."
             );
         return ChatRecognition.Recognise(config)
             ?? throw new InputException(
-                $"{folder}: its chat template is none of those that are known; name one ({string.Join(", ", Names)}), or use the raw prompt."
+                $"{model}: its chat template is none of those that are known; name one ({string.Join(", ", Names)}), or use the raw prompt."
             );
     }
 

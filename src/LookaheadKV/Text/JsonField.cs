@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json;
+using LookaheadKV.Checkpoints;
 
 namespace LookaheadKV.Text;
 
@@ -24,18 +26,16 @@ internal readonly record struct JsonField(JsonElement Element, string Name, stri
         }
     }
 
-    /// <summary>Opens a file, has <paramref name="parse"/> read it, and turns what goes wrong into one line that names the file.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="missing">What to do where there is no such file.</param>
-    /// <param name="parse">Reads the file's value.</param>
-    public static T Read<T>(string path, string missing, Func<JsonField, T> parse)
+    /// <summary>Has <paramref name="parse"/> read a model's small file, and turns what goes wrong into one line that names the file.</summary>
+    public static T Read<T>(ModelFiles files, string file, Func<JsonField, T> parse)
     {
-        if (!File.Exists(path))
-            throw new InputException($"{path}: there is no such file; {missing}.");
+        var path = files.NameOf(file);
+        var bytes = files.Bytes(file).AsMemory();
         try
         {
-            using var stream = File.OpenRead(path);
-            using var document = JsonDocument.Parse(stream);
+            using var document = JsonDocument.Parse(
+                bytes.Span.StartsWith(Encoding.UTF8.Preamble) ? bytes[Encoding.UTF8.Preamble.Length..] : bytes
+            );
             return parse(new JsonField(document.RootElement, "", path));
         }
         catch (JsonException error)
@@ -45,10 +45,6 @@ internal readonly record struct JsonField(JsonElement Element, string Name, stri
         catch (InvalidOperationException error) // the kinds are checked before: what is left is text that cannot be unescaped
         {
             throw new InputException($"{path}: holds half of a surrogate pair, which is no text; fetch or write the file again.", error);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path}: cannot be read ({Quoting.OneLine(error.Message)}); check its permissions.", error);
         }
     }
 

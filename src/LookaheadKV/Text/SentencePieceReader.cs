@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using LookaheadKV.Checkpoints;
 
 namespace LookaheadKV.Text;
 
@@ -35,21 +36,19 @@ internal static class SentencePieceReader
         public bool SpaceIsSuffix { get; set; }
     }
 
-    /// <summary>Reads the model; <paramref name="config"/> adds the tokens of the tokenizer_config.json beside it.</summary>
-    public static TokenizerJson Read(string path, TokenizerConfig config)
+    /// <summary>Reads the model; the tokenizer_config.json beside it adds its tokens.</summary>
+    public static TokenizerJson Read(ModelFiles files, string file)
     {
+        var (path, config) = (files.NameOf(file), TokenizerConfig.Read(files));
+        var bytes = files.Bytes(file);
         Model model;
         try
         {
-            model = Parse(File.ReadAllBytes(path));
+            model = Parse(bytes);
         }
         catch (InvalidProtocolBufferException error)
         {
             throw new InputException($"{path}: not a SentencePiece model ({Quoting.OneLine(error.Message)}); fetch the file again.", error);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path}: cannot be read ({Quoting.OneLine(error.Message)}); check that it is there.", error);
         }
 
         if (model.Pieces.Count == 0)

@@ -1,4 +1,5 @@
 using System.Text;
+using LookaheadKV.Checkpoints;
 
 namespace LookaheadKV.Text;
 
@@ -8,9 +9,6 @@ namespace LookaheadKV.Text;
 /// </summary>
 public sealed class Tokenizer
 {
-    private const string JsonFile = "tokenizer.json";
-    private const string SentencePieceFile = "tokenizer.model";
-
     private readonly TextRules rules;
     private readonly BytePairMerger merger;
     private readonly PretokenPattern[] patterns;
@@ -67,22 +65,29 @@ public sealed class Tokenizer
     /// <summary>The control tokens, in order of their ids.</summary>
     public IReadOnlyList<AddedToken> SpecialTokens => [.. Definition.AddedTokens.Where(token => token.Special).OrderBy(token => token.Id)];
 
-    /// <summary>Reads a tokenizer.json or tokenizer.model, or the one in a folder (the tokenizer.json where there are both).</summary>
+    /// <summary>Reads a model's tokenizer (its tokenizer.json where it has a tokenizer.model too), or a tokenizer.json or tokenizer.model alone.</summary>
+    /// <param name="path">What <see cref="ModelFiles.Open"/> takes, or one of the two files.</param>
     /// <exception cref="InputException">The file is missing, damaged, or asks for something that is not implemented, which is named.</exception>
-    public static Tokenizer Load(string folderOrFile)
+    public static Tokenizer Load(string path)
     {
-        var file = Directory.Exists(folderOrFile) ? FileIn(folderOrFile) : folderOrFile;
-        if (file is null)
-            throw new InputException($"{folderOrFile}: no {JsonFile} and no {SentencePieceFile} in this folder; fetch one of them.");
+        var (files, file) = ModelFiles.Exists(path) ? In(ModelFiles.Open(path)) : ModelFiles.OfFile(path);
         return new Tokenizer(
-            Path.GetExtension(file) == ".model"
-                ? SentencePieceReader.Read(file, TokenizerConfig.Read(Path.GetDirectoryName(Path.GetFullPath(file))!))
-                : TokenizerJson.Read(file)
+            Path.GetExtension(file) == ".model" ? SentencePieceReader.Read(files, file) : TokenizerJsonReader.Read(files, file)
         );
+
+        static (ModelFiles, string) In(ModelFiles files) =>
+            (
+                files,
+                FileIn(files)
+                    ?? throw new InputException(
+                        $"{files.Path}: no {ModelFiles.TokenizerJson} and no {ModelFiles.SentencePiece} in this folder; fetch one of them."
+                    )
+            );
     }
 
-    /// <summary>Whether a folder holds a file that <see cref="Load"/> reads.</summary>
-    public static bool IsIn(string folder) => FileIn(folder) is not null;
+    /// <summary>Whether a model has a tokenizer that <see cref="Load"/> reads.</summary>
+    /// <param name="model">What <see cref="ModelFiles.Open"/> takes.</param>
+    public static bool IsIn(string model) => FileIn(ModelFiles.Open(model)) is not null;
 
     /// <summary>
     /// The ids of a text. No control token is put before or after it; added tokens that stand in it become their ids. Half a surrogate pair
@@ -237,8 +242,8 @@ public sealed class Tokenizer
                 + (id >= 0 && id < VocabularySize ? $", and {id} is one of those that are not used." : ".")
         );
 
-    private static string? FileIn(string folder) =>
-        new[] { JsonFile, SentencePieceFile }.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+    private static string? FileIn(ModelFiles files) =>
+        new[] { ModelFiles.TokenizerJson, ModelFiles.SentencePiece }.FirstOrDefault(files.Has);
 
     private static IEnumerable<(int, int, int, int)> RankedMerges(TokenizerJson definition, Dictionary<string, int> vocabulary)
     {

@@ -8,9 +8,6 @@ namespace LookaheadKV.Text;
 /// <summary>The tokenizer_config.json beside a tokenizer, from which transformers takes the class, the markers and the chat template.</summary>
 public sealed record TokenizerConfig
 {
-    private const string FileName = "tokenizer_config.json";
-    private const string TemplateFileName = "chat_template.jinja";
-
     /// <summary>The text of the begin-of-sequence token, or null if none is named.</summary>
     public string? BeginToken { get; init; }
 
@@ -30,17 +27,22 @@ public sealed record TokenizerConfig
     internal bool? AddPrefixSpace { get; init; }
 
     /// <summary>
-    /// Reads a folder's tokenizer_config.json, and its chat_template.jinja, which goes before the template in the former. Without a file
+    /// Reads a model's tokenizer_config.json, and its chat_template.jinja, which goes before the template in the former. Without a file
     /// everything is as if it said nothing.
     /// </summary>
     /// <exception cref="InputException">A file is damaged.</exception>
-    public static TokenizerConfig Read(string folder)
+    public static TokenizerConfig Read(ModelFiles files)
     {
-        var path = Path.Combine(folder, FileName);
-        var config = File.Exists(path) ? JsonField.Read(path, "", Parse) : new TokenizerConfig();
-        var template = Path.Combine(folder, TemplateFileName);
-        return File.Exists(template) ? config with { ChatTemplate = ReadText(template) } : config;
+        var config = files.Has(ModelFiles.TokenizerConfig)
+            ? JsonField.Read(files, ModelFiles.TokenizerConfig, Parse)
+            : new TokenizerConfig();
+        return files.Has(ModelFiles.ChatTemplate) ? config with { ChatTemplate = files.Text(ModelFiles.ChatTemplate) } : config;
     }
+
+    /// <summary>The same, of the model at a path.</summary>
+    /// <param name="model">What <see cref="ModelFiles.Open"/> takes.</param>
+    /// <exception cref="InputException">There is no model, or a file is damaged.</exception>
+    public static TokenizerConfig Read(string model) => Read(ModelFiles.Open(model));
 
     /// <summary>
     /// Writes a tokenizer_config.json for PreTrainedTokenizerFast, beside its place and then renamed. Nothing is cleaned up in decoding.
@@ -104,16 +106,4 @@ public sealed record TokenizerConfig
         int.TryParse(entry.Key, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
             ? TokenizerJsonReader.AddedToken(entry.Value, id)
             : throw entry.Value.Unsupported("ids as keys");
-
-    private static string ReadText(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path}: cannot be read ({Quoting.OneLine(error.Message)}); check its permissions.", error);
-        }
-    }
 }

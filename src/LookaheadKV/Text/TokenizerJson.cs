@@ -76,7 +76,11 @@ public sealed class TokenizerJson
 
     /// <summary>Reads a tokenizer.json.</summary>
     /// <exception cref="InputException">The file is missing, damaged, or asks for something that is not implemented, which is named.</exception>
-    public static TokenizerJson Read(string path) => TokenizerJsonReader.Read(path);
+    public static TokenizerJson Read(string path)
+    {
+        var (files, file) = ModelFiles.OfFile(path);
+        return TokenizerJsonReader.Read(files, file);
+    }
 
     /// <summary>
     /// Writes a tokenizer.json that the Python libraries tokenizers and transformers (PreTrainedTokenizerFast) load, with the same ids.

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using LookaheadKV.Checkpoints;
 
 namespace LookaheadKV.Text;
 
@@ -18,7 +19,7 @@ internal static class TokenizerJsonReader
             ["NFKD"] = NormalizationForm.FormKD,
         };
 
-    public static TokenizerJson Read(string path) => JsonField.Read(path, "name a tokenizer.json or a folder that holds one", Parse);
+    public static TokenizerJson Read(ModelFiles files, string file) => JsonField.Read(files, file, Parse);
 
     private static TokenizerJson Parse(JsonField root)
     {

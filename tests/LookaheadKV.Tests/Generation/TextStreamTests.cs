@@ -131,14 +131,14 @@ public sealed class TextStreamTests
         var folder = Directory.CreateTempSubdirectory("lookahead-ends-").FullName;
         try
         {
-            Assert.Empty(EndTokens.OfFolder(folder));
+            Assert.Empty(EndTokens.Of(folder));
             File.WriteAllText(Path.Combine(folder, "config.json"), """{ "eos_token_id": 7 }""");
-            Assert.Equal([7], EndTokens.OfFolder(folder));
+            Assert.Equal([7], EndTokens.Of(folder));
             var generation = Path.Combine(folder, "generation_config.json");
             File.WriteAllText(generation, """{ "eos_token_id": [9, 7, 3] }""");
-            Assert.Equal([3, 7, 9], EndTokens.OfFolder(folder));
+            Assert.Equal([3, 7, 9], EndTokens.Of(folder));
             File.WriteAllText(generation, """{ "eos_token_id": ["</s>"] }""");
-            var message = Assert.Throws<InputException>(() => EndTokens.OfFolder(folder)).Message;
+            var message = Assert.Throws<InputException>(() => EndTokens.Of(folder)).Message;
             Assert.Contains("eos_token_id[0]", message);
             Assert.Contains(generation, message);
         }

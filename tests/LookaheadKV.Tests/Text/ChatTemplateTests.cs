@@ -74,7 +74,7 @@ public sealed class ChatTemplateTests : IDisposable
     public void AFoldersTemplateIsKnownByItsMarkers(string jinja, string name)
     {
         Write(new { chat_template = jinja });
-        Assert.Equal(name, ChatTemplate.OfFolder(folder).Name);
+        Assert.Equal(name, ChatTemplate.Of(folder).Name);
     }
 
     [Fact]
@@ -82,16 +82,16 @@ public sealed class ChatTemplateTests : IDisposable
     {
         const string Jinja = "{{ bos_token }}<|start_header_id|>{{ m|trim }}<|eot_id|>";
         Write(new { chat_template = Jinja, bos_token = "<begin>" });
-        Assert.StartsWith("<begin><|start_header_id|>user", ChatTemplate.OfFolder(folder).Render([Question]));
+        Assert.StartsWith("<begin><|start_header_id|>user", ChatTemplate.Of(folder).Render([Question]));
         Write(new { chat_template = Jinja, bos_token = new { content = "<b>", lstrip = false } });
-        Assert.StartsWith("<b><|start_header_id|>user", ChatTemplate.OfFolder(folder).Render([Question]));
+        Assert.StartsWith("<b><|start_header_id|>user", ChatTemplate.Of(folder).Render([Question]));
     }
 
     [Fact]
     public void TheDefaultSystemMessageIsTheTemplates()
     {
         Write(new { chat_template = "{{ '<|im_start|>system\\nYou are Q.<|im_end|>\\n' }}{{ '<|im_start|>' + m['role'] }}" });
-        var template = ChatTemplate.OfFolder(folder);
+        var template = ChatTemplate.Of(folder);
         Assert.StartsWith("<|im_start|>system\nYou are Q.<|im_end|>\n<|im_start|>user\n", template.Render([Question]));
         Assert.StartsWith("<|im_start|>system\nBe brief.\n<|im_end|>\n<|im_start|>user\n", template.Render([System, Question]));
     }
@@ -100,9 +100,9 @@ public sealed class ChatTemplateTests : IDisposable
     public void OfSeveralTemplatesTheDefaultIsTakenAndTheFileGoesBeforeAll()
     {
         Write(new { chat_template = new[] { new { name = "rag", template = "x" }, new { name = "default", template = "<|im_start|>" } } });
-        Assert.Equal("chatml", ChatTemplate.OfFolder(folder).Name);
+        Assert.Equal("chatml", ChatTemplate.Of(folder).Name);
         File.WriteAllText(Path.Combine(folder, "chat_template.jinja"), "<|start_header_id|>{{ m|trim }}<|eot_id|>");
-        Assert.Equal("llama3", ChatTemplate.OfFolder(folder).Name);
+        Assert.Equal("llama3", ChatTemplate.Of(folder).Name);
     }
 
     [Theory]
@@ -140,7 +140,7 @@ public sealed class ChatTemplateTests : IDisposable
         Fails(() => mistral.Render([System, Answer]), "message 2", "in turn");
         Fails(() => ChatTemplate.Named("alpaca"), "\"alpaca\"", "llama3");
         Write(new { chat_template = "{{ '[INST] ' + message['content'] + ' [/INST]' }}" });
-        Fails(() => ChatTemplate.OfFolder(folder).Render([System, Question]), "no place for a system message");
+        Fails(() => ChatTemplate.Of(folder).Render([System, Question]), "no place for a system message");
 
         static void Fails(Action render, params string[] named)
         {
@@ -153,7 +153,7 @@ public sealed class ChatTemplateTests : IDisposable
 
     private void Refused(params string[] named)
     {
-        var message = Assert.Throws<InputException>(() => ChatTemplate.OfFolder(folder)).Message;
+        var message = Assert.Throws<InputException>(() => ChatTemplate.Of(folder)).Message;
         Assert.All(named, part => Assert.Contains(part, message));
         Assert.DoesNotContain('\n', message);
     }

@@ -86,7 +86,7 @@ public sealed class GoldenTokenizerTests : IDisposable
     {
         var golden = Golden.Value.RootElement.GetProperty("chat").GetProperty(format);
         File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), golden.GetRawText()); // its cases are passed over
-        var template = ChatTemplate.OfFolder(folder);
+        var template = ChatTemplate.Of(folder);
         var rendered = 0;
         foreach (var one in golden.GetProperty("cases").EnumerateArray())
         {

@@ -1,0 +1,85 @@
+using System.Text;
+using LookaheadKV.Text;
+
+namespace LookaheadKV.Checkpoints;
+
+/// <summary>
+/// What a model is stored in, wherever that lies: small files by the names that a Hugging Face folder gives them, and tensors by their
+/// Hugging Face names. Whoever reads a model reads it through this.
+/// </summary>
+public abstract class ModelFiles
+{
+    /// <summary>The model's shape.</summary>
+    public const string Config = "config.json";
+
+    /// <summary>How answers are generated and where they end.</summary>
+    public const string GenerationConfig = "generation_config.json";
+
+    /// <summary>The tokenizer, in the form of Hugging Face tokenizers.</summary>
+    public const string TokenizerJson = "tokenizer.json";
+
+    /// <summary>The tokenizer, as a SentencePiece model.</summary>
+    public const string SentencePiece = "tokenizer.model";
+
+    /// <summary>The tokenizer's class, markers and chat template.</summary>
+    public const string TokenizerConfig = "tokenizer_config.json";
+
+    /// <summary>The chat template alone, which goes before the one in <see cref="TokenizerConfig"/>.</summary>
+    public const string ChatTemplate = "chat_template.jinja";
+
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private protected ModelFiles(string path) => Path = path;
+
+    /// <summary>Where the model lies, as the caller wrote it.</summary>
+    public string Path { get; }
+
+    /// <summary>Opens a Hugging Face folder; nothing is read yet.</summary>
+    /// <exception cref="InputException">There is no such folder.</exception>
+    public static ModelFiles Open(string path) =>
+        Directory.Exists(path)
+            ? new HuggingFaceFolder(path)
+            : throw new InputException($"{path}: no such folder; --model takes `nano` or a Hugging Face folder.");
+
+    /// <summary>A file that was named alone, and the files beside it.</summary>
+    internal static (ModelFiles Files, string File) OfFile(string path) =>
+        (new HuggingFaceFolder(System.IO.Path.GetDirectoryName(path) ?? ""), System.IO.Path.GetFileName(path));
+
+    /// <summary>Whether <see cref="Open"/> finds something at this path.</summary>
+    public static bool Exists(string path) => Directory.Exists(path);
+
+    /// <summary>What messages call a small file of this model.</summary>
+    public abstract string NameOf(string file);
+
+    /// <summary>Whether a small file is there.</summary>
+    public abstract bool Has(string file);
+
+    /// <summary>The bytes of a small file.</summary>
+    /// <exception cref="InputException">It is not there or cannot be read.</exception>
+    public abstract byte[] Bytes(string file);
+
+    /// <summary>The text of a small file.</summary>
+    /// <exception cref="InputException">It is not there, cannot be read, or is not UTF-8.</exception>
+    public string Text(string file)
+    {
+        var bytes = Bytes(file).AsSpan();
+        try
+        {
+            return StrictUtf8.GetString(bytes.StartsWith(Encoding.UTF8.Preamble) ? bytes[Encoding.UTF8.Preamble.Length..] : bytes);
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new InputException($"{NameOf(file)}: byte {error.Index} is not UTF-8; fetch or write the file again.", error);
+        }
+    }
+
+    /// <summary>The files on disk that hold the weights, each with a name that does not depend on where the model lies.</summary>
+    public abstract IReadOnlyList<(string Name, string Path)> WeightFiles { get; }
+
+    /// <summary>The tensors: all headers are read and checked, no tensor is.</summary>
+    /// <exception cref="InputException">There are none, or what holds them is damaged.</exception>
+    public abstract ModelTensors Tensors();
+
+    private protected InputException Unreadable(string file, Exception error) =>
+        new($"{NameOf(file)}: cannot be read ({Quoting.OneLine(error.Message)}); check its permissions.", error);
+}
