@@ -10,6 +10,8 @@ namespace LookaheadKV.Checkpoints;
 /// </summary>
 public static class RandomFolder
 {
+    private const string Index = "model.safetensors.index.json";
+
     /// <summary>Writes the folder.</summary>
     /// <param name="folder">Where, created if need be.</param>
     /// <param name="config">The model's shape.</param>
@@ -19,6 +21,7 @@ public static class RandomFolder
     /// <param name="progress">Receives every shard.</param>
     /// <param name="cancellation">Looked at before every tensor.</param>
     /// <returns>Parameters written.</returns>
+    /// <exception cref="InputException">The folder holds a model, or cannot be written.</exception>
     public static long Write(
         string folder,
         DecoderConfig config,
@@ -29,36 +32,47 @@ public static class RandomFolder
         CancellationToken cancellation = default
     )
     {
-        Directory.CreateDirectory(folder);
+        OutputFolder.RefuseModel(folder);
+        var json = ConfigWriter.Json(config, ScalarType.BFloat16);
+        OutputFolder.Create(folder);
         var path = Path.Combine(folder, "config.json");
         AtomicFile.Probe(path);
-        var json = ConfigWriter.Json(config, ScalarType.BFloat16);
         var shapes = DecoderWeights.Shapes(config).ToList();
         var shards = Shards(shapes, shardBytes);
         var total = shapes.Sum(tensor => Bytes(tensor.Shape));
         var done = 0L;
-        using var weights = new RandomWeights(device ?? CPU, ScalarType.BFloat16, seed);
-        foreach (var (number, shard) in shards.Index())
+        try
         {
-            using var scope = NewDisposeScope();
-            using var noGrad = no_grad();
-            var tensors = new List<(string Name, Tensor Tensor)>();
-            foreach (var (name, shape) in shard)
+            using var weights = new RandomWeights(device ?? CPU, ScalarType.BFloat16, seed);
+            foreach (var (number, shard) in shards.Index())
             {
-                cancellation.ThrowIfCancellationRequested();
-                tensors.Add((name, weights.Draw(name, shape)));
+                using var scope = NewDisposeScope();
+                using var noGrad = no_grad();
+                var tensors = new List<(string Name, Tensor Tensor)>();
+                foreach (var (name, shape) in shard)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    tensors.Add((name, weights.Draw(name, shape)));
+                }
+                Safetensors.Write(
+                    Path.Combine(folder, FileName(number, shards.Count)),
+                    tensors,
+                    new Dictionary<string, string> { ["format"] = "pt" }
+                );
+                progress?.Report(new ReadProgress(done += shard.Sum(tensor => Bytes(tensor.Shape)), total, FileName(number, shards.Count)));
             }
-            Safetensors.Write(
-                Path.Combine(folder, FileName(number, shards.Count)),
-                tensors,
-                new Dictionary<string, string> { ["format"] = "pt" }
-            );
-            progress?.Report(new ReadProgress(done += shard.Sum(tensor => Bytes(tensor.Shape)), total, FileName(number, shards.Count)));
+            if (shards.Count > 1)
+                AtomicFile.WriteText(Path.Combine(folder, Index), IndexOf(shards, total));
+            AtomicFile.WriteText(path, json);
+            return total / 2;
         }
-        if (shards.Count > 1)
-            AtomicFile.WriteText(Path.Combine(folder, "model.safetensors.index.json"), Index(shards, total));
-        AtomicFile.WriteText(path, json);
-        return total / 2;
+        catch
+        {
+            // There was no model before, and half of one would be in the way of the next call.
+            foreach (var file in Enumerable.Range(0, shards.Count).Select(number => FileName(number, shards.Count)).Append(Index))
+                File.Delete(Path.Combine(folder, file));
+            throw;
+        }
     }
 
     private static List<List<(string Name, long[] Shape)>> Shards(IEnumerable<(string Name, long[] Shape)> shapes, long limit)
@@ -76,7 +90,7 @@ public static class RandomFolder
         return shards;
     }
 
-    private static string Index(List<List<(string Name, long[] Shape)>> shards, long total) =>
+    private static string IndexOf(List<List<(string Name, long[] Shape)>> shards, long total) =>
         JsonSerializer.Serialize(
             new
             {

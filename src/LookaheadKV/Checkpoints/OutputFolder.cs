@@ -1,0 +1,61 @@
+using LookaheadKV.Text;
+
+namespace LookaheadKV.Checkpoints;
+
+/// <summary>Looks at a folder before something is written into it: nothing of the user's is replaced.</summary>
+internal static class OutputFolder
+{
+    // What a model, modules or a tokenizer are made of, in any format. A second format beside the first would be read in its place.
+    private static readonly string[] OfModels =
+    [
+        "config.json",
+        "*.safetensors",
+        "*.safetensors.index.json",
+        "*.gguf",
+        "*.bin",
+        "*.bin.index.json",
+        "*.pt",
+        "*.pth",
+        "tokenizer.json",
+        "tokenizer.model",
+        "tokenizer_config.json",
+    ];
+
+    /// <summary>Refuses a folder that holds files of a model, and a path that is a file; a folder that is not there, or holds other things, passes.</summary>
+    /// <param name="folder">Where a model shall be written.</param>
+    /// <exception cref="InputException">There is a model, or part of one, or the path is a file.</exception>
+    public static void RefuseModel(string folder)
+    {
+        RefuseFile(folder);
+        if (!Directory.Exists(folder))
+            return;
+        if (OfModels.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).FirstOrDefault() is { } file)
+            throw new InputException(
+                $"{folder} holds a model ({Path.GetFileName(file)}), which is not replaced; name another folder, or remove this one first."
+            );
+    }
+
+    /// <summary>Makes a folder, and those above it.</summary>
+    /// <exception cref="InputException">It is a file, or cannot be made.</exception>
+    public static void Create(string folder)
+    {
+        RefuseFile(folder);
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException(
+                $"cannot make the folder {folder} ({Quoting.OneLine(error.Message)}); name one that can be written.",
+                error
+            );
+        }
+    }
+
+    private static void RefuseFile(string folder)
+    {
+        if (File.Exists(folder))
+            throw new InputException($"{folder} is a file; name a folder.");
+    }
+}
