@@ -1,16 +1,21 @@
+using System.Diagnostics;
 using LookaheadKV.Cache;
 using LookaheadKV.Eviction;
 using LookaheadKV.Models;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Generation;
 
 /// <summary>
-/// Several prompts of any lengths answered together. Each is prefilled and evicted alone, so that there is no padding that could score or be kept;
-/// their caches are then stacked and decoded in step. A row gives what it gives alone.
+/// Several prompts answered together. Of any lengths: each is prefilled and evicted alone, so that there is no padding that could score or be kept, and
+/// their caches are stacked. Of one length and nothing evicted: one pass over all of them. All rows are decoded in step; a row gives what it gives alone.
 /// </summary>
 public sealed class BatchSession : IDisposable
 {
+    // Looking at tokens that a GPU has chosen makes the host wait for it: steps between two looks.
+    private const int StepsUnseenOnGpu = 16;
+
     private readonly Decoder _decoder;
     private readonly SessionSteps _steps;
     private readonly int _reserve;
@@ -65,25 +70,130 @@ public sealed class BatchSession : IDisposable
         }
     }
 
+    /// <summary>Prefills prompts of one length in one pass and evicts nothing.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="prompts">Token ids of each row, at least one row, all of one length.</param>
+    /// <param name="reserve">Room for this many tokens of answer in each row.</param>
+    /// <param name="cancellation">Looked at before every layer.</param>
+    /// <exception cref="InputException">There is no prompt, or the prompts do not fit the model.</exception>
+    /// <exception cref="ArgumentException">The prompts differ in length.</exception>
+    public static BatchSession StartWhole(
+        Decoder decoder,
+        IReadOnlyList<IReadOnlyList<int>> prompts,
+        int reserve = 256,
+        CancellationToken cancellation = default
+    )
+    {
+        if (prompts.Count == 0)
+            throw new InputException("there is no prompt; give at least one.");
+        if (prompts.Any(prompt => prompt.Count != prompts[0].Count))
+            throw new ArgumentException("prompts of different lengths cannot share a pass; start them one by one.");
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var clock = Stopwatch.StartNew();
+        var length = prompts[0].Count;
+        var cache = new KeyValueCache([.. prompts.Select(_ => (long)length)]);
+        try
+        {
+            var ids = cat([.. prompts.Select(decoder.Ids)]);
+            var hidden = PromptPass.ToLastRow(
+                decoder,
+                ids,
+                rider: null,
+                (_, rows, _) => cache.Add(LayerEviction.KeepAll(rows, reserve)),
+                cancellation
+            );
+            var logits = decoder.Logits(hidden).squeeze(1).DetachFromDisposeScope();
+            var bytes = cache.Bytes / prompts.Count;
+            var report = new PrefillReport(length, length, bytes, bytes, clock.Elapsed, TimeSpan.Zero);
+            return new BatchSession(decoder, cache, logits, [.. prompts.Select(_ => report)], reserve);
+        }
+        catch
+        {
+            cache.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Greedy answers of all rows; a row's end token is returned with it, and a row that has ended waits for the others.</summary>
     /// <param name="maxNewTokens">Limit of each answer; also limited by the reserve and by the model's context.</param>
     /// <param name="cancellation">Looked at before every step.</param>
-    public int[][] Generate(int maxNewTokens, CancellationToken cancellation = default)
+    public int[][] Generate(int maxNewTokens, CancellationToken cancellation = default) =>
+        Generate(maxNewTokens, [], (logits, _) => logits.argmax(-1, keepdim: true), StepsUnseen, cancellation);
+
+    /// <summary>The same with more tokens that end an answer, each row's tokens drawn its own way.</summary>
+    /// <param name="maxNewTokens">Limit of each answer; also limited by the reserve and by the model's context.</param>
+    /// <param name="sampling">How each row's tokens are drawn.</param>
+    /// <param name="endTokens">Tokens that end an answer, beside those of the model's configuration.</param>
+    /// <param name="cancellation">Looked at before every step.</param>
+    public int[][] Sample(
+        int maxNewTokens,
+        IReadOnlyList<SamplingOptions> sampling,
+        IEnumerable<int>? endTokens = null,
+        CancellationToken cancellation = default
+    )
     {
+        if (sampling.Count != Cache.LogicalLengths.Length)
+            throw new ArgumentException($"give sampling options for each of the {Cache.LogicalLengths.Length} rows.");
+        int[] ends = [.. endTokens ?? []];
+        return sampling.All(options => options.Checked().Temperature == 0)
+            ? Generate(maxNewTokens, ends, (logits, _) => logits.argmax(-1, keepdim: true), StepsUnseen, cancellation)
+            : Generate(maxNewTokens, ends, Drawn, 1, cancellation);
+
+        Tensor Drawn(Tensor logits, int step)
+        {
+            using var host = logits.cpu();
+            long[] tokens = [.. sampling.Select((options, row) => (long)Sampling.Next(host[row], options, step))];
+            return tensor(tokens, device: logits.device).unsqueeze(1);
+        }
+    }
+
+    private int StepsUnseen => _decoder.Device.type == DeviceType.CUDA ? StepsUnseenOnGpu : 1;
+
+    // `choose` makes tokens [B,1] of logits [B,vocabulary]; they stay on the device, and the host looks at them every so many steps.
+    private int[][] Generate(
+        int maxNewTokens,
+        int[] endTokens,
+        Func<Tensor, int, Tensor> choose,
+        int unseen,
+        CancellationToken cancellation
+    )
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        HashSet<int> ends = [.. _decoder.Config.EndTokens, .. endTokens];
         var room = (int)Math.Min(Math.Min(maxNewTokens, _reserve + 1), _decoder.Config.MaxPositions - Cache.LogicalLengths.Max());
         var answers = Cache.LogicalLengths.Select(_ => new List<int>()).ToArray();
+        var waiting = new List<Tensor>();
         for (var step = 0; step < room; step++)
         {
             cancellation.ThrowIfCancellationRequested();
-            var tokens = MostLikely(_nextLogits);
-            foreach (var (answer, token) in answers.Zip(tokens))
-                if (!Ended(answer))
-                    answer.Add(token);
-            if (answers.All(Ended) || step == room - 1)
+            using var inner = NewDisposeScope();
+            var tokens = choose(_nextLogits, step);
+            waiting.Add(tokens.MoveToOuterDisposeScope());
+            if (step == room - 1 || (waiting.Count == unseen && LookAt()))
                 break;
-            Append([.. tokens.Select(token => new[] { token })]).Dispose();
+            Extend(tokens);
         }
+        LookAt();
         return [.. answers.Select(answer => answer.ToArray())];
+
+        // Whether all rows have ended.
+        bool LookAt()
+        {
+            if (waiting.Count == 0)
+                return false;
+            using var inner = NewDisposeScope();
+            var seen = cat([.. waiting], 1).cpu();
+            for (var row = 0; row < answers.Length; row++)
+                foreach (var token in seen[row].data<long>())
+                    if (!Ended(answers[row]))
+                        answers[row].Add((int)token);
+            waiting.Clear();
+            return answers.All(Ended);
+        }
+
+        bool Ended(List<int> answer) => answer.Count > 0 && ends.Contains(answer[^1]);
     }
 
     /// <summary>Appends equally many tokens to every row and returns the logits behind each, [B, T, vocabulary] (float32).</summary>
@@ -93,10 +203,15 @@ public sealed class BatchSession : IDisposable
             throw new ArgumentException($"give equally many tokens for each of the {Cache.LogicalLengths.Length} rows.");
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var logits = _steps.Extend(cat([.. tokens.Select(_decoder.Ids)]));
+        return Extend(cat([.. tokens.Select(_decoder.Ids)])).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Extend(Tensor ids)
+    {
+        var logits = _steps.Extend(ids); // [B,T,vocabulary]
         _nextLogits.Dispose();
-        _nextLogits = logits.select(1, tokens[0].Count - 1).clone().DetachFromDisposeScope();
-        return logits.MoveToOuterDisposeScope();
+        _nextLogits = logits.select(1, ids.size(1) - 1).clone().DetachFromDisposeScope();
+        return logits;
     }
 
     /// <inheritdoc/>
@@ -106,12 +221,4 @@ public sealed class BatchSession : IDisposable
         Cache.Dispose();
         _nextLogits.Dispose();
     }
-
-    private static int[] MostLikely(Tensor logits)
-    {
-        using var scope = NewDisposeScope();
-        return [.. logits.argmax(-1).cpu().data<long>().Select(id => (int)id)];
-    }
-
-    private bool Ended(List<int> answer) => answer.Count > 0 && _decoder.Config.EndTokens.Contains(answer[^1]);
 }

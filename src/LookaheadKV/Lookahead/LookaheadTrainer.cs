@@ -75,7 +75,18 @@ public sealed record LookaheadTrainerOptions
 /// <param name="LearningRate">Rate of the step.</param>
 /// <param name="Generated">Responses that had to be generated in this step.</param>
 /// <param name="Seconds">Seconds over all pieces.</param>
-public sealed record LookaheadTrainingPoint(long Step, int Steps, double Loss, double LearningRate, int Generated, double Seconds);
+/// <param name="Tokens">Tokens of the step's prompts.</param>
+/// <param name="Times">Where the step's seconds went.</param>
+public sealed record LookaheadTrainingPoint(
+    long Step,
+    int Steps,
+    double Loss,
+    double LearningRate,
+    int Generated,
+    double Seconds,
+    long Tokens = 0,
+    StepTimes? Times = null
+);
 
 /// <summary>
 /// Trains lookahead tokens and LoRA on the true importance of responses. The base model stays frozen; gradients exist for the n lookahead
@@ -118,14 +129,25 @@ public static class LookaheadTrainer
             while (state.Step < options.Steps && !(clock.Elapsed.TotalMinutes >= options.Minutes) && !cancellation.IsCancellationRequested)
             {
                 var rate = options.RateAt(state.Step);
-                var (loss, generated) = Accumulate(decoder, module, ahead.Next(), options, cancellation);
+                var examples = ahead.Next();
+                var times = new StepClock(decoder.Device);
+                var (loss, generated) = Accumulate(decoder, module, examples, options, times, cancellation);
                 if (!double.IsFinite(loss))
                     throw new InputException(
                         $"the training diverged at step {state.Step} (loss {loss}): lower the learning rate {options.LearningRate} and go on from the checkpoint."
                     );
                 state.Update(rate);
                 state.Seconds = before + clock.Elapsed.TotalSeconds;
-                var point = new LookaheadTrainingPoint(state.Step, options.Steps, loss, rate, generated, state.Seconds);
+                var point = new LookaheadTrainingPoint(
+                    state.Step,
+                    options.Steps,
+                    loss,
+                    rate,
+                    generated,
+                    state.Seconds,
+                    examples.Sum(example => (long)example.Prompt.Length),
+                    times.Times
+                );
                 if (curve is not null)
                     JsonLines.Append(curve, point);
                 progress?.Report(point);
@@ -182,38 +204,33 @@ public static class LookaheadTrainer
         LookaheadModule module,
         IReadOnlyList<LookaheadExample> examples,
         LookaheadTrainerOptions options,
+        StepClock clock,
         CancellationToken cancellation
     )
     {
         var (total, generated) = (0.0, 0);
         var before = options.Responses?.Generated ?? 0;
-        IReadOnlyList<LookaheadExample> all = options.Responses is { } responses
-            ? [.. examples.Select(e => e with { Response = responses.Of(e, cancellation) })]
-            : examples;
-        foreach (var group in all.GroupBy(e => (e.Prompt.Length, Known: e.Response.Length > 0)))
-        foreach (var waiting in group.Chunk(options.PassSize))
-        {
-            LookaheadExample[] others = group.Key.Known ? Pass(waiting) : waiting;
-            foreach (var example in others)
+        if (options.Responses is { } responses)
+            foreach (var pass in examples.GroupBy(e => e.Prompt.Length).SelectMany(group => group.Chunk(options.PassSize)))
+                using (var target = responses.Target(decoder, pass, clock, cancellation))
+                    total += Backward(target, pass.Length);
+        else
+            foreach (var group in examples.GroupBy(e => (e.Prompt.Length, Guessed: e.Response.Length > 0)))
+            foreach (var waiting in group.Chunk(options.PassSize))
+            foreach (var example in group.Key.Guessed ? Guesses(waiting) : waiting)
             {
-                var response = Session.GreedyResponse(decoder, example.Prompt, options.MaxResponse, cancellation);
-                using var target = LookaheadTarget.Compute(decoder, [example.Prompt], [response], cancellation);
+                var response = clock.Decode(() => Session.GreedyResponse(decoder, example.Prompt, options.MaxResponse, cancellation));
+                using var target = Target([example.Prompt], [response]);
                 total += Backward(target, 1);
                 generated++;
             }
-        }
-        return (total / all.Count, generated + (int)((options.Responses?.Generated ?? 0) - before));
+        return (total / examples.Count, generated + (int)((options.Responses?.Generated ?? 0) - before));
 
-        // Trains on those whose response stands; the others, whose guess was wrong, are given back.
-        LookaheadExample[] Pass(LookaheadExample[] waiting)
+        // Trains on those whose guess is what the model says; the others are given back.
+        LookaheadExample[] Guesses(LookaheadExample[] waiting)
         {
-            using var target = LookaheadTarget.Compute(
-                decoder,
-                [.. waiting.Select(e => e.Prompt)],
-                [.. waiting.Select(e => e.Response)],
-                cancellation
-            );
-            int[] stand = [.. Enumerable.Range(0, waiting.Length).Where(i => options.Responses is not null || target.IsGreedy[i])];
+            using var target = Target([.. waiting.Select(e => e.Prompt)], [.. waiting.Select(e => e.Response)]);
+            int[] stand = [.. Enumerable.Range(0, waiting.Length).Where(i => target.IsGreedy![i])];
             if (stand.Length == waiting.Length)
                 total += Backward(target, stand.Length);
             else if (stand.Length > 0)
@@ -224,13 +241,17 @@ public static class LookaheadTrainer
             return [.. waiting.Where((_, i) => !stand.Contains(i))];
         }
 
-        double Backward(LookaheadTarget target, int rows)
-        {
-            using var scope = NewDisposeScope();
-            var loss = Loss(decoder, module, target, options.Objective);
-            (loss * ((double)rows / all.Count)).backward();
-            return loss.item<float>() * rows;
-        }
+        LookaheadTarget Target(int[][] prompts, int[][] responses) =>
+            clock.Target(() => LookaheadTarget.Compute(decoder, prompts, responses, cancellation));
+
+        double Backward(LookaheadTarget target, int rows) =>
+            clock.Backward(() =>
+            {
+                using var scope = NewDisposeScope();
+                var loss = Loss(decoder, module, target, options.Objective);
+                (loss * ((double)rows / examples.Count)).backward();
+                return loss.item<float>() * rows;
+            });
     }
 
     /// <summary>Makes the next steps' examples on other threads.</summary>

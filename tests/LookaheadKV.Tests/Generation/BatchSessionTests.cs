@@ -35,6 +35,62 @@ public class BatchSessionTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 6)]
+    [InlineData(5, 9)]
+    [InlineData(16, 7)]
+    public void Prompts_of_one_length_in_one_pass_are_answered_as_each_alone(int rows, int length)
+    {
+        using var decoder = TinyDecoder.Create();
+        var random = new Random(rows);
+        int[][] prompts = [.. Enumerable.Range(0, rows).Select(_ => Enumerable.Range(0, length).Select(_ => random.Next(1, 13)).ToArray())];
+        // Ended rows go on in the cache: the others must not notice, nor what is said of an end token that the configuration does not name.
+        foreach (
+            var ends in (int[][])
+                [
+                    [],
+                    [4],
+                ]
+        )
+        {
+            using var batch = BatchSession.StartWhole(decoder, prompts, reserve: 10);
+            var together = batch.Sample(10, [.. prompts.Select(_ => SamplingOptions.Greedy)], ends);
+            for (var row = 0; row < rows; row++)
+            {
+                using var alone = Session.Start(decoder, prompts[row], Policies.Full, 10);
+                Assert.Equal(alone.Sample(decoder.Config, SamplingOptions.Greedy, 10, ends), together[row]);
+            }
+        }
+    }
+
+    [Fact]
+    public void Rows_that_are_drawn_follow_their_own_seeds()
+    {
+        using var decoder = TinyDecoder.Create();
+        int[][] prompts =
+        [
+            [1, 5, 9, 2],
+            [1, 5, 9, 2],
+            [7, 7, 3, 8],
+        ];
+        SamplingOptions[] sampling = [.. prompts.Select((_, row) => new SamplingOptions { Temperature = 1.5, Seed = row })];
+        using var batch = BatchSession.StartWhole(decoder, prompts, reserve: 8);
+        var together = batch.Sample(8, sampling);
+        for (var row = 0; row < prompts.Length; row++)
+        {
+            using var alone = Session.Start(decoder, prompts[row], Policies.Full, 8);
+            Assert.Equal(alone.Sample(decoder.Config, sampling[row], 8), together[row]);
+        }
+    }
+
+    [Fact]
+    public void Prompts_of_different_lengths_have_no_pass_in_common()
+    {
+        using var decoder = TinyDecoder.Create();
+        Assert.Throws<ArgumentException>(() => BatchSession.StartWhole(decoder, Prompts));
+        Assert.Throws<InputException>(() => BatchSession.StartWhole(decoder, []));
+    }
+
     [Fact]
     public void Rows_of_different_lengths_hold_no_padding_in_ragged_layers()
     {

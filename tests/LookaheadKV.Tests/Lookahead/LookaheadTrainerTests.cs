@@ -239,6 +239,19 @@ public sealed class LookaheadTrainerTests : IDisposable
                 stop.Cancel();
             return inner.Of(example, cancellation);
         }
+
+        public LookaheadTarget Target(
+            LookaheadKV.Models.Decoder decoder,
+            IReadOnlyList<LookaheadExample> examples,
+            StepClock clock,
+            CancellationToken cancellation
+        )
+        {
+            foreach (var _ in examples)
+                if (++_asked == after)
+                    stop.Cancel();
+            return inner.Target(decoder, examples, clock, cancellation);
+        }
     }
 
     private static IReadOnlyList<LookaheadExample> Examples(long step)
