@@ -75,4 +75,98 @@ public sealed class LookaheadFilesTests : IDisposable
         LookaheadFiles.Save(module, _folder);
         Assert.Contains("NaN", Assert.Throws<InputException>(() => LookaheadFiles.Load(_folder, TinyDecoder.Config)).Message);
     }
+
+    [Fact]
+    public void Settings_and_training_are_written_for_peft_and_for_the_reader()
+    {
+        var settings = new LookaheadSettings
+        {
+            Tokens = 2,
+            Rank = 4,
+            Alpha = 6,
+            EmbeddingStd = 0.5,
+            Targets = [LinearName.Query, LinearName.Down],
+        };
+        using var module = LookaheadModule.Create(TinyDecoder.Config, settings);
+        LookaheadFiles.Save(module, _folder, new Dictionary<string, object> { ["steps"] = 7 });
+        Assert.Equal(
+            """{"peft_type":"LORA","task_type":"CAUSAL_LM","r":4,"lora_alpha":6,"lora_dropout":0,"bias":"none","target_modules":["q_proj","down_proj"],"exclude_modules":["model.layers.1.mlp.down_proj"],"inference_mode":true}""",
+            Json("adapter_config.json")
+        );
+        Assert.Equal(
+            """{"tokens":2,"rank":4,"alpha":6,"targets":["self_attn.q_proj","mlp.down_proj"],"embedding_std":0.5,"training":{"steps":7}}""",
+            Json("lookahead.json")
+        );
+        using var file = SafetensorsFile.Open(Path.Combine(_folder, "adapter_model.safetensors"));
+        Assert.Equal("pt", file.Metadata["format"]);
+    }
+
+    /// <summary>PEFT knows no rank of 0: a module of tokens alone is written as rank 1 of no map.</summary>
+    [Fact]
+    public void A_module_without_pairs_is_rank_one_for_peft()
+    {
+        using var module = LookaheadModule.Create(TinyDecoder.Config, new LookaheadSettings { Tokens = 2, Rank = 0 });
+        LookaheadFiles.Save(module, _folder);
+        Assert.Contains("\"r\":1,", Json("adapter_config.json"));
+        Assert.Contains("\"rank\":0,", Json("lookahead.json"));
+    }
+
+    [Fact]
+    public void Settings_that_older_modules_lack_are_the_papers_and_ours()
+    {
+        using var module = LookaheadModule.Create(TinyDecoder.Config, new LookaheadSettings { Tokens = 2, Rank = 1 });
+        LookaheadFiles.Save(module, _folder);
+        Settings("""{"tokens": 2, "rank": 1, "targets": TARGETS}""");
+        using var read = LookaheadFiles.Load(_folder, TinyDecoder.Config);
+        Assert.Equal((32, 0.02), (read.Settings.Alpha, read.Settings.EmbeddingStd));
+    }
+
+    [Theory]
+    [InlineData("{", "not valid JSON")]
+    [InlineData("""{"tokens": 2, "targets": TARGETS}""", "key \"rank\" is missing")]
+    [InlineData("""{"rank": 1, "targets": TARGETS}""", "tokens")]
+    [InlineData(
+        """{"tokens": 2, "rank": 1, "targets": ["self_attn.x_proj"]}""",
+        "unknown target \"self_attn.x_proj\"; allowed: self_attn.q_proj, "
+    )]
+    public void Broken_settings_are_named_with_their_file(string json, string part)
+    {
+        using var module = LookaheadModule.Create(TinyDecoder.Config, new LookaheadSettings { Tokens = 2, Rank = 1 });
+        LookaheadFiles.Save(module, _folder);
+        Settings(json);
+        var message = Assert.Throws<InputException>(() => LookaheadFiles.Load(_folder, TinyDecoder.Config)).Message;
+        Assert.StartsWith(Path.Combine(_folder, "lookahead.json"), message);
+        Assert.Contains(part, message);
+        Assert.Single(message.Split('\n'));
+    }
+
+    /// <summary>Parameters that the settings name and the file lacks: as many pairs as a model with one layer more has.</summary>
+    [Fact]
+    public void A_module_that_lacks_a_parameter_is_refused_and_leaves_no_tensor()
+    {
+        using var module = LookaheadModule.Create(TinyDecoder.Config, new LookaheadSettings { Tokens = 2, Rank = 1 });
+        LookaheadFiles.Save(module, _folder);
+        Refuse();
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Refuse();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        void Refuse()
+        {
+            var deeper = TinyDecoder.Config with { Layers = 3 };
+            Assert.Contains("is missing", Assert.Throws<InputException>(() => LookaheadFiles.Load(_folder, deeper)).Message);
+        }
+    }
+
+    private void Settings(string json) =>
+        File.WriteAllText(
+            Path.Combine(_folder, "lookahead.json"),
+            json.Replace("TARGETS", JsonSerializer.Serialize(LinearNames.All.Select(name => name.Path())))
+        );
+
+    private string Json(string file)
+    {
+        using var document = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, file)));
+        return JsonSerializer.Serialize(document.RootElement);
+    }
 }

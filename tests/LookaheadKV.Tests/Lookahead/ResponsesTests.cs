@@ -100,4 +100,43 @@ public sealed class ResponsesTests : IDisposable
             Assert.Throws<InputException>(() => new OwnResponses(decoder, SamplingOptions.Greedy).Of(full)).Message
         );
     }
+
+    [Fact]
+    public void A_response_ends_where_the_context_does_and_is_no_longer_than_asked()
+    {
+        using var decoder = TinyDecoder.Create();
+        var most = decoder.Config.MaxPositions;
+        for (var length = most - 3; length < most; length++)
+        {
+            var example = new LookaheadExample([.. Enumerable.Range(0, length).Select(i => 1 + i % 12)], []);
+            Assert.InRange(new OwnResponses(decoder, SamplingOptions.Greedy).Of(example).Length, 1, most - length);
+            Assert.Single(new OwnResponses(decoder, SamplingOptions.Greedy, maxResponse: 1).Of(example));
+        }
+    }
+
+    [Fact]
+    public void A_response_ends_with_any_of_the_given_tokens()
+    {
+        using var decoder = TinyDecoder.Create();
+        var whole = new OwnResponses(decoder, SamplingOptions.Greedy, 8).Of(Examples[0]);
+        var end = whole[1];
+        var ended = new OwnResponses(decoder, SamplingOptions.Greedy, 8, endTokens: [end]).Of(Examples[0]);
+        Assert.Equal(whole[..(Array.IndexOf(whole, end) + 1)], ended);
+    }
+
+    [Fact]
+    public void Lines_that_are_no_response_are_dropped_and_of_two_the_later_counts()
+    {
+        Cache().Add([1, 2], [3]);
+        Cache().Add([1, 2], [4, 5]);
+        var lines = File.ReadAllLines(_folder["responses.jsonl"]);
+        var key = lines[0].Split('"')[3];
+        File.AppendAllText(
+            _folder["responses.jsonl"],
+            "{\"Response\":[6]}\n{\"Key\":\"" + key + "\",\"Response\":[]}\n{\"Key\":\"" + key + "\"}\n"
+        );
+        var cache = Cache();
+        Assert.Equal([4, 5], cache.Find([1, 2])!);
+        Assert.Equal(lines, File.ReadAllLines(_folder["responses.jsonl"]));
+    }
 }

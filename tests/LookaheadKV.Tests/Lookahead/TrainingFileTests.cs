@@ -139,4 +139,24 @@ public sealed class TrainingFileTests : IDisposable
         Assert.NotEqual(seen[..10], seen[10..]);
         Assert.Equal(seen[8..12], TrainingFile.Shuffled(all, 4, 2)(2).Select(e => e.Prompt[0]));
     }
+
+    /// <summary>Runs that go on, and figures that were measured on held-out prompts, need the choice of today tomorrow.</summary>
+    [Fact]
+    public void Orders_are_what_they_were()
+    {
+        LookaheadExample[] all = [.. Enumerable.Range(0, 8).Select(i => new LookaheadExample([i], []))];
+        Assert.Equal([1, 4, 5], TrainingFile.HoldOut(all, 3, seed: 5).HeldOut.Select(e => e.Prompt[0]));
+        var source = TrainingFile.Shuffled(all, batch: 8, seed: 5);
+        Assert.Equal([1, 3, 0, 5, 6, 7, 4, 2], source(0).Select(e => e.Prompt[0]));
+        Assert.Equal([5, 0, 7, 6, 4, 3, 2, 1], source(1).Select(e => e.Prompt[0]));
+    }
+
+    [Fact]
+    public void Lines_are_counted_as_they_are_read()
+    {
+        File.WriteAllText(_folder["data.jsonl"], "{\"prompt_ids\": [1]}\n\n{\"prompt_ids\": [2]}\n");
+        var counts = new List<int>();
+        Reader().Read(_folder["data.jsonl"], 5, new Inline<int>(counts.Add));
+        Assert.Equal([1, 2], counts);
+    }
 }
