@@ -1,51 +1,99 @@
-/// Counts of a mutation run, a folder each, and its survivors, from the JSON report of dotnet-stryker:
-/// dotnet fsi build/mutation.fsx tests/LookaheadKV.Tests/StrykerOutput/TIME/reports/mutation-report.json
+/// Counts of mutation runs, a folder each, and their survivors, from JSON reports of dotnet-stryker; where a mutant is in several, the last one counts:
+/// dotnet fsi build/mutation.fsx REPORT.json...
+/// With --globs first: where the survivors stand, as patterns that mutate them alone.
 open System.IO
 open System.Text.Json
 
-let path =
-    match fsi.CommandLineArgs with
-    | [| _; path |] -> path
-    | _ -> failwith "give the path of a mutation-report.json."
+type Mutant =
+    {
+        File: string
+        Start: int * int
+        End: int * int
+        Source: string[]
+        Replacement: string
+        Status: string
+    }
 
-let report = JsonDocument.Parse(File.ReadAllText path).RootElement
+    member this.Folder =
+        let path = Path.GetRelativePath("/", "/" + this.File).Replace('\\', '/')
+        path.Substring(0, path.LastIndexOf '/')
 
-/// Folder, file, line, status, mutation of every mutant that could be tested.
-let mutants =
+let arguments = Array.toList fsi.CommandLineArgs[1..]
+let globs = List.contains "--globs" arguments
+let paths = List.except [ "--globs" ] arguments
+
+if paths.IsEmpty then
+    failwith "give the path of a mutation-report.json."
+
+/// Every mutant of a report that could be tested; files by their paths within the library.
+let read (path: string) =
+    let report = JsonDocument.Parse(File.ReadAllText path).RootElement
+    let marker = "src/LookaheadKV/"
+
     [
         for file in report.GetProperty("files").EnumerateObject() do
+            let source = file.Value.GetProperty("source").GetString()
+            let name = file.Name.Replace('\\', '/')
+            let at = name.LastIndexOf marker
+
             for mutant in file.Value.GetProperty("mutants").EnumerateArray() do
-                let text (name: string) = mutant.GetProperty(name).GetString()
+                let text (key: string) = mutant.GetProperty(key).GetString()
+
+                let place (key: string) =
+                    let place = mutant.GetProperty("location").GetProperty key
+                    place.GetProperty("line").GetInt32(), place.GetProperty("column").GetInt32()
 
                 if not (List.contains (text "status") [ "Ignored"; "CompileError" ]) then
-                    let line =
-                        mutant.GetProperty("location").GetProperty("start").GetProperty("line").GetInt32()
-
-                    let source = file.Value.GetProperty("source").GetString().Split('\n')[line - 1]
-                    let replacement = (text "replacement").ReplaceLineEndings " "
-                    let folder = Path.GetFileName(Path.GetDirectoryName file.Name)
-
-                    folder, text "status", $"{Path.GetFileName file.Name}:{line} {source.Trim()}  →  {replacement}"
+                    {
+                        File = if at < 0 then name else name.Substring(at + marker.Length)
+                        Start = place "start"
+                        End = place "end"
+                        Source = source.Split '\n'
+                        Replacement = (text "replacement").ReplaceLineEndings " "
+                        Status = text "status"
+                    }
     ]
 
-let row name (mutants: (string * string * string) list) =
+let mutants =
+    paths
+    |> List.collect read
+    |> List.groupBy (fun mutant -> mutant.File, mutant.Start, mutant.End, mutant.Replacement)
+    |> List.map (snd >> List.last)
+
+let survives mutant =
+    List.contains mutant.Status [ "Survived"; "NoCoverage" ]
+
+/// Where a line and column, both from 1, stand in the text.
+let offset mutant (line, column) =
+    (mutant.Source |> Seq.take (line - 1) |> Seq.sumBy (fun line -> line.Length + 1)) + column - 1
+
+let row (name: string) (mutants: Mutant list) =
     let count status =
-        mutants |> List.filter (fun (_, s, _) -> s = status) |> List.length
+        mutants |> List.filter (fun mutant -> mutant.Status = status) |> List.length
 
     let found = count "Killed" + count "Timeout"
 
     printfn
         $"""| {name} | {mutants.Length} | {count "Killed"} | {count "Timeout"} | {count "Survived"} | {count "NoCoverage"} | {100.0 * float found / float mutants.Length:F1} %% |"""
 
-printfn "| folder | mutants | killed | timed out | survived | not covered | score |"
-printfn "|---|---:|---:|---:|---:|---:|---:|"
+if globs then
+    for file, mutants in mutants |> List.filter survives |> List.groupBy _.File do
+        let spans =
+            mutants
+            |> List.map (fun mutant -> $"{{{offset mutant mutant.Start}..{offset mutant mutant.End}}}")
+            |> List.distinct
 
-for folder, mutants in mutants |> List.groupBy (fun (folder, _, _) -> folder) do
-    row folder mutants
+        printfn $"""{file}{String.concat "" spans}"""
+else
+    printfn "| folder | mutants | killed | timed out | survived | not covered | score |"
+    printfn "|---|---:|---:|---:|---:|---:|---:|"
 
-row "all" mutants
-printfn ""
+    for folder, mutants in mutants |> List.groupBy _.Folder |> List.sortBy fst do
+        row folder mutants
 
-for _, status, place in mutants do
-    if status = "Survived" || status = "NoCoverage" then
-        printfn $"{status}: {place}"
+    row "all" mutants
+    printfn ""
+
+    for mutant in mutants |> List.filter (fun mutant -> survives mutant || mutant.Status = "Timeout") do
+        let line = fst mutant.Start
+        printfn $"{mutant.Status}: {mutant.File}:{line} {mutant.Source[line - 1].Trim()}  →  {mutant.Replacement}"

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Mutates a folder of the library, runs the C# tests that mirror it, and prints counts and survivors (mutation.fsx).
+#   build/mutation.sh Lookahead              a folder
+#   build/mutation.sh Evaluation/Metrics     a folder in a folder
+#   build/mutation.sh --again Lookahead      only what survived the last runs of the folder: after tests were added
+# Reports stay under tests/LookaheadKV.Tests/StrykerOutput/FOLDER; a run without --again begins anew.
+set -euo pipefail
+cd "$(dirname "$0")/../tests/LookaheadKV.Tests"
+again=
+[ "${1:-}" != --again ] || { again=yes && shift; }
+[ $# -eq 1 ] && [ -d "../../src/LookaheadKV/$1" ] || {
+    echo "give one folder of src/LookaheadKV." >&2
+    exit 2
+}
+folder=$1
+name=${folder//\//.}
+output=StrykerOutput/$name
+reports() { ls -v "$output"/*/reports/mutation-report.json; }
+
+if [ -n "$again" ]; then
+    mapfile -t globs < <(dotnet fsi ../../build/mutation.fsx --globs $(reports))
+else
+    rm -rf "$output"
+    globs=("$folder/**/*.cs")
+fi
+# Code that runs on a GPU alone: no test reaches it elsewhere.
+globs+=('!Generation/DecodingGraph.cs')
+tests="FullyQualifiedName~LookaheadKV.Tests.$name."
+[ "$folder" != Eviction ] || tests+="|FullyQualifiedName~LookaheadKV.Tests.Generation.ConversationTests" # they evict again and again
+
+run=$output/$(($(ls "$output" 2>/dev/null | wc -l) + 1))
+mkdir -p "$run"
+mutate=$(printf '"%s", ' "${globs[@]}")
+sed -e "s#\"MUTATE\"#${mutate%, }#" -e "s#TESTS#$tests#" stryker-config.json >"$run/config.json"
+OMP_NUM_THREADS=1 nice -n 15 dotnet stryker --config-file "$run/config.json" --output "$run" || true # a low score is told by the table
+dotnet fsi ../../build/mutation.fsx $(reports)
