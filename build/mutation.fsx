@@ -1,6 +1,6 @@
 /// Counts of mutation runs, a folder each, and their survivors, from JSON reports of dotnet-stryker; where a mutant is in several, the last one counts:
 /// dotnet fsi build/mutation.fsx REPORT.json...
-/// With --globs first: where the survivors stand, as patterns that mutate them alone.
+/// With --globs: where survivors and mutants that timed out stand, as patterns that mutate them alone.
 open System.IO
 open System.Text.Json
 
@@ -60,8 +60,9 @@ let mutants =
     |> List.groupBy (fun mutant -> mutant.File, mutant.Start, mutant.End, mutant.Replacement)
     |> List.map (snd >> List.last)
 
-let survives mutant =
-    List.contains mutant.Status [ "Survived"; "NoCoverage" ]
+/// Those to look at: a time that ran out says that a machine was busy, or that the mutant never ends.
+let open' mutant =
+    List.contains mutant.Status [ "Survived"; "NoCoverage"; "Timeout" ]
 
 /// Where a line and column, both from 1, stand in the text.
 let offset mutant (line, column) =
@@ -77,7 +78,7 @@ let row (name: string) (mutants: Mutant list) =
         $"""| {name} | {mutants.Length} | {count "Killed"} | {count "Timeout"} | {count "Survived"} | {count "NoCoverage"} | {100.0 * float found / float mutants.Length:F1} %% |"""
 
 if globs then
-    for file, mutants in mutants |> List.filter survives |> List.groupBy _.File do
+    for file, mutants in mutants |> List.filter open' |> List.groupBy _.File do
         let spans =
             mutants
             |> List.map (fun mutant -> $"{{{offset mutant mutant.Start}..{offset mutant mutant.End}}}")
@@ -94,6 +95,6 @@ else
     row "all" mutants
     printfn ""
 
-    for mutant in mutants |> List.filter (fun mutant -> survives mutant || mutant.Status = "Timeout") do
+    for mutant in mutants |> List.filter open' do
         let line = fst mutant.Start
         printfn $"{mutant.Status}: {mutant.File}:{line} {mutant.Source[line - 1].Trim()}  →  {mutant.Replacement}"

@@ -28,8 +28,9 @@ globs+=('!Generation/DecodingGraph.cs')
 tests="FullyQualifiedName~LookaheadKV.Tests.$name."
 [ "$folder" != Eviction ] || tests+="|FullyQualifiedName~LookaheadKV.Tests.Generation.ConversationTests" # they evict again and again
 
-run=$output/$(($(ls "$output" 2>/dev/null | wc -l) + 1))
-mkdir -p "$run"
+mkdir -p "$output"
+run=$output/$(($(ls "$output" | wc -l) + 1))
+mkdir "$run"
 mutate=$(printf '"%s", ' "${globs[@]}")
 sed -e "s#\"MUTATE\"#${mutate%, }#" -e "s#TESTS#$tests#" stryker-config.json >"$run/config.json"
 OMP_NUM_THREADS=1 nice -n 15 dotnet stryker --config-file "$run/config.json" --output "$run" || true # a low score is told by the table

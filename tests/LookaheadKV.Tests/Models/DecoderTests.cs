@@ -1,7 +1,9 @@
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using LookaheadKV.Tests.Pretraining;
+using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -65,5 +67,97 @@ public sealed class DecoderTests
         using var with = Decoder.Load(folder.Path);
         Assert.Equal(new[] { first, 5, 12 }.Distinct().Order(), with.Config.EndTokens);
         Assert.Equal([first], Session.GreedyResponse(with, [3, 1, 4], 6, TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float16)]
+    [InlineData(ScalarType.Int64)]
+    public void A_dtype_that_is_not_supported_is_refused(ScalarType dtype)
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Contains($"dtype {dtype}", Assert.Throws<InputException>(() => Decoder.Load(folder.Path, dtype: dtype)).Message);
+    }
+
+    [Fact]
+    public void A_prompt_may_fill_the_context_and_have_any_id_of_the_vocabulary()
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = TinyDecoder.Create();
+        int[] ids = [.. Enumerable.Range(0, 24).Select(i => i % 13)];
+        var tensor = decoder.Ids(ids);
+        Assert.Equal([1, 24], tensor.shape);
+        Assert.Equal(ids.Select(id => (long)id), tensor.data<long>().ToArray());
+    }
+
+    [Fact]
+    public void Recorded_steps_need_a_gpu()
+    {
+        using var decoder = TinyDecoder.Create(ScalarType.BFloat16);
+        Assert.Contains("needs a GPU", Assert.Throws<InputException>(() => decoder.Execution = Execution.Graph).Message);
+        decoder.Execution = Execution.Reference;
+        Assert.Equal(Execution.Reference, decoder.Execution);
+    }
+
+    /// <summary>Compiled are passes that ask for no gradient of the weights, of a model whose window hides nothing.</summary>
+    [Fact]
+    public void A_pass_is_compiled_where_nothing_speaks_against_it()
+    {
+        using var plain = TinyDecoder.Create();
+        plain.Execution = Execution.Compiled;
+        Assert.True(plain.RunsCompiled(10));
+        plain.Execution = Execution.Reference;
+        Assert.False(plain.RunsCompiled(10));
+
+        using var window = new Decoder(
+            TinyDecoder.Config with
+            {
+                SlidingWindow = 10,
+            },
+            DecoderWeights.Collect(TinyDecoder.Config, name => ones(TinyDecoder.Shape(name)))
+        );
+        window.Execution = Execution.Compiled;
+        Assert.True(window.RunsCompiled(10));
+        Assert.False(window.RunsCompiled(11));
+
+        using var trained = TinyDecoder.Create();
+        trained.Execution = Execution.Compiled;
+        trained.Weights.Embedding.requires_grad_(true);
+        Assert.False(trained.RunsCompiled(10));
+        using (no_grad())
+            Assert.True(trained.RunsCompiled(10));
+    }
+
+    [Fact]
+    public void Rows_behind_a_prompt_have_the_keys_of_both()
+    {
+        using var scope = NewDisposeScope();
+        var (prompt, keys) = (rand(1, 2, 3, 4), rand(1, 2, 2, 4));
+        var rows = new LayerRows(rand(1, 4, 2, 4), keys, keys);
+        Assert.True(rows.KeysBehind(prompt).eq(cat([prompt, keys], 2)).all().item<bool>());
+        var joined = rand(1, 2, 5, 4);
+        Assert.Same(joined, (rows with { JoinedKeys = joined }).KeysBehind(prompt));
+    }
+
+    [Fact]
+    public void A_decoder_leaves_no_tensor_and_detached_rows_are_the_takers()
+    {
+        Use();
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Use();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        static void Use()
+        {
+            using var decoder = TinyDecoder.Create();
+            LayerRows kept;
+            using (var scope = NewDisposeScope())
+            {
+                var hidden = decoder.Embed(decoder.Ids([1, 2, 3]));
+                kept = decoder.Project(0, hidden, decoder.Angles(0, 3)).Detach();
+            }
+            Assert.All([kept.Queries, kept.Keys, kept.Values], rows => Assert.False(rows.IsInvalid));
+            kept.Dispose();
+            Assert.All([kept.Queries, kept.Keys, kept.Values], rows => Assert.True(rows.IsInvalid));
+        }
     }
 }

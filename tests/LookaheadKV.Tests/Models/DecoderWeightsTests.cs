@@ -1,4 +1,5 @@
 using LookaheadKV.Models;
+using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -32,6 +33,130 @@ public sealed class DecoderWeightsTests
             return weight;
         });
         Assert.Contains($"{Wrong} holds NaN or infinity", message);
+    }
+
+    public static TheoryData<string> Kinds() => ["plain", "tied", "qwen2", "qwen3", "all biases", "gate bias"];
+
+    private static DecoderConfig Shape(string kind) =>
+        kind switch
+        {
+            "tied" => TinyDecoder.Config with { TiedEmbeddings = true },
+            "qwen2" => TinyDecoder.Config with { Biases = [LinearName.Query, LinearName.Key, LinearName.Value] },
+            "qwen3" => TinyDecoder.Config with { QueryKeyNorm = true },
+            "all biases" => TinyDecoder.Config with { Biases = LinearNames.All },
+            "gate bias" => TinyDecoder.Config with { Biases = [LinearName.Key, LinearName.Gate] },
+            _ => TinyDecoder.Config,
+        };
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Weights_are_the_shapes_that_the_configuration_has_each_where_its_name_says(string kind)
+    {
+        using var scope = NewDisposeScope();
+        var config = Shape(kind);
+        (string Name, long[] Shape)[] shapes = [.. DecoderWeights.Shapes(config)];
+        using var weights = DecoderWeights.Collect(config, name => full(shapes.Single(s => s.Name == name).Shape, Number(name)));
+        Assert.Equal(shapes.Select(s => s.Name).Order(), weights.Named.Select(w => w.Key).Order());
+        foreach (var (name, weight) in weights.Named)
+        {
+            Assert.Equal(shapes.Single(s => s.Name == name).Shape, weight.shape);
+            Assert.True(weight.eq(Number(name)).all().item<bool>(), name);
+        }
+        Assert.Equal(kind == "tied", ReferenceEquals(weights.Head, weights.Embedding));
+        for (var layer = 0; layer < config.Layers; layer++)
+        {
+            var (own, prefix) = (weights.Layers[layer], $"model.layers.{layer}.");
+            foreach (var name in LinearNames.All)
+            {
+                Assert.True(own[name].eq(Number($"{prefix}{name.Path()}.weight")).all().item<bool>());
+                Assert.Equal(config.Biases.Contains(name), own.Bias(name) is not null);
+                if (own.Bias(name) is { } bias)
+                    Assert.True(bias.eq(Number($"{prefix}{name.Path()}.bias")).all().item<bool>());
+            }
+            Assert.True(own.AttentionNorm.eq(Number(prefix + "input_layernorm.weight")).all().item<bool>());
+            Assert.True(own.FeedForwardNorm.eq(Number(prefix + "post_attention_layernorm.weight")).all().item<bool>());
+            Assert.Equal((config.QueryKeyNorm, config.QueryKeyNorm), (own.QueryNorm is not null, own.KeyNorm is not null));
+        }
+
+        float Number(string name) => 1 + Array.FindIndex(shapes, s => s.Name == name);
+    }
+
+    /// <summary>Maps that read the same rows are one product for compiled layers: their biases too, where only some have one.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void What_compiled_layers_get_are_the_same_maps_joined(string kind)
+    {
+        using var scope = NewDisposeScope();
+        var config = Shape(kind);
+        using var generator = new Generator(2, CPU);
+        using var weights = DecoderWeights.Fill(config, CPU, ScalarType.Float32, (_, place) => place.normal_(0, 1, generator));
+        foreach (var layer in weights.Layers)
+        {
+            var packed = layer.Packed;
+            Assert.Equal(12, packed.Length);
+            Same(layer.AttentionNorm, packed[0]);
+            Joined(packed[1], packed[2], LinearName.Query, LinearName.Key, LinearName.Value);
+            Same(layer.QueryNorm ?? empty(0), packed[3]);
+            Same(layer.KeyNorm ?? empty(0), packed[4]);
+            Joined(packed[5], packed[6], LinearName.Output);
+            Same(layer.FeedForwardNorm, packed[7]);
+            Joined(packed[8], packed[9], LinearName.Gate, LinearName.Up);
+            Joined(packed[10], packed[11], LinearName.Down);
+
+            void Joined(Tensor weight, Tensor bias, params LinearName[] names)
+            {
+                Same(cat([.. names.Select(name => layer[name])]), weight);
+                var biases = names.Select(name => layer.Bias(name) ?? zeros(name.Shape(config).Out)).ToArray();
+                Same(names.Any(name => layer.Bias(name) is not null) ? cat(biases) : empty(0), bias);
+            }
+        }
+
+        static void Same(Tensor expected, Tensor actual)
+        {
+            Assert.Equal(expected.shape, actual.shape);
+            Assert.True(actual.eq(expected).all().item<bool>());
+        }
+    }
+
+    [Fact]
+    public void Large_weights_whose_sum_overflows_are_finite()
+    {
+        using var scope = NewDisposeScope();
+        using var weights = DecoderWeights.Collect(TinyDecoder.Config, name => full(TinyDecoder.Shape(name), 3e38));
+        Assert.Equal(3e38f, weights.FinalNorm[0].item<float>());
+    }
+
+    [Fact]
+    public void Weights_leave_no_tensor_disposed_or_refused()
+    {
+        Use();
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Use();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        static void Use()
+        {
+            DecoderWeights.Collect(Shape("all biases"), Ones).Dispose();
+            DecoderWeights.Collect(Shape("tied"), Ones).Dispose();
+            Assert.Throws<InputException>(() =>
+                DecoderWeights.Collect(TinyDecoder.Config, name => name == "model.norm.weight" ? ones(3) : Ones(name))
+            );
+        }
+
+        static Tensor Ones(string name) => ones([.. DecoderWeights.Shapes(Shape("all biases")).Single(s => s.Name == name).Shape]);
+    }
+
+    [Fact]
+    public void Names_and_shapes_of_maps_are_seven()
+    {
+        Assert.Equal(7, LinearNames.All.Select(name => name.Path()).Distinct().Count());
+        foreach (var name in LinearNames.All)
+        {
+            var (rows, columns) = name.Shape(TinyDecoder.Config);
+            Assert.Equal(TinyDecoder.Shape(name.Path()), new long[] { rows, columns });
+        }
+        Assert.Throws<ArgumentOutOfRangeException>(() => ((LinearName)9).Path());
+        Assert.Throws<ArgumentOutOfRangeException>(() => ((LinearName)9).Shape(TinyDecoder.Config));
     }
 
     private static string Refused(Func<string, Tensor> read) =>
