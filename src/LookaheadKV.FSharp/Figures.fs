@@ -4,6 +4,7 @@ open System
 open System.Collections.Generic
 open DynamicObj
 open LookaheadKV.Evaluation
+open LookaheadKV.Evaluation.Metrics
 open Plotly.NET
 open Plotly.NET.LayoutObjects
 open Plotly.NET.TraceObjects
@@ -100,6 +101,13 @@ module Figures =
 
         byBudget |> List.map place |> List.sortBy snd, title
 
+    // What was measured: exact answers, or what else scored them.
+    let private metricOf (rows: ResultRow seq) =
+        rows |> Seq.map _.Metric |> MetricNames.Of |> MetricNames.Title
+
+    let private capital (text: string) =
+        string (Char.ToUpperInvariant text[0]) + text.Substring 1
+
     let private accuracyOf (styles: Map<string, PolicyStyle>) showLegend (rows: ResultRow list) =
         let places, title = budgets rows
         let position = dict places
@@ -110,7 +118,7 @@ module Figures =
                 [
                     for row in rows do
                         match budgetOf row with
-                        | Some budget when row.Policy = policy -> position[budget], row
+                        | Some budget when row.Policy = policy && row.Accuracy.HasValue -> position[budget], row
                         | _ -> ()
                 ]
                 |> List.sortBy fst
@@ -122,17 +130,17 @@ module Figures =
                 []
             else
                 [
-                    band style policy xs (points |> List.map _.Low) (points |> List.map _.High)
-                    curve style policy xs (points |> List.map _.Accuracy) |> set "showlegend" showLegend
+                    band style policy xs (points |> List.map _.Low.Value) (points |> List.map _.High.Value)
+                    curve style policy xs (points |> List.map _.Accuracy.Value) |> set "showlegend" showLegend
                 ]
 
         let full =
             match rows |> List.tryFind (budgetOf >> Option.isNone) with
-            | Some row when not ends.IsEmpty ->
+            | Some row when not ends.IsEmpty && row.Accuracy.HasValue ->
                 let xs = [ List.head ends; List.last ends ]
 
                 [
-                    curve styles[row.Policy] row.Policy xs [ row.Accuracy; row.Accuracy ]
+                    curve styles[row.Policy] row.Policy xs [ row.Accuracy.Value; row.Accuracy.Value ]
                     |> set "mode" "lines"
                     |> set "showlegend" showLegend
                 ]
@@ -142,7 +150,7 @@ module Figures =
         xAxis.SetProperty("type", "log")
         xAxis.SetProperty("tickvals", ends)
         xAxis.SetProperty("ticktext", places |> List.map fst)
-        let yAxis = axis "exact answers"
+        let yAxis = axis (metricOf rows)
         yAxis.SetProperty("range", [ -0.03; 1.03 ])
 
         full @ (rows |> List.map _.Policy |> Theme.order |> List.collect evicted)
@@ -150,7 +158,7 @@ module Figures =
         |> Chart.withXAxis xAxis
         |> Chart.withYAxis yAxis
 
-    /// <summary>Accuracy against budget: a curve a policy with the band of its 95 % interval, the full cache as a level.</summary>
+    /// <summary>Answers' mean score against budget, under the name of its metric: a curve a policy with the band of its 95 % interval, the full cache as a level.</summary>
     /// <param name="task">A task's name, or "mean".</param>
     /// <param name="rows">Result rows; those of other tasks are ignored.</param>
     let accuracy (task: string) (rows: ResultRow seq) =
@@ -159,18 +167,28 @@ module Figures =
         accuracyOf (rows |> Seq.map _.Policy |> Theme.styles) true rows
         |> dressed
             (if task = ResultTable.Mean then
-                 "Exact answers, mean of the tasks"
+                 $"{capital (metricOf rows)}, mean of the tasks"
              else
-                 $"Exact answers: {task}")
+                 $"{capital (metricOf rows)}: {task}")
             460.
 
-    /// <summary>Accuracy against budget, a small picture a task.</summary>
-    /// <param name="rows">Result rows; the mean is left out.</param>
+    /// <summary>Answers' mean score against budget, a small picture a task.</summary>
+    /// <param name="rows">Result rows; the mean, and tasks whose answers nobody knows, are left out.</param>
     let accuracyByTask (rows: ResultRow seq) =
+        let rows = rows |> Seq.filter _.Accuracy.HasValue |> Seq.toList
         let styles = rows |> Seq.map _.Policy |> Theme.styles
 
         let tasks =
-            rows |> Seq.filter (fun row -> row.Task <> ResultTable.Mean) |> Seq.toList |> List.groupBy _.Task
+            rows |> List.filter (fun row -> row.Task <> ResultTable.Mean) |> List.groupBy _.Task
+
+        let overall = rows |> metricOf
+
+        // Where the tasks' metrics differ, each picture says which is its own.
+        let title (task, rows) =
+            if overall = MetricNames.Mixed then
+                $"{task} ({metricOf rows})"
+            else
+                task
 
         let columns = min 3 tasks.Length
         let lines = (tasks.Length + columns - 1) / columns
@@ -180,8 +198,8 @@ module Figures =
             let chart = accuracyOf styles (i = 0) rows
             // Titles under and beside every small picture would only repeat each other.
             chart |> Chart.withXAxisStyle (TitleText = "") |> Chart.withYAxisStyle (TitleText = ""))
-        |> Chart.Grid(nRows = lines, nCols = columns, SubPlotTitles = (tasks |> List.map fst), XGap = 0.12, YGap = 0.28)
-        |> dressed "Exact answers against budget, by task" (90. + 230. * float lines)
+        |> Chart.Grid(nRows = lines, nCols = columns, SubPlotTitles = (tasks |> List.map title), XGap = 0.12, YGap = 0.28)
+        |> dressed $"{capital overall} against budget, by task" (90. + 230. * float lines)
 
     let private headRow (importance: float32[,,]) layer head =
         Array.init (importance.GetLength 2) (fun position -> importance[layer, head, position])

@@ -70,7 +70,9 @@ module Show =
         let cell policy budget =
             rows
             |> List.tryFind (fun row -> row.Policy = policy && (isNull row.Budget || row.Budget = budget))
-            |> Option.map (fun row -> $"""{number "0.00" row.Accuracy} [{number "0.00" row.Low}, {number "0.00" row.High}]""")
+            |> Option.filter _.Accuracy.HasValue
+            |> Option.map (fun row ->
+                $"""{number "0.00" row.Accuracy.Value} [{number "0.00" row.Low.Value}, {number "0.00" row.High.Value}]""")
             |> Option.defaultValue ""
 
         table

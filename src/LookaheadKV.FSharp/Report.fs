@@ -16,6 +16,8 @@ type Report private () =
 
     static let budgetOf (row: ResultRow) = Option.ofObj row.Budget
 
+    static let accuracyOf (row: ResultRow) = Option.ofNullable row.Accuracy
+
     static let bytes (count: int64) =
         if count >= 1048576L then
             $"""{number "0.00" (float count / 1048576.)} MiB"""
@@ -52,22 +54,23 @@ type Report private () =
                                 |> List.filter (fun row -> budgetOf row = budget && row.Task = task && not (bounds.Contains row.Policy))
 
                             if not rivals.IsEmpty then
-                                struct (budget, task), rivals |> List.map _.Accuracy |> List.max
+                                struct (budget, task), rivals |> List.map accuracyOf |> List.max
                 ]
 
         let cell policy budget task =
             match cells.TryGetValue(struct (policy, budget, task)) with
             | false, _ -> "<td></td>"
+            | true, row when not row.Accuracy.HasValue -> "<td></td>"
             | true, row ->
-                let value = number "0.000" row.Accuracy
+                let value = number "0.000" row.Accuracy.Value
 
                 let isBest =
                     not (bounds.Contains policy)
                     && best.ContainsKey(struct (budget, task))
-                    && best[struct (budget, task)] = row.Accuracy
+                    && best[struct (budget, task)] = accuracyOf row
 
                 let shown = if isBest then $"<b>{value}</b>" else value
-                $"<td>{shown} <small>{share row.Low}–{share row.High}</small></td>"
+                $"<td>{shown} <small>{share row.Low.Value}–{share row.High.Value}</small></td>"
 
         let line isFirst budget policy =
             let any =
@@ -130,12 +133,18 @@ type Report private () =
         let hasMean =
             all |> List.exists (fun row -> row.Task = ResultTable.Mean && (budgetOf row).IsSome)
 
+        let isScored task =
+            all |> List.exists (fun row -> task row.Task && row.Accuracy.HasValue)
+
         let accuracy =
-            (if hasMean then
+            (if hasMean && isScored ((=) ResultTable.Mean) then
                  figure "mean" (Figures.accuracy ResultTable.Mean rows)
              else
                  "")
-            + figure "by-task" (Figures.accuracyByTask rows)
+            + (if isScored ((<>) ResultTable.Mean) then
+                   figure "by-task" (Figures.accuracyByTask rows)
+               else
+                   "")
             + (if hasMean then
                    figure "bytes" (Figures.cacheBytes rows) + figure "time" (Figures.evictionTime rows)
                else

@@ -144,7 +144,7 @@ internal sealed class CompareCommand : Verb
         }
     }
 
-    /// <summary>Exact answers so far at the first budget, a policy each: what one watches while it runs.</summary>
+    /// <summary>Sum of the scores so far at the first budget, a policy each: what one watches while it runs.</summary>
     private sealed class SoFar(Budget budget)
     {
         private readonly Dictionary<string, (double Right, int All)> _counts = [];
@@ -154,9 +154,12 @@ internal sealed class CompareCommand : Verb
             foreach (var result in results.Where(r => r.Budget is null || r.Budget == budget.ToString()))
             {
                 var (right, all) = _counts.GetValueOrDefault(result.Policy);
-                _counts[result.Policy] = (right + result.Score, all + 1);
+                if (result.Score is { } score)
+                    _counts[result.Policy] = (right + score, all + 1);
             }
-            return $"right at {budget}: "
+            if (_counts.Count == 0)
+                return "";
+            return $"score at {budget}: "
                 + string.Join(", ", _counts.Select(c => Units.Format($"{c.Key} {c.Value.Right:0.##}/{c.Value.All}")));
         }
     }

@@ -249,7 +249,7 @@ internal sealed class GenerateCommand : Verb
     {
         if (!double.TryParse(text, style, CultureInfo.InvariantCulture, out var value))
             throw new InputException($"\"{text}\" is not a {(style == NumberStyles.Integer ? "whole number" : "number")}.");
-        option(value).Checked();
+        option(value); // refuses it
         return value;
     }
 }

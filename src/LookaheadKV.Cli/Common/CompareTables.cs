@@ -1,4 +1,5 @@
 using LookaheadKV.Evaluation;
+using LookaheadKV.Evaluation.Metrics;
 
 namespace LookaheadKV.Cli.Common;
 
@@ -8,7 +9,7 @@ internal static class CompareTables
     public static void Show(Screen screen, IReadOnlyList<ResultRow> rows, IReadOnlyList<string> tasks, IReadOnlyList<string> leftOut)
     {
         screen.Table(
-            ["policy", "query", "budget", "accuracy ± 95 %", "oracle's set", "cache", "eviction ms"],
+            ["policy", "query", "budget", $"{Heading(rows)} ± 95 %", "oracle's set", "cache", "eviction ms"],
             rows.Where(row => row.Task == ResultTable.Mean).Select(Summary)
         );
         screen.Table(
@@ -29,11 +30,14 @@ internal static class CompareTables
             row.Policy,
             Name(row.Query),
             row.Budget ?? "all",
-            Units.Format($"{row.Accuracy:0.000} ± {(row.High - row.Low) / 2:0.000}"),
+            row.Accuracy is null ? "" : Units.Format($"{row.Accuracy:0.000} ± {(row.High - row.Low) / 2:0.000}"),
             Units.Format($"{row.OracleOverlap:0.000}"),
             Units.Bytes(row.CacheBytes),
             Units.Format($"{row.EvictionMs:0.0}"),
         ];
+
+    private static string Heading(IReadOnlyList<ResultRow> rows) =>
+        MetricNames.Of(rows.Select(row => row.Metric)) is var metric && metric == MetricNames.Exact ? "accuracy" : metric;
 
     private static string Accuracy(IEnumerable<ResultRow> cell, string task) =>
         Units.Format($"{cell.First(row => row.Task == task).Accuracy:0.00}");

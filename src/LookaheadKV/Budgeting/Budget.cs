@@ -11,40 +11,68 @@ public abstract record Budget
     /// <summary>C entries a layer and key/value head.</summary>
     public sealed record InTokens(int Count) : Budget
     {
+        /// <summary>C, 1 or more.</summary>
+        /// <exception cref="InputException">It is less.</exception>
+        public int Count
+        {
+            get;
+            init => field = Something(value);
+        } = Something(Count);
+
         /// <inheritdoc/>
         public override string ToString() => Count.ToString(CultureInfo.InvariantCulture);
+
+        private static int Something(int count) =>
+            count > 0 ? count : throw new InputException($"budget {count} keeps nothing; give at least 1 token.");
     }
 
     /// <summary>A share of the prompt, 0 &lt; share ≤ 1, rounded down to whole tokens.</summary>
     public sealed record InRatio(double Share) : Budget
     {
+        /// <summary>The share, above 0 and at most 1.</summary>
+        /// <exception cref="InputException">It is not.</exception>
+        public double Share
+        {
+            get;
+            init => field = Something(value);
+        } = Something(Share);
+
         /// <inheritdoc/>
         public override string ToString() => (Share * 100).ToString("0.####", CultureInfo.InvariantCulture) + "%";
+
+        private static double Something(double share) =>
+            share is > 0 and <= 1 ? share : throw new InputException($"budget {share * 100}% is not above 0 and at most 100%.");
     }
 
     /// <summary>Bytes for the whole cache, all layers and heads, keys and values, rounded down to whole tokens.</summary>
     public sealed record InBytes(long Count) : Budget
     {
+        /// <summary>Bytes, 1 or more.</summary>
+        /// <exception cref="InputException">It is less.</exception>
+        public long Count
+        {
+            get;
+            init => field = Something(value);
+        } = Something(Count);
+
         /// <inheritdoc/>
         public override string ToString() =>
             Count % (1 << 20) == 0 ? $"{Count >> 20}MiB"
             : Count % (1 << 10) == 0 ? $"{Count >> 10}KiB"
             : $"{Count}B";
+
+        private static long Something(long count) =>
+            count > 0 ? count : throw new InputException($"budget of {count} bytes keeps nothing; give at least the bytes of one token.");
     }
 
     /// <summary>A budget of <paramref name="count"/> entries a layer and head.</summary>
-    public static Budget Tokens(int count) =>
-        count > 0 ? new InTokens(count) : throw new InputException($"budget {count} keeps nothing; give at least 1 token.");
+    public static Budget Tokens(int count) => new InTokens(count);
 
     /// <summary>A budget that is a share of the prompt.</summary>
-    public static Budget Ratio(double share) =>
-        share is > 0 and <= 1 ? new InRatio(share) : throw new InputException($"budget {share * 100}% is not above 0 and at most 100%.");
+    public static Budget Ratio(double share) => new InRatio(share);
 
     /// <summary>A budget in bytes for the whole cache.</summary>
-    public static Budget Bytes(long count) =>
-        count > 0
-            ? new InBytes(count)
-            : throw new InputException($"budget of {count} bytes keeps nothing; give at least the bytes of one token.");
+    public static Budget Bytes(long count) => new InBytes(count);
 
     /// <summary>Reads <c>64</c>, <c>5%</c>, <c>2MiB</c>, <c>300KiB</c>, <c>1GiB</c> or <c>4096B</c>.</summary>
     /// <exception cref="InputException">The text is none of these, or the budget keeps nothing.</exception>

@@ -1,4 +1,5 @@
 using LookaheadKV.Cache;
+using LookaheadKV.Evaluation.Metrics;
 using LookaheadKV.Evaluation.Samples;
 using LookaheadKV.Evaluation.Tasks;
 
@@ -16,12 +17,18 @@ public abstract record ComparedPrompt(string Task, int[] Scored, int[] Question)
     /// <summary>Tokens that an answer may have, at least 1.</summary>
     public abstract int AnswerTokens { get; }
 
-    /// <summary>Score of the model's greedy answer on the full cache, 0..1.</summary>
-    /// <param name="response">The answer's tokens, the end token included where it was reached.</param>
-    public abstract double Score(IReadOnlyList<int> response);
+    /// <summary>What scores an answer: <see cref="MetricNames"/>.</summary>
+    public abstract string Metric { get; }
 
-    /// <summary>Score of the greedy answer over an evicted cache, 0..1. The cache is consumed; it has room for question and answer.</summary>
-    public abstract double Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation);
+    /// <summary>Score of the model's greedy answer on the full cache, 0..1; null where no right answer is known.</summary>
+    /// <param name="response">The answer's tokens, the end token included where it was reached.</param>
+    public abstract double? Score(IReadOnlyList<int> response);
+
+    /// <summary>
+    /// Score of the greedy answer over an evicted cache, 0..1; null where no right answer is known. The cache is consumed; it has room for question and
+    /// answer.
+    /// </summary>
+    public abstract double? Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation);
 }
 
 /// <summary>A prompt of the synthetic tasks, whose answer is right or wrong: 1 or 0, decided by teacher forcing in one pass.</summary>
@@ -47,10 +54,13 @@ public sealed record ExactPrompt : ComparedPrompt
     public override int AnswerTokens => _answer.Length;
 
     /// <inheritdoc/>
-    public override double Score(IReadOnlyList<int> response) => response.SequenceEqual(_answer) ? 1 : 0;
+    public override string Metric => MetricNames.Exact;
 
     /// <inheritdoc/>
-    public override double Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation) =>
+    public override double? Score(IReadOnlyList<int> response) => response.SequenceEqual(_answer) ? 1 : 0;
+
+    /// <inheritdoc/>
+    public override double? Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation) =>
         trace.Answers(cache, _answer) ? 1 : 0;
 }
 
@@ -78,9 +88,12 @@ public sealed record MeasuredPrompt : ComparedPrompt
     public override int AnswerTokens => _sample.MaxNewTokens;
 
     /// <inheritdoc/>
-    public override double Score(IReadOnlyList<int> response) => _sample.Score(_decode(response));
+    public override string Metric => _sample.MetricName;
 
     /// <inheritdoc/>
-    public override double Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation) =>
-        Score(trace.Generate(cache, AnswerTokens, cancellation));
+    public override double? Score(IReadOnlyList<int> response) => _sample.Answers.Count == 0 ? null : _sample.Score(_decode(response));
+
+    /// <inheritdoc/>
+    public override double? Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation) =>
+        _sample.Answers.Count == 0 ? null : Score(trace.Generate(cache, AnswerTokens, cancellation));
 }

@@ -1,11 +1,11 @@
-using System.Diagnostics;
 using LookaheadKV.Budgeting;
+using LookaheadKV.Evaluation.Metrics;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using LookaheadKV.Scoring;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Evaluation;
@@ -23,10 +23,18 @@ public sealed record CompareOptions
     public IReadOnlyList<string> Tasks { get; init; } = TaskNames.All;
 
     /// <summary>Upper bound of a prompt's tokens; prompts come within about 16 of it.</summary>
-    public int Length { get; init; } = 2048;
+    public int Length
+    {
+        get;
+        init => field = value.AtLeast(1, "prompt length", "2048 tokens is the default");
+    } = 2048;
 
     /// <summary>Prompts a task.</summary>
-    public int Samples { get; init; } = 12;
+    public int Samples
+    {
+        get;
+        init => field = value.AtLeast(1, "samples:", "give at least 1 prompt a task");
+    } = 12;
 
     /// <summary>Seed of the prompts.</summary>
     public long Seed { get; init; }
@@ -39,17 +47,21 @@ public sealed record CompareOptions
 /// <param name="Task">The prompt's task.</param>
 /// <param name="Sample">The prompt's number within its task.</param>
 /// <param name="Policy">The policy's name.</param>
+/// <param name="Method">The name of its scorer's method, whatever the policy is called; <c>full</c> where nothing is evicted.</param>
 /// <param name="Budget">The budget as written; null for the full cache.</param>
-/// <param name="Score">Score of the greedy answer, 0..1; of a synthetic task, 1 if it equals the task's answer exactly.</param>
+/// <param name="Metric">What scored the answer: <see cref="MetricNames"/>.</param>
+/// <param name="Score">Score of the greedy answer, 0..1; null where no right answer is known.</param>
 /// <param name="OracleOverlap">Share of the oracle's kept set that was kept, mean over layers and heads.</param>
 /// <param name="CacheBytes">Bytes of the prompt's entries that are kept.</param>
-/// <param name="EvictionMs">Milliseconds for observing, scoring, selecting and compacting, all layers.</param>
+/// <param name="EvictionMs">Milliseconds for observing (a draft or a replay with it), scoring, selecting and compacting, all layers; of the oracle without its answer, which the comparison has made already.</param>
 public sealed record PromptResult(
     string Task,
     int Sample,
     string Policy,
+    string Method,
     string? Budget,
-    double Score,
+    string Metric,
+    double? Score,
     double OracleOverlap,
     long CacheBytes,
     double EvictionMs
@@ -98,8 +110,6 @@ public static class Comparison
         CancellationToken cancellation = default
     )
     {
-        if (options.Samples < 1)
-            throw new InputException($"{options.Samples} samples is below 1; give at least 1 prompt a task.");
         var results = new List<PromptResult>();
         var (done, total) = (0, sources.Sum(source => Math.Min(options.Samples, source.Count)));
         for (var sample = 0; sample < options.Samples; sample++)
@@ -138,7 +148,18 @@ public static class Comparison
         var fullBytes = scored.Length * config.CacheBytesPerToken(elementSize);
         var results = new List<PromptResult>
         {
-            new(prompt.Task, number, Policies.Full.Name, null, prompt.Score(trace.Response), 1, fullBytes, 0),
+            new(
+                prompt.Task,
+                number,
+                Policies.Full.Name,
+                Policies.Full.Name,
+                null,
+                prompt.Metric,
+                prompt.Score(trace.Response),
+                1,
+                fullBytes,
+                0
+            ),
         };
 
         foreach (var policy in options.Policies.Where(p => p.Scorer is not null))
@@ -170,7 +191,21 @@ public static class Comparison
                 foreach (var set in evicted.Kept)
                     set.Dispose();
                 var score = prompt.Score(trace, cache, cancellation);
-                results.Add(new(prompt.Task, number, policy.Name, budget.ToString(), score, overlap, bytes, scoring + evicting));
+                var milliseconds = scoring + evicting;
+                results.Add(
+                    new(
+                        prompt.Task,
+                        number,
+                        policy.Name,
+                        policy.Scorer!.Name,
+                        budget.ToString(),
+                        prompt.Metric,
+                        score,
+                        overlap,
+                        bytes,
+                        milliseconds
+                    )
+                );
             }
         }
         return results;
@@ -204,16 +239,7 @@ public static class Comparison
 
     private static (T Value, double Milliseconds) Timed<T>(Decoder decoder, Func<T> run)
     {
-        Wait(decoder);
-        var clock = Stopwatch.StartNew();
-        var value = run();
-        Wait(decoder);
-        return (value, clock.Elapsed.TotalMilliseconds);
-    }
-
-    private static void Wait(Decoder decoder)
-    {
-        if (decoder.Device.type == DeviceType.CUDA)
-            cuda.synchronize();
+        var (value, elapsed) = DeviceClock.Time(decoder.Device, run);
+        return (value, elapsed.TotalMilliseconds);
     }
 }

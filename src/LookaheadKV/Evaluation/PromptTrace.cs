@@ -73,6 +73,7 @@ public sealed class PromptTrace : IDisposable
     /// <param name="count">C, entries a layer and head on average, for methods whose scores depend on it.</param>
     public IReadOnlyList<Tensor> Scores(EvictionPolicy policy, long count)
     {
+        policy.Require();
         _decoder.Config.RequireWholeAttention(Prompt.Count);
         using var noGrad = no_grad();
         if (policy.Scorer is IWholePromptScorer whole)
@@ -94,6 +95,8 @@ public sealed class PromptTrace : IDisposable
     /// <summary>The cache that holds what is kept of each layer; null keeps everything.</summary>
     public KeyValueCache Evict(IReadOnlyList<KeptSet>? kept, long reserve)
     {
+        if (kept is not null)
+            _decoder.Config.RequireWholeAttention(Prompt.Count);
         using var noGrad = no_grad();
         var cache = new KeyValueCache(Prompt.Count);
         for (var layer = 0; layer < _layers.Count; layer++)

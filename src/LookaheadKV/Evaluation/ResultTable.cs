@@ -1,12 +1,16 @@
+using LookaheadKV.Evaluation.Metrics;
+
 namespace LookaheadKV.Evaluation;
 
 /// <summary>A policy at a budget on a task, or on the mean of the tasks.</summary>
 /// <param name="Policy">The policy's name.</param>
+/// <param name="Method">The name of its scorer's method, whatever the policy is called; <c>full</c> where nothing is evicted.</param>
 /// <param name="Budget">The budget as written; null for the full cache.</param>
 /// <param name="Task">The task, or <c>mean</c>.</param>
 /// <param name="Samples">Prompts behind the row.</param>
-/// <param name="Accuracy">Mean score of the answers, 0..1: of the synthetic tasks, the share of exact ones.</param>
-/// <param name="Low">Lower end of the 95 % bootstrap interval.</param>
+/// <param name="Metric">What scored the answers: <see cref="MetricNames"/>.</param>
+/// <param name="Accuracy">Mean score of the answers, 0..1: of the synthetic tasks, the share of exact ones. Null where no right answer is known.</param>
+/// <param name="Low">Lower end of its 95 % bootstrap interval.</param>
 /// <param name="High">Upper end.</param>
 /// <param name="OracleOverlap">Share of the oracle's kept set that was kept, 0..1.</param>
 /// <param name="CacheBytes">Mean bytes of the kept entries.</param>
@@ -14,12 +18,14 @@ namespace LookaheadKV.Evaluation;
 /// <param name="Query">Whether the question was part of what was scored.</param>
 public sealed record ResultRow(
     string Policy,
+    string Method,
     string? Budget,
     string Task,
     int Samples,
-    double Accuracy,
-    double Low,
-    double High,
+    string Metric,
+    double? Accuracy,
+    double? Low,
+    double? High,
     double OracleOverlap,
     long CacheBytes,
     double EvictionMs,
@@ -45,7 +51,7 @@ public static class ResultTable
     )
     {
         var rows = new List<ResultRow>();
-        foreach (var cell in results.GroupBy(r => (r.Policy, r.Budget)))
+        foreach (var cell in results.GroupBy(r => (r.Policy, r.Method, r.Budget)))
         {
             var tasks = cell.GroupBy(r => r.Task).ToList();
             rows.AddRange(
@@ -64,17 +70,22 @@ public static class ResultTable
 
             ResultRow Row(string name, IReadOnlyList<List<PromptResult>> groups)
             {
-                var values = groups.Select(g => (IReadOnlyList<double>)[.. g.Select(r => r.Score)]).ToList();
-                var (low, high) = Bootstrap.Interval(values, seed);
+                var values = groups
+                    .Select(g => (IReadOnlyList<double>)[.. g.Select(r => r.Score).OfType<double>()])
+                    .Where(scores => scores.Count > 0)
+                    .ToList();
+                (double Low, double High)? interval = values.Count == 0 ? null : Bootstrap.Interval(values, seed);
                 var all = groups.SelectMany(g => g).ToList();
                 return new ResultRow(
                     cell.Key.Policy,
+                    cell.Key.Method,
                     cell.Key.Budget,
                     name,
                     all.Count,
-                    values.Average(v => v.Average()),
-                    low,
-                    high,
+                    MetricNames.Of(all.Where(r => r.Score is not null).Select(r => r.Metric)),
+                    values.Count == 0 ? null : values.Average(v => v.Average()),
+                    interval?.Low,
+                    interval?.High,
                     groups.Average(g => g.Average(r => r.OracleOverlap)),
                     (long)all.Average(r => r.CacheBytes),
                     Median([.. all.Select(r => r.EvictionMs)]),

@@ -1,6 +1,6 @@
-using LookaheadKV.Evaluation.LongBench;
-using LookaheadKV.Evaluation.LongProc;
-using LookaheadKV.Eviction;
+using LookaheadKV.Evaluation.Ruler;
+using LookaheadKV.Evaluation.Tasks;
+using LookaheadKV.Scoring;
 
 namespace LookaheadKV.Evaluation;
 
@@ -10,12 +10,12 @@ public static class SanityGates
     /// <summary>A task of right and wrong answers whose full-cache accuracy is below this says nothing about eviction.</summary>
     public const double LeastBaseline = 0.75;
 
-    /// <summary>The same for the free texts of LongBench and LongProc, of which good models reach 0.2 to 0.9.</summary>
+    /// <summary>The same for free texts (LongBench, LongProc, questions of one's own), of which good models reach 0.2 to 0.9.</summary>
     public const double LeastTextBaseline = 0.1;
 
     /// <summary>What a task must reach on the full cache.</summary>
     public static double LeastBaselineOf(string task) =>
-        task == HtmlToTsvRecord.Task || LongBenchDataset.Names.Contains(task) ? LeastTextBaseline : LeastBaseline;
+        TaskNames.All.Contains(task) || RulerTasks.Names.Contains(task) || task == ResultTable.Mean ? LeastBaseline : LeastTextBaseline;
 
     /// <summary>Tasks to leave out of averages: the model cannot do them even on the full cache.</summary>
     public static IReadOnlyList<string> LeftOut(IReadOnlyList<ResultRow> rows) =>
@@ -30,8 +30,8 @@ public static class SanityGates
             [
                 $"no task reaches {rows.Select(r => LeastBaselineOf(r.Task)).DefaultIfEmpty(LeastBaseline).Min():0.00} on the full cache: the model cannot do these tasks at this length, so eviction cannot be judged.",
             ];
-        var random = Policies.Random().Name;
-        var chance = means.Where(r => r.Policy == random).ToDictionary(r => r.Budget!);
+        // By the method, for a policy may be called anything: random[seed=3], random[window=32].
+        var chance = means.Where(r => r.Method == RandomScore.Method).ToLookup(r => r.Budget);
         return
         [
             .. means
@@ -39,11 +39,11 @@ public static class SanityGates
                 .Select(r =>
                     $"{r.Policy} at budget {r.Budget} evicted nothing ({r.CacheBytes} bytes): give a smaller budget or longer prompts."
                 ),
-            .. means
-                .Where(r => r.Budget is not null && r.Policy != random && chance.TryGetValue(r.Budget, out var c) && c.Low > r.High)
-                .Select(r =>
-                    $"random ({chance[r.Budget!].Accuracy:0.000}) beats {r.Policy} ({r.Accuracy:0.000}) at budget {r.Budget}: something is broken."
-                ),
+            .. from row in means
+            where row.Budget is not null && row.Method != RandomScore.Method
+            from random in chance[row.Budget]
+            where random.Low > row.High
+            select $"{random.Policy} ({random.Accuracy:0.000}) beats {row.Policy} ({row.Accuracy:0.000}) at budget {row.Budget}: something is broken.",
         ];
     }
 }

@@ -30,11 +30,24 @@ public sealed record EvictionPolicy
     /// <summary>How the budget is divided among the layers.</summary>
     public LayerAllocation Layers { get; init; } = LayerAllocation.Uniform;
 
-    /// <summary>How a layer's part is divided among its key/value heads; a global budget divides among heads by itself.</summary>
+    /// <summary>
+    /// How a layer's part is divided among its key/value heads. A global budget divides among heads by itself: beside one, anything but
+    /// <see cref="HeadAllocation.Uniform"/> is refused where the policy runs.
+    /// </summary>
     public HeadAllocation Heads { get; init; } = HeadAllocation.Uniform;
 
     /// <summary>Whether nothing can be evicted before all layers have passed.</summary>
     public bool NeedsWholePrompt => Scorer is IWholePromptScorer || Layers is LayerAllocation.Global;
+
+    /// <summary>Refuses parts that contradict each other.</summary>
+    /// <exception cref="InputException">The budget is global, and heads shall compete within their layers.</exception>
+    internal void Require()
+    {
+        if (Layers is LayerAllocation.Global && Heads is not HeadAllocation.Even)
+            throw new InputException(
+                $"policy {Name}: a global budget is divided among heads by itself, and its heads are {Heads}; leave them uniform, or divide the budget among layers by uniform or pyramid."
+            );
+    }
 
     /// <summary>The same recipe with another budget.</summary>
     public EvictionPolicy With(Budget budget) => this with { Budget = budget };

@@ -36,27 +36,14 @@ public sealed record KeptPositions(string Policy, string? Budget, int Length, IR
             || kept.Layers.Any(heads => heads is not { Count: > 0 } || heads.Contains(null!))
         )
             throw new InputException($"{path}: \"length\" or \"layers\" is missing or empty; write the file with `lookahead keep`.");
-        for (var layer = 0; layer < kept.Layers.Count; layer++)
-        for (var head = 0; head < kept.Layers[layer].Count; head++)
-        {
-            var before = -1L;
-            foreach (var position in kept.Layers[layer][head])
-            {
-                if (position <= before || position >= kept.Length)
-                    throw new InputException(
-                        $"{path}: layer {layer}, head {head}: position {position} after {before} is not increasing within 0..{kept.Length - 1}; correct the file."
-                    );
-                before = position;
-            }
-        }
-        return kept;
+        return kept.Fault() is { } fault ? throw new InputException($"{path}: {fault}; correct the file.") : kept;
     }
 
     /// <summary>Writes the positions as JSON.</summary>
     public void Save(string path) => AtomicFile.WriteText(path, JsonSerializer.Serialize(this, Json) + "\n");
 
     /// <summary>Refuses a prompt or model that these positions are not of.</summary>
-    /// <exception cref="InputException">Length, layers or heads differ.</exception>
+    /// <exception cref="InputException">Length, layers or heads differ, or positions do not increase within the prompt.</exception>
     public void Require(int promptLength, DecoderConfig config)
     {
         if (promptLength != Length)
@@ -67,6 +54,8 @@ public sealed record KeptPositions(string Policy, string? Budget, int Length, IR
             throw new InputException(
                 $"the kept positions are of {Layers.Count} layers of {Layers[0].Count} kv heads, the model has {config.Layers} of {config.KeyValueHeads}; give the same model."
             );
+        if (Fault() is { } fault)
+            throw new InputException($"kept positions, {fault}; give each once, in order.");
     }
 
     /// <summary>
@@ -119,6 +108,22 @@ public sealed record KeptPositions(string Policy, string? Budget, int Length, IR
             let right = other.Layers[layer][head]
             select new KeptDifference(layer, head, left.Intersect(right).Count(), [.. left.Except(right)], [.. right.Except(left)]),
         ];
+    }
+
+    private string? Fault()
+    {
+        foreach (var (layer, heads) in Layers.Index())
+        foreach (var (head, positions) in heads.Index())
+        {
+            var before = -1L;
+            foreach (var position in positions)
+            {
+                if (position <= before || position >= Length)
+                    return $"layer {layer}, head {head}: position {position} after {before} is not increasing within 0..{Length - 1}";
+                before = position;
+            }
+        }
+        return null;
     }
 
     private static InputException NoBlocks(int size) => new($"block size {size} is below 1; paged engines use 16 or so.");

@@ -64,10 +64,18 @@ public sealed record PolicyText
     public GroupReduction? Group { get; init; }
 
     /// <summary><c>sinks=N</c>: the first N positions are kept whatever their score.</summary>
-    public int? Sinks { get; init; }
+    public int? Sinks
+    {
+        get;
+        init => field = value.AtLeast(0, "sinks:", "give 0 or more tokens");
+    }
 
     /// <summary><c>window=N</c>: the last N positions are kept whatever their score; for SnapKV its observation window too.</summary>
-    public int? Window { get; init; }
+    public int? Window
+    {
+        get;
+        init => field = value.AtLeast(0, "window:", "give 0 or more tokens");
+    }
 
     /// <summary><c>protect=A+B-C</c>: these positions and ranges (ends included) are kept whatever their score.</summary>
     public EquatableList<int>? Protect { get; init; }
@@ -79,13 +87,25 @@ public sealed record PolicyText
     public HeadAllocation? Heads { get; init; }
 
     /// <summary><c>tokens=N</c>: most tokens of the pseudo answer (laq) or the draft (speckv).</summary>
-    public int? Tokens { get; init; }
+    public int? Tokens
+    {
+        get;
+        init => field = value.AtLeast(1, "tokens:", "give 1 or more");
+    }
 
     /// <summary><c>chunk=N</c>: tokens that kvzip replays at once.</summary>
-    public int? Chunk { get; init; }
+    public int? Chunk
+    {
+        get;
+        init => field = value.AtLeast(1, "chunk:", "give 1 or more tokens");
+    }
 
     /// <summary><c>horizon=N</c>: positions at which expected attention expects queries.</summary>
-    public int? Horizon { get; init; }
+    public int? Horizon
+    {
+        get;
+        init => field = value.AtLeast(1, "horizon:", "give 1 or more positions");
+    }
 
     /// <summary><c>seed=N</c>: seed of the random policy.</summary>
     public long? Seed { get; init; }

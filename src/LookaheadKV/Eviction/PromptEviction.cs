@@ -29,6 +29,7 @@ public static class PromptEviction
     /// <param name="entries">Entries a head keeps, summed over the layers.</param>
     public static IReadOnlyList<KeptSet> Select(EvictionPolicy policy, IReadOnlyList<Tensor> scores, long entries)
     {
+        policy.Require();
         if (policy.Layers is LayerAllocation.Global)
             return Selection.Global(scores, entries * scores[0].size(1), policy.Protection);
         var length = scores[0].size(-1);

@@ -11,7 +11,28 @@ public sealed record Protection(int First, int Last)
     public static Protection None { get; } = new(0, 0);
 
     /// <summary>Single positions, increasing and unique; those beyond a prompt's end are no part of it.</summary>
-    public EquatableList<int> Given { get; init; } = EquatableList<int>.Empty;
+    /// <exception cref="InputException">They are not.</exception>
+    public EquatableList<int> Given
+    {
+        get;
+        init => field = Increasing(value);
+    } = EquatableList<int>.Empty;
+
+    /// <summary>How many positions at the start (attention sinks), 0 or more.</summary>
+    /// <exception cref="InputException">It is less.</exception>
+    public int First
+    {
+        get;
+        init => field = value.AtLeast(0, "protection of the first tokens,", "give 0 or more");
+    } = First.AtLeast(0, "protection of the first tokens,", "give 0 or more");
+
+    /// <summary>How many positions at the end (the observation window), 0 or more.</summary>
+    /// <exception cref="InputException">It is less.</exception>
+    public int Last
+    {
+        get;
+        init => field = value.AtLeast(0, "protection of the last tokens,", "give 0 or more");
+    } = Last.AtLeast(0, "protection of the last tokens,", "give 0 or more");
 
     /// <summary>The first <paramref name="count"/> positions.</summary>
     public static Protection FirstTokens(int count) => new(count, 0);
@@ -23,10 +44,7 @@ public sealed record Protection(int First, int Last)
     /// <exception cref="InputException">A position is negative.</exception>
     public static Protection Positions(params IEnumerable<int> positions)
     {
-        int[] given = [.. positions.Distinct().Order()];
-        return given.Length > 0 && given[0] < 0
-            ? throw new InputException($"protected position {given[0]} is negative; positions count from 0.")
-            : new Protection(0, 0) { Given = new(given) };
+        return new Protection(0, 0) { Given = new(positions.Distinct().Order()) };
     }
 
     /// <summary>How many of <paramref name="length"/> positions are protected.</summary>
@@ -61,6 +79,18 @@ public sealed record Protection(int First, int Last)
             cat([arange(first, device: device), tensor(given, device: device), arange(end, length, device: device)]),
             tensor(others.ToArray(), device: device)
         );
+    }
+
+    private static EquatableList<int> Increasing(EquatableList<int> given)
+    {
+        if (given.Count > 0 && given[0] < 0)
+            throw new InputException($"protected position {given[0]} is negative; positions count from 0.");
+        for (var i = 1; i < given.Count; i++)
+            if (given[i] <= given[i - 1])
+                throw new InputException(
+                    $"protected positions {given[i - 1]} and {given[i]} do not increase; give each once, in order, or any by Protection.Positions."
+                );
+        return given;
     }
 
     /// <inheritdoc/>

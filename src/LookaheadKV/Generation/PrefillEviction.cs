@@ -12,9 +12,10 @@ namespace LookaheadKV.Generation;
 internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IDisposable
 {
     private readonly Stopwatch _clock = new();
+    private TimeSpan _before;
 
-    /// <summary>Time spent here.</summary>
-    public TimeSpan Elapsed => _clock.Elapsed;
+    /// <summary>Time that the host spent here, from what a method prepares before the pass to the last layer's compaction.</summary>
+    public TimeSpan Elapsed => _before + _clock.Elapsed;
 
     /// <summary>Most bytes that compacted and full layers held together, counted from storage.</summary>
     public long PeakBytes { get; private set; }
@@ -25,6 +26,14 @@ internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IDi
 
     /// <summary>The way of a policy.</summary>
     public static PrefillEviction Of(EvictionPolicy policy, PromptContext context, long entries, KeyValueCache cache, long reserve)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var way = Choose(policy, context, entries, cache, reserve);
+        way._before = Stopwatch.GetElapsedTime(start); // an observer may have had to be written first: a draft, the answer itself
+        return way;
+    }
+
+    private static PrefillEviction Choose(EvictionPolicy policy, PromptContext context, long entries, KeyValueCache cache, long reserve)
     {
         var (config, length) = (context.Decoder.Config, context.Ids.size(1));
         if (entries == config.Layers * length)

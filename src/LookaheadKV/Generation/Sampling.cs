@@ -15,7 +15,6 @@ public static class Sampling
     /// <exception cref="InputException">An option is out of its range, or a logit is NaN or +inf.</exception>
     public static (int[] Tokens, double[] Probabilities) Kept(Tensor logits, SamplingOptions options)
     {
-        options.Checked();
         if (options.Temperature == 0)
             throw new InputException("temperature 0 has no probabilities; take the most likely token, or give a temperature above 0.");
         var (tokens, values) = Sorted(logits);
@@ -36,7 +35,7 @@ public static class Sampling
     /// <exception cref="InputException">An option is out of its range, or a logit is NaN or +inf.</exception>
     public static int Next(Tensor logits, SamplingOptions options, long step)
     {
-        if (options.Checked().Temperature == 0)
+        if (options.Temperature == 0)
             return MostLikely(logits);
         var (tokens, probabilities) = Kept(logits, options);
         var left = Uniform(options.Seed, step);

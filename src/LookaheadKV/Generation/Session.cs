@@ -1,8 +1,9 @@
-using System.Diagnostics;
 using LookaheadKV.Cache;
 using LookaheadKV.Eviction;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using LookaheadKV.Scoring;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Generation;
@@ -13,14 +14,17 @@ namespace LookaheadKV.Generation;
 /// <param name="CacheBytes">Bytes of the entries kept, all layers and heads.</param>
 /// <param name="PeakCacheBytes">Most bytes that the cache held during the prefill, counted from storage: the compacted layers and one full layer, or all full layers where a policy must see them all.</param>
 /// <param name="Elapsed">Time to the first token's logits.</param>
-/// <param name="EvictionElapsed">The part of it spent on scoring, selection and compaction.</param>
+/// <param name="EvictionElapsed">
+/// The part of it that eviction took: the rows that a method watches through (a draft, a replay, lookahead tokens), scoring, selection, compaction. Null on a
+/// GPU, where that runs beside the prompt's pass: its cost there is what a prefill takes longer than one with the full cache.
+/// </param>
 public sealed record PrefillReport(
     long PromptTokens,
     double KeptTokens,
     long CacheBytes,
     long PeakCacheBytes,
     TimeSpan Elapsed,
-    TimeSpan EvictionElapsed
+    TimeSpan? EvictionElapsed
 );
 
 /// <summary>
@@ -32,6 +36,8 @@ public sealed class Session : IDisposable
     private readonly Decoder _decoder;
     private readonly SessionSteps _steps;
     private Tensor _nextLogits;
+    private int? _unseen; // a token that was given out and that the cache has not seen yet: it goes before whatever comes next
+    private int _drawn; // tokens drawn since the last ones that were appended
 
     private Session(Decoder decoder, KeyValueCache cache, Tensor nextLogits, PrefillReport report)
     {
@@ -42,7 +48,7 @@ public sealed class Session : IDisposable
     /// <summary>The cache, evicted.</summary>
     public KeyValueCache Cache { get; }
 
-    /// <summary>Logits of the next token [1, vocabulary] (float32).</summary>
+    /// <summary>Logits of the token behind the cache [1, vocabulary] (float32); behind <see cref="Generate"/>, those that its last token came from.</summary>
     public Tensor NextLogits => _nextLogits;
 
     /// <summary>What the prefill did and cost.</summary>
@@ -63,6 +69,7 @@ public sealed class Session : IDisposable
         CancellationToken cancellation = default
     )
     {
+        policy.Require();
         using var scope = NewDisposeScope();
         var ids = decoder.Ids(prompt);
         var length = ids.size(1);
@@ -91,6 +98,8 @@ public sealed class Session : IDisposable
     )
     {
         kept.Require(prompt.Count, decoder.Config);
+        if (kept.MeanCount < prompt.Count)
+            decoder.Config.RequireWholeAttention(prompt.Count);
         using var scope = NewDisposeScope();
         KeptSet[] sets = [.. kept.Layers.Select(heads => KeptSet.Of(heads, decoder.Device))];
         try
@@ -108,7 +117,7 @@ public sealed class Session : IDisposable
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var total = Stopwatch.StartNew();
+        var clock = DeviceClock.Start(decoder.Device);
         var length = ids.size(1);
         var cache = new KeyValueCache(length);
         try
@@ -121,8 +130,8 @@ public sealed class Session : IDisposable
                 cache.MeanStoredLength,
                 cache.Bytes,
                 eviction.PeakBytes,
-                total.Elapsed,
-                eviction.Elapsed
+                clock.Elapsed,
+                decoder.Device.type == DeviceType.CPU ? eviction.Elapsed : null
             );
             return new Session(decoder, cache, logits.DetachFromDisposeScope(), report);
         }
@@ -150,31 +159,70 @@ public sealed class Session : IDisposable
         return [.. session.Generate(room, cancellation)];
     }
 
-    /// <summary>Greedy tokens, one after the other, until an end token (which is returned too) or the limit.</summary>
-    /// <param name="maxNewTokens">Limit; also limited by the reserve and by the model's context.</param>
+    /// <summary>
+    /// Greedy tokens, one after the other, until an end token (which is returned too) or the limit. Called again, it goes on behind the token that it gave last:
+    /// nothing follows an end token until something is appended.
+    /// </summary>
+    /// <param name="maxNewTokens">Limit; also limited by the reserve, of which the last token needs none, and by the model's context.</param>
     /// <param name="cancellation">Looked at before every token.</param>
-    public IEnumerable<int> Generate(int maxNewTokens, CancellationToken cancellation = default)
+    public IEnumerable<int> Generate(int maxNewTokens, CancellationToken cancellation = default) =>
+        Draw((logits, _) => Sampling.MostLikely(logits), _decoder.Config.EndTokens, maxNewTokens, cancellation);
+
+    /// <summary>Tokens as they are drawn from the logits, given the number of those drawn before.</summary>
+    internal IEnumerable<int> Draw(
+        Func<Tensor, int, int> next,
+        IReadOnlyCollection<int> endTokens,
+        int maxNewTokens,
+        CancellationToken cancellation
+    )
     {
-        var room = Math.Min(maxNewTokens, _decoder.Config.MaxPositions - Cache.LogicalLength);
-        for (var i = 0; i < room; i++)
+        for (var i = 0; i < maxNewTokens; i++)
         {
             cancellation.ThrowIfCancellationRequested();
-            var token = Sampling.MostLikely(_nextLogits);
-            yield return token;
-            if (_decoder.Config.EndTokens.Contains(token) || i == room - 1)
+            if (_unseen is { } last && (endTokens.Contains(last) || !TrySee()))
                 yield break;
-            Append([token]).Dispose();
+            if (Cache.LogicalLength >= _decoder.Config.MaxPositions)
+                yield break;
+            var token = next(_nextLogits, _drawn++);
+            _unseen = token;
+            yield return token;
         }
     }
 
-    /// <summary>Appends tokens to the cache (a question, a forced answer) and returns the logits behind each, [T, vocabulary] (float32).</summary>
+    /// <summary>
+    /// Appends tokens to the cache (a question, a forced answer), behind what was generated, and returns the logits behind each, [T, vocabulary] (float32).
+    /// </summary>
+    /// <exception cref="InputException">The tokens would stand beyond the model's context.</exception>
+    /// <exception cref="InvalidOperationException">They do not fit the reserve.</exception>
     public Tensor Append(IReadOnlyList<int> tokens)
+    {
+        int[] given = _unseen is { } last ? [last] : [];
+        using var scope = NewDisposeScope();
+        var logits = Extend([.. given, .. tokens]).narrow(0, given.Length, tokens.Count);
+        _drawn = 0;
+        return logits.MoveToOuterDisposeScope();
+    }
+
+    // What was generated last enters the cache, if there is room for it.
+    private bool TrySee()
+    {
+        if (_unseen is not { } token)
+            return true;
+        if (Cache.Layers.Min(layer => layer.Room) < 1 || Cache.LogicalLength >= _decoder.Config.MaxPositions)
+            return false;
+        Extend([token]).Dispose();
+        return true;
+    }
+
+    // The cache has seen everything afterwards.
+    private Tensor Extend(IReadOnlyList<int> tokens)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var logits = _steps.Extend(_decoder.Ids(tokens))[0];
         _nextLogits.Dispose();
         _nextLogits = logits.narrow(0, tokens.Count - 1, 1).clone().DetachFromDisposeScope();
+        _unseen = null;
         return logits.MoveToOuterDisposeScope();
     }
 
@@ -185,11 +233,11 @@ public sealed class Session : IDisposable
     /// <param name="maxNewTokens">Longest answer.</param>
     /// <param name="cancellation">Looked at before every token.</param>
     /// <returns>The greedy answer, the end token included where it was reached.</returns>
-    /// <exception cref="InvalidOperationException">Question and answer do not fit the reserve.</exception>
+    /// <exception cref="InvalidOperationException">The question does not fit the reserve; an answer ends where the reserve does.</exception>
     public int[] Ask(IReadOnlyList<int> question, int maxNewTokens = 128, CancellationToken cancellation = default)
     {
         var mark = Cache.Mark();
-        var next = _nextLogits.clone().DetachFromDisposeScope();
+        var (next, unseen, drawn) = (_nextLogits.clone().DetachFromDisposeScope(), _unseen, _drawn);
         try
         {
             Append(question).Dispose();
@@ -199,7 +247,7 @@ public sealed class Session : IDisposable
         {
             Cache.RollBack(mark);
             _nextLogits.Dispose();
-            _nextLogits = next;
+            (_nextLogits, _unseen, _drawn) = (next, unseen, drawn);
         }
     }
 
@@ -212,8 +260,7 @@ public sealed class Session : IDisposable
     {
         Append(question).Dispose();
         int[] answer = [.. Generate(maxNewTokens, cancellation)];
-        if (answer.Length > 0)
-            Append([answer[^1]]).Dispose(); // the last token was returned, but has not been seen by the cache
+        TrySee();
         return answer;
     }
 
@@ -243,7 +290,8 @@ public sealed class Session : IDisposable
 
     /// <summary>A session of its own that goes on from here.</summary>
     /// <param name="reserve">Room for this many tokens to come.</param>
-    public Session Fork(int reserve = 256) => new(_decoder, Cache.Fork(reserve), _nextLogits.clone().DetachFromDisposeScope(), Report);
+    public Session Fork(int reserve = 256) =>
+        new(_decoder, Cache.Fork(reserve), _nextLogits.clone().DetachFromDisposeScope(), Report) { _unseen = _unseen, _drawn = _drawn };
 
     /// <inheritdoc/>
     public void Dispose()

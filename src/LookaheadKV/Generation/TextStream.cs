@@ -7,11 +7,14 @@ namespace LookaheadKV.Generation;
 /// <summary>The answer of a session as it is drawn: its tokens, and their text.</summary>
 public static class TextStream
 {
-    /// <summary>Draws tokens one after the other, until an end token (which is returned too) or the limit.</summary>
-    /// <param name="session">The session; every token but the last is appended to its cache.</param>
+    /// <summary>
+    /// Draws tokens one after the other, until an end token (which is returned too) or the limit. Called again, it goes on behind the last token, as
+    /// <see cref="Session.Generate"/> does.
+    /// </summary>
+    /// <param name="session">The session.</param>
     /// <param name="config">The model's configuration, for its context and its end tokens.</param>
     /// <param name="options">How tokens are drawn.</param>
-    /// <param name="maxNewTokens">Limit; also limited by the model's context.</param>
+    /// <param name="maxNewTokens">Limit; also limited by the session's reserve and by the model's context.</param>
     /// <param name="endTokens">Tokens that end the answer, beside those of the configuration.</param>
     /// <param name="cancellation">Looked at before every token.</param>
     /// <exception cref="InputException">An option is out of its range.</exception>
@@ -24,23 +27,8 @@ public static class TextStream
         CancellationToken cancellation = default
     )
     {
-        options.Checked();
         HashSet<int> ends = [.. config.EndTokens, .. endTokens ?? []];
-        return Tokens();
-
-        IEnumerable<int> Tokens()
-        {
-            var room = Math.Min(maxNewTokens, config.MaxPositions - session.Cache.LogicalLength);
-            for (var step = 0; step < room; step++)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                var token = Sampling.Next(session.NextLogits, options, step);
-                yield return token;
-                if (ends.Contains(token) || step == room - 1)
-                    yield break;
-                session.Append([token]).Dispose();
-            }
-        }
+        return session.Draw((logits, step) => Sampling.Next(logits, options, step), ends, maxNewTokens, cancellation);
     }
 
     /// <summary>

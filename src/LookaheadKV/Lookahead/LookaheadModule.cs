@@ -8,19 +8,35 @@ namespace LookaheadKV.Lookahead;
 public sealed record LookaheadSettings
 {
     /// <summary>n, how many lookahead tokens.</summary>
-    public int Tokens { get; init; } = 32;
+    public int Tokens
+    {
+        get;
+        init => field = value.Within(1, 512, "lookahead tokens:", "the paper uses 32");
+    } = 32;
 
     /// <summary>r, the rank of the LoRA pairs; 0 trains the tokens alone.</summary>
-    public int Rank { get; init; } = 8;
+    public int Rank
+    {
+        get;
+        init => field = value.Within(0, 1024, "LoRA rank", "the paper uses 8, 0 trains the tokens alone");
+    } = 8;
 
     /// <summary>LoRA alpha; deltas are scaled by alpha / r.</summary>
-    public double Alpha { get; init; } = 32;
+    public double Alpha
+    {
+        get;
+        init => field = value.AboveZero("LoRA alpha", "the paper uses 32");
+    } = 32;
 
     /// <summary>Which linear maps get a pair; default all seven. In the last layer only query and key can touch a score.</summary>
     public IReadOnlyList<LinearName> Targets { get; init; } = LinearNames.All;
 
     /// <summary>Standard deviation of the token embeddings' random start; the paper does not state it.</summary>
-    public double EmbeddingStd { get; init; } = 0.02;
+    public double EmbeddingStd
+    {
+        get;
+        init => field = value.AtLeast(0, "standard deviation of the embeddings", "0.02 is the default");
+    } = 0.02;
 
     /// <summary>The linear maps that get a pair in a layer: the targets, and of the last layer's only those that reach a score.</summary>
     public IEnumerable<LinearName> TargetsOf(int layer, DecoderConfig config) =>
@@ -35,14 +51,6 @@ public sealed record LookaheadSettings
             .Range(0, config.Layers)
             .SelectMany(layer => TargetsOf(layer, config))
             .Sum(name => (long)Rank * (name.Shape(config).In + name.Shape(config).Out));
-
-    internal void Check()
-    {
-        if (Tokens is < 1 or > 512)
-            throw new InputException($"{Tokens} lookahead tokens is outside 1..512; the paper uses 32.");
-        if (Rank is < 0 or > 1024)
-            throw new InputException($"LoRA rank {Rank} is outside 0..1024; the paper uses 8, 0 trains the tokens alone.");
-    }
 }
 
 /// <summary>
@@ -78,7 +86,6 @@ public sealed class LookaheadModule : IObserver, IDisposable
     public static LookaheadModule Create(DecoderConfig config, LookaheadSettings? settings = null, long seed = 0, Device? device = null)
     {
         settings ??= new LookaheadSettings();
-        settings.Check();
         using var scope = NewDisposeScope();
         using var generator = new Generator((ulong)seed, CPU);
         var embeddings = Place(randn([settings.Tokens, config.Width], generator: generator).mul(settings.EmbeddingStd));

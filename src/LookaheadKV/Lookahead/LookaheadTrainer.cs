@@ -18,16 +18,32 @@ public delegate IReadOnlyList<LookaheadExample> ExampleSource(long step);
 public sealed record LookaheadTrainerOptions
 {
     /// <summary>Steps in all (the paper: 7,600).</summary>
-    public int Steps { get; init; } = 7600;
+    public int Steps
+    {
+        get;
+        init => field = value.AtLeast(0, "training steps:", "the paper takes 7600");
+    } = 7600;
 
     /// <summary>Peak learning rate (the paper: 1e-3 for Llama, 2e-4 for Qwen).</summary>
-    public double LearningRate { get; init; } = 1e-3;
+    public double LearningRate
+    {
+        get;
+        init => field = value.AboveZero("learning rate", "the paper uses 1e-3 and 2e-4");
+    } = 1e-3;
 
     /// <summary>Steps of linear warm-up; the paper does not state any.</summary>
-    public int WarmUpSteps { get; init; } = 20;
+    public int WarmUpSteps
+    {
+        get;
+        init => field = value.AtLeast(0, "steps of warm-up:", "20 is the default");
+    } = 20;
 
     /// <summary>Share of the peak rate at which the cosine ends; the paper does not state a schedule.</summary>
-    public double FinalShare { get; init; } = 0.02;
+    public double FinalShare
+    {
+        get;
+        init => field = value.Within(0, 1, "final share of the learning rate", "0.02 is the default");
+    } = 0.02;
 
     /// <summary>
     /// Where responses come from. Null: an example's own is a guess of the model's greedy one and verified in the training pass; where the model
@@ -36,7 +52,11 @@ public sealed record LookaheadTrainerOptions
     public IResponses? Responses { get; init; }
 
     /// <summary>Longest response that is generated in a guess's place (the paper: 512).</summary>
-    public int MaxResponse { get; init; } = 512;
+    public int MaxResponse
+    {
+        get;
+        init => field = value.AtLeast(1, "longest response:", "the paper uses 512 tokens");
+    } = 512;
 
     /// <summary>What the loss is; default the paper's KL divergence.</summary>
     public LookaheadObjective Objective { get; init; } = LookaheadObjective.Kl;
@@ -45,19 +65,35 @@ public sealed record LookaheadTrainerOptions
     public TrainedPart Trained { get; init; } = TrainedPart.All;
 
     /// <summary>Most prompts of one length that share a pass; the gradients of a step's passes add up. A pass holds the activations of all of its prompts.</summary>
-    public int PassSize { get; init; } = 32;
+    public int PassSize
+    {
+        get;
+        init => field = value.AtLeast(1, "prompts a pass:", "32 is the default");
+    } = 32;
 
     /// <summary>Minutes this piece may take; null for no limit. The next call goes on from the checkpoint.</summary>
-    public double? Minutes { get; init; }
+    public double? Minutes
+    {
+        get;
+        init => field = value.AtLeast(0, "minutes:", "leave them out for no limit");
+    }
 
     /// <summary>Folder of the checkpoint; null trains without one.</summary>
     public string? Folder { get; init; }
 
     /// <summary>Steps between two checkpoints at most; one is always written at the end of a piece.</summary>
-    public int CheckpointEvery { get; init; } = 500;
+    public int CheckpointEvery
+    {
+        get;
+        init => field = value.AtLeast(1, "steps between checkpoints:", "500 is the default");
+    } = 500;
 
     /// <summary>Minutes between two checkpoints at most.</summary>
-    public double CheckpointMinutes { get; init; } = 10;
+    public double CheckpointMinutes
+    {
+        get;
+        init => field = value.AtLeast(0, "minutes between checkpoints:", "10 is the default");
+    } = 10;
 
     /// <summary>Learning rate of a step, 0-based.</summary>
     public double RateAt(long step)

@@ -38,6 +38,14 @@ public interface IResponses
 /// <param name="MaxResponse">Longer ones are cut there.</param>
 public sealed record GivenResponses(int MaxResponse = 512) : IResponses
 {
+    /// <summary>Longer ones are cut there, 1 or more.</summary>
+    /// <exception cref="InputException">It is out of that range.</exception>
+    public int MaxResponse
+    {
+        get;
+        init => field = value.AtLeast(1, "longest response:", "the paper takes 512 tokens");
+    } = MaxResponse.AtLeast(1, "longest response:", "the paper takes 512 tokens");
+
     /// <inheritdoc/>
     public long Generated => 0;
 

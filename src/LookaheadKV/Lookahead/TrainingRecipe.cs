@@ -11,6 +11,46 @@ namespace LookaheadKV.Lookahead;
 /// <param name="MaxResponse">Longest response in tokens.</param>
 public sealed record TrainingRecipe(string Name, int Steps, int Batch, double LearningRate, int MaxPrompt, int MaxResponse)
 {
+    /// <summary>Steps of Adam, 1 or more.</summary>
+    /// <exception cref="InputException">It is out of that range.</exception>
+    public int Steps
+    {
+        get;
+        init => field = value.AtLeast(1, "training steps:", "the paper takes 7600");
+    } = Steps.AtLeast(1, "training steps:", "the paper takes 7600");
+
+    /// <summary>Examples a step, 1 or more.</summary>
+    /// <exception cref="InputException">It is out of that range.</exception>
+    public int Batch
+    {
+        get;
+        init => field = value.AtLeast(1, "examples a step:", "the paper takes 32");
+    } = Batch.AtLeast(1, "examples a step:", "the paper takes 32");
+
+    /// <summary>Peak rate, above 0.</summary>
+    /// <exception cref="InputException">It is out of that range.</exception>
+    public double LearningRate
+    {
+        get;
+        init => field = value.AboveZero("learning rate", "the paper uses 1e-3 and 2e-4");
+    } = LearningRate.AboveZero("learning rate", "the paper uses 1e-3 and 2e-4");
+
+    /// <summary>Longest prompt in tokens, 1 or more.</summary>
+    /// <exception cref="InputException">It is out of that range.</exception>
+    public int MaxPrompt
+    {
+        get;
+        init => field = value.AtLeast(1, "longest prompt:", "the paper takes 16384 tokens");
+    } = MaxPrompt.AtLeast(1, "longest prompt:", "the paper takes 16384 tokens");
+
+    /// <summary>Longest response in tokens, 1 or more.</summary>
+    /// <exception cref="InputException">It is out of that range.</exception>
+    public int MaxResponse
+    {
+        get;
+        init => field = value.AtLeast(1, "longest response:", "the paper takes 512 tokens");
+    } = MaxResponse.AtLeast(1, "longest response:", "the paper takes 512 tokens");
+
     /// <summary>The paper's for Llama: 7,600 steps of 32 prompts of up to 16K tokens at 1e-3.</summary>
     public static TrainingRecipe PaperLlama { get; } = new("paper-llama", 7600, 32, 1e-3, 16_384, 512);
 

@@ -10,37 +10,77 @@ namespace LookaheadKV.Models;
 public sealed record DecoderConfig
 {
     /// <summary>Entries of the vocabulary.</summary>
-    public required int VocabularySize { get; init; }
+    public required int VocabularySize
+    {
+        get;
+        init => field = value.AtLeast(1, "a model's vocabulary", "correct its config.json");
+    }
 
     /// <summary>E, the model width (<c>hidden_size</c>).</summary>
-    public required int Width { get; init; }
+    public required int Width
+    {
+        get;
+        init => field = value.AtLeast(1, "a model's width", "correct its config.json");
+    }
 
     /// <summary>L, the number of layers (<c>num_hidden_layers</c>).</summary>
-    public required int Layers { get; init; }
+    public required int Layers
+    {
+        get;
+        init => field = value.AtLeast(1, "a model's number of layers", "correct its config.json");
+    }
 
     /// <summary>H, query heads a layer (<c>num_attention_heads</c>).</summary>
-    public required int QueryHeads { get; init; }
+    public required int QueryHeads
+    {
+        get;
+        init => field = value.AtLeast(1, "a model's number of query heads", "correct its config.json");
+    }
 
     /// <summary>G, key/value heads a layer (<c>num_key_value_heads</c>); divides H.</summary>
-    public required int KeyValueHeads { get; init; }
+    public required int KeyValueHeads
+    {
+        get;
+        init => field = value.AtLeast(1, "a model's number of key/value heads", "correct its config.json");
+    }
 
     /// <summary>D, the size of one head (<c>head_dim</c>).</summary>
-    public required int HeadSize { get; init; }
+    public required int HeadSize
+    {
+        get;
+        init => field = value.AtLeast(1, "a model's head size", "correct its config.json");
+    }
 
     /// <summary>Width of the feed-forward block (<c>intermediate_size</c>).</summary>
-    public required int IntermediateSize { get; init; }
+    public required int IntermediateSize
+    {
+        get;
+        init => field = value.AtLeast(1, "a model's feed-forward width", "correct its config.json");
+    }
 
     /// <summary>Longest sequence, prompt and answer together: <c>max_position_embeddings</c>, times the factor where the scaling extends it.</summary>
-    public required int MaxPositions { get; init; }
+    public required int MaxPositions
+    {
+        get;
+        init => field = value.AtLeast(1, "a model's context", "correct its config.json");
+    }
 
     /// <summary>Base of the rotary frequencies (<c>rope_theta</c>).</summary>
-    public double RopeTheta { get; init; } = 10_000;
+    public double RopeTheta
+    {
+        get;
+        init => field = value.AboveZero("a model's rope_theta", "correct its config.json");
+    } = 10_000;
 
     /// <summary>How the rotary frequencies are changed for a longer context; null where they are not.</summary>
     public RopeScaling? RopeScaling { get; init; }
 
     /// <summary>A row sees at most this many tokens, itself included (<c>sliding_window</c>); null where it sees all before it.</summary>
-    public int? SlidingWindow { get; init; }
+    public int? SlidingWindow
+    {
+        get;
+        init => field = value.AtLeast(1, "a model's sliding window", "correct its config.json");
+    }
 
     /// <summary>Linear maps that add a bias; LoRA never does.</summary>
     public IReadOnlyList<LinearName> Biases { get; init; } = [];
@@ -49,7 +89,11 @@ public sealed record DecoderConfig
     public bool QueryKeyNorm { get; init; }
 
     /// <summary>Epsilon of the RMS norms (<c>rms_norm_eps</c>).</summary>
-    public double RmsNormEpsilon { get; init; } = 1e-5;
+    public double RmsNormEpsilon
+    {
+        get;
+        init => field = value.AboveZero("a model's rms_norm_eps", "correct its config.json");
+    } = 1e-5;
 
     /// <summary>Whether the output head is the embedding table (<c>tie_word_embeddings</c>).</summary>
     public bool TiedEmbeddings { get; init; }

@@ -10,7 +10,16 @@ public abstract record RopeScaling
 
     /// <summary>Positions are divided by a factor (<c>linear</c>).</summary>
     /// <param name="Factor">≥ 1.</param>
-    public sealed record Linear(double Factor) : RopeScaling;
+    public sealed record Linear(double Factor) : RopeScaling
+    {
+        /// <summary>At least 1.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public double Factor
+        {
+            get;
+            init => field = value.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+        } = Factor.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+    }
 
     /// <summary>
     /// The base grows with the sequence once it is longer than the original context (<c>dynamic</c>, "NTK-aware"). A pass takes the length that
@@ -20,14 +29,64 @@ public abstract record RopeScaling
     /// </summary>
     /// <param name="Factor">≥ 1.</param>
     /// <param name="OriginalPositions">Context up to which nothing changes (<c>max_position_embeddings</c>).</param>
-    public sealed record Dynamic(double Factor, int OriginalPositions) : RopeScaling;
+    public sealed record Dynamic(double Factor, int OriginalPositions) : RopeScaling
+    {
+        /// <summary>At least 1.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public double Factor
+        {
+            get;
+            init => field = value.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+        } = Factor.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+
+        /// <summary>Context up to which nothing changes, 1 or more.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public int OriginalPositions
+        {
+            get;
+            init => field = value.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
+        } = OriginalPositions.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
+    }
 
     /// <summary>Low frequencies are divided by a factor, high ones stay, those between are blended (<c>llama3</c>).</summary>
     /// <param name="Factor">≥ 1.</param>
     /// <param name="LowFrequencyFactor">Wavelengths above original context / this are divided.</param>
     /// <param name="HighFrequencyFactor">Wavelengths below original context / this stay; above <paramref name="LowFrequencyFactor"/>.</param>
     /// <param name="OriginalPositions">Context of the first training.</param>
-    public sealed record Llama3(double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalPositions) : RopeScaling;
+    public sealed record Llama3(double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalPositions) : RopeScaling
+    {
+        /// <summary>At least 1.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public double Factor
+        {
+            get;
+            init => field = value.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+        } = Factor.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+
+        /// <summary>Above 0.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public double LowFrequencyFactor
+        {
+            get;
+            init => field = value.AboveZero("rope_scaling low_freq_factor", "correct the model's config.json");
+        } = LowFrequencyFactor.AboveZero("rope_scaling low_freq_factor", "correct the model's config.json");
+
+        /// <summary>Above 0.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public double HighFrequencyFactor
+        {
+            get;
+            init => field = value.AboveZero("rope_scaling high_freq_factor", "correct the model's config.json");
+        } = HighFrequencyFactor.AboveZero("rope_scaling high_freq_factor", "correct the model's config.json");
+
+        /// <summary>Context of the first training, 1 or more.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public int OriginalPositions
+        {
+            get;
+            init => field = value.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
+        } = OriginalPositions.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
+    }
 
     /// <summary>YaRN (Peng et al., arXiv 2309.00071): frequencies are blended by how often they turn within the original context, and rotated rows are lengthened.</summary>
     /// <param name="Factor">≥ 1.</param>
@@ -45,6 +104,46 @@ public abstract record RopeScaling
         bool WholeDimensions = true
     ) : RopeScaling
     {
+        /// <summary>At least 1.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public double Factor
+        {
+            get;
+            init => field = value.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+        } = Factor.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+
+        /// <summary>Context of the first training, 1 or more.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public int OriginalPositions
+        {
+            get;
+            init => field = value.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
+        } = OriginalPositions.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
+
+        /// <summary>Length factor of rotated rows, above 0.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public double AttentionFactor
+        {
+            get;
+            init => field = value.AboveZero("rope_scaling attention_factor", "correct the model's config.json");
+        } = AttentionFactor.AboveZero("rope_scaling attention_factor", "correct the model's config.json");
+
+        /// <summary>Above 0.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public double FastTurns
+        {
+            get;
+            init => field = value.AboveZero("rope_scaling beta_fast", "correct the model's config.json");
+        } = FastTurns.AboveZero("rope_scaling beta_fast", "correct the model's config.json");
+
+        /// <summary>Above 0.</summary>
+        /// <exception cref="InputException">It is out of that range.</exception>
+        public double SlowTurns
+        {
+            get;
+            init => field = value.AboveZero("rope_scaling beta_slow", "correct the model's config.json");
+        } = SlowTurns.AboveZero("rope_scaling beta_slow", "correct the model's config.json");
+
         /// <summary>The length factor of a model that states none: <c>0.1·m·ln(factor) + 1</c> with m 1, or the quotient of those with m <c>mscale</c> and <c>mscale_all_dim</c> where both are stated.</summary>
         public static double DefaultAttentionFactor(double factor, double? mscale = null, double? mscaleAllDimensions = null)
         {

@@ -42,7 +42,7 @@ public sealed record PretrainingOptions
     /// <exception cref="InputException">One does not.</exception>
     public PretrainingOptions Checked()
     {
-        if (Minutes <= 0 || Steps <= 0)
+        if ((Minutes is { } minutes && !(minutes > 0)) || Steps <= 0)
             throw new InputException($"this piece may take {Minutes} minutes and {Steps} steps: each limit must be above 0 or absent");
         if (!(CheckpointMinutes > 0) || ReportEvery < 1)
             throw new InputException(

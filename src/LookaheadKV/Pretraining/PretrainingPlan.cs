@@ -7,7 +7,24 @@ namespace LookaheadKV.Pretraining;
 /// <param name="Batch">Sequences a step.</param>
 /// <param name="MaxShare">The stage ends when it has used this share (0..1] of the planned training; the last stage runs to the end.</param>
 /// <param name="Threshold">It ends earlier when every required task's exact match on held-out sequences reaches this (above 1: never).</param>
-public sealed record PretrainingStage(int Length, int Batch, double MaxShare, double Threshold = 0.92);
+public sealed record PretrainingStage(int Length, int Batch, double MaxShare, double Threshold = 0.92)
+{
+    /// <summary>Returns this stage if its numbers make sense.</summary>
+    /// <param name="most">Longest sequence that the model reads.</param>
+    /// <exception cref="InputException">One does not.</exception>
+    public PretrainingStage Checked(int most = int.MaxValue)
+    {
+        if (Length < 2 || Length > most)
+            throw new InputException($"stage length is {Length}: it must be within 2..{most}, the model's MaxPositions");
+        if (Batch < 1)
+            throw new InputException($"stage batch is {Batch}: it must be at least 1");
+        if (!(MaxShare > 0 && MaxShare <= 1))
+            throw new InputException($"stage share is {MaxShare}: it must be above 0 and at most 1");
+        if (!(Threshold >= 0))
+            throw new InputException($"stage threshold is {Threshold}: it must be at least 0");
+        return this;
+    }
+}
 
 /// <summary>
 /// Everything that decides what a training run learns: the model, the curriculum, the optimiser, the seed. A plan of
@@ -90,16 +107,7 @@ public sealed record PretrainingPlan
         if (Stages.Count == 0)
             throw new InputException("the plan has no stages: it needs at least one");
         foreach (var stage in Stages)
-        {
-            if (stage.Length < 2 || stage.Length > Model.MaxPositions)
-                throw new InputException(
-                    $"stage length is {stage.Length}: it must be within 2..{Model.MaxPositions}, the model's MaxPositions"
-                );
-            if (stage.Batch < 1)
-                throw new InputException($"stage batch is {stage.Batch}: it must be at least 1");
-            if (!(stage.MaxShare > 0 && stage.MaxShare <= 1))
-                throw new InputException($"stage share is {stage.MaxShare}: it must be above 0 and at most 1");
-        }
+            stage.Checked(Model.MaxPositions);
         if (!(TotalMinutes > 0) && !(TotalTokens > 0))
             throw new InputException("the plan has no end: set TotalMinutes or TotalTokens above 0");
         if (TotalMinutes <= 0 || TotalTokens <= 0)

@@ -18,6 +18,9 @@ internal sealed class ScriptProgram(string source, bool fuse) : IDisposable
     private readonly torch.jit.CompilationUnit unit = torch.jit.compile(source + "\n"); // the last line must end
     private readonly ConcurrentDictionary<string, bool> started = [];
 
+    /// <summary>Whether functions whose first call comes now would get the profiling executor: libtorch's flag, as it is between first calls.</summary>
+    internal static bool IsProfiling => Marshal.ReadByte(ProfilingFlag()) != 0;
+
     /// <summary>Calls a function that returns one tensor; arguments may be tensors, lists of tensors, int, double and bool.</summary>
     public torch.Tensor Invoke(string function, params object[] arguments) => (torch.Tensor)Run(function, arguments);
 
@@ -26,24 +29,30 @@ internal sealed class ScriptProgram(string source, bool fuse) : IDisposable
 
     private object Run(string function, object[] arguments)
     {
-        if (fuse || started.ContainsKey(function))
+        if (started.ContainsKey(function))
             return ScriptCall.Run(unit, function, arguments);
-        // libtorch chooses a function's executor at its first call, from a process-wide flag.
+        // libtorch chooses a function's executor at its first call, from a process-wide flag: no first call may see the flag of another.
         lock (ProfilingMode)
         {
+            if (fuse)
+                return Started(ScriptCall.Run(unit, function, arguments));
             var flag = ProfilingFlag();
             var before = Marshal.ReadByte(flag);
             Marshal.WriteByte(flag, 0);
             try
             {
-                var result = ScriptCall.Run(unit, function, arguments);
-                started[function] = true;
-                return result;
+                return Started(ScriptCall.Run(unit, function, arguments));
             }
             finally
             {
                 Marshal.WriteByte(flag, before);
             }
+        }
+
+        object Started(object result)
+        {
+            started[function] = true;
+            return result;
         }
     }
 

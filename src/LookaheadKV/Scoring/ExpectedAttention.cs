@@ -14,6 +14,22 @@ namespace LookaheadKV.Scoring;
 public sealed record ExpectedAttention(int Horizon = ExpectedAttention.DefaultHorizon, int Sinks = ExpectedAttention.DefaultSinks)
     : IPromptScorer
 {
+    /// <summary>Positions behind the prompt at which queries are expected, 1 or more.</summary>
+    /// <exception cref="InputException">It is less.</exception>
+    public int Horizon
+    {
+        get;
+        init => field = value.AtLeast(1, "expected horizon", $"the authors' code uses {DefaultHorizon}");
+    } = Horizon.AtLeast(1, "expected horizon", $"the authors' code uses {DefaultHorizon}");
+
+    /// <summary>First tokens that neither count nor score, 0 or more.</summary>
+    /// <exception cref="InputException">It is less.</exception>
+    public int Sinks
+    {
+        get;
+        init => field = Outliers(value);
+    } = Outliers(Sinks);
+
     /// <summary>Future positions averaged over, of the authors' code.</summary>
     public const int DefaultHorizon = 512;
 
@@ -26,12 +42,12 @@ public sealed record ExpectedAttention(int Horizon = ExpectedAttention.DefaultHo
     /// <inheritdoc/>
     public Tensor Score(PromptContext context, int layer, LayerRows prompt)
     {
-        if (Horizon < 1)
-            throw new InputException($"expected horizon {Horizon} is below 1; the authors' code uses {DefaultHorizon}.");
         using var scope = NewDisposeScope();
         var (decoder, length) = (context.Decoder, prompt.Keys.size(2));
         return Score(prompt, decoder.Angles(0, length), decoder.Angles(length, Horizon), Sinks).MoveToOuterDisposeScope();
     }
+
+    private static int Outliers(int sinks) => sinks.AtLeast(0, "expected sinks", $"the authors' code uses {DefaultSinks}");
 
     /// <summary>Scores [B,H,N] (float32); 0 on the first <paramref name="sinks"/> positions.</summary>
     /// <param name="prompt">Post-RoPE queries [B,H,N,D] of the whole prompt, post-RoPE keys and values [B,G,N,D].</param>
@@ -40,8 +56,7 @@ public sealed record ExpectedAttention(int Horizon = ExpectedAttention.DefaultHo
     /// <param name="sinks">First tokens that neither count nor score, ≥ 0.</param>
     public static Tensor Score(LayerRows prompt, RotaryAngles own, RotaryAngles future, int sinks = DefaultSinks)
     {
-        if (sinks < 0)
-            throw new InputException($"expected sinks {sinks} is below 0; the authors' code uses {DefaultSinks}.");
+        Outliers(sinks);
         using var scope = NewDisposeScope();
         var (batch, kvHeads, length, size) = (prompt.Keys.size(0), prompt.Keys.size(1), prompt.Keys.size(2), prompt.Keys.size(3));
         var shared = prompt.Queries.size(1) / kvHeads; // query heads of a key/value head

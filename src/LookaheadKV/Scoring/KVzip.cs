@@ -13,6 +13,14 @@ namespace LookaheadKV.Scoring;
 /// <param name="Chunk">Prompt tokens replayed at once, ≥ 1.</param>
 public sealed record KVzip(int Chunk = KVzip.DefaultChunk) : IWholePromptScorer
 {
+    /// <summary>Prompt tokens replayed at once, 1 or more.</summary>
+    /// <exception cref="InputException">It is less.</exception>
+    public int Chunk
+    {
+        get;
+        init => field = value.AtLeast(1, "kvzip chunk", $"the paper uses {DefaultChunk}");
+    } = Chunk.AtLeast(1, "kvzip chunk", $"the paper uses {DefaultChunk}");
+
     /// <summary>Prompt tokens replayed at once, of the paper's experiments.</summary>
     public const int DefaultChunk = 2048;
 
@@ -28,8 +36,6 @@ public sealed record KVzip(int Chunk = KVzip.DefaultChunk) : IWholePromptScorer
     /// <inheritdoc/>
     public IReadOnlyList<Tensor> Score(WholePrompt prompt, long count)
     {
-        if (Chunk < 1)
-            throw new InputException($"kvzip chunk {Chunk} is below 1; the paper uses {DefaultChunk}.");
         using var scope = NewDisposeScope();
         var (decoder, ids) = (prompt.Context.Decoder, prompt.Context.Ids);
         var (batch, length) = (ids.size(0), ids.size(1));

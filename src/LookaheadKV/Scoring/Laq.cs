@@ -16,6 +16,22 @@ namespace LookaheadKV.Scoring;
 /// <param name="Window">W, the observation window in tokens, of both scorings.</param>
 public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.DefaultWindow) : IWholePromptScorer
 {
+    /// <summary>Most tokens of the pseudo answer, 0 or more.</summary>
+    /// <exception cref="InputException">It is less.</exception>
+    public int Tokens
+    {
+        get;
+        init => field = value.AtLeast(0, "laq tokens", $"a pseudo answer of up to {DefaultTokens} tokens is usual");
+    } = Tokens.AtLeast(0, "laq tokens", $"a pseudo answer of up to {DefaultTokens} tokens is usual");
+
+    /// <summary>W, the observation window in tokens, 1 or more.</summary>
+    /// <exception cref="InputException">It is less.</exception>
+    public int Window
+    {
+        get;
+        init => field = Observed(value);
+    } = Observed(Window);
+
     /// <summary>W of the authors' code.</summary>
     public const int DefaultWindow = 8;
 
@@ -33,9 +49,6 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
     /// <inheritdoc/>
     public IReadOnlyList<Tensor> Score(WholePrompt prompt, long count)
     {
-        if (Tokens < 0)
-            throw new InputException($"laq tokens {Tokens} is below 0; a pseudo answer of up to {DefaultTokens} tokens is usual.");
-        Require(Window);
         using var scope = NewDisposeScope();
         var pseudo = PseudoAnswer(prompt, count);
         return [.. prompt.Layers.Zip(pseudo, (rows, after) => Score(rows.Queries, rows.Keys, after, Window).MoveToOuterDisposeScope())];
@@ -77,7 +90,7 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
     /// <exception cref="InputException">The window is below 1.</exception>
     public static Tensor Score(Tensor queries, Tensor keys, LayerRows pseudo, int window = DefaultWindow)
     {
-        Require(window);
+        Observed(window);
         using var scope = NewDisposeScope();
         var length = keys.size(2);
         var rows = Math.Min(window, length);
@@ -96,11 +109,7 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
         return Compaction.Keep(rows.Keys, rows.Values, kept, reserve);
     }
 
-    private static void Require(int window)
-    {
-        if (window < 1)
-            throw new InputException($"laq window {window} is below 1; the authors' code uses {DefaultWindow}.");
-    }
+    private static int Observed(int window) => window.AtLeast(1, "laq window", $"the authors' code uses {DefaultWindow}");
 
     private static LayerRows Moved(LayerRows rows, DisposeScope scope) =>
         new(

@@ -20,14 +20,22 @@ public enum PoolingKind
 /// <param name="Width">Window width in positions, odd.</param>
 public sealed record Pooling(PoolingKind Kind, int Width)
 {
+    /// <summary>Window width in positions, odd.</summary>
+    /// <exception cref="InputException">It is not a positive odd number.</exception>
+    public int Width
+    {
+        get;
+        init => field = Odd(value);
+    } = Odd(Width);
+
     /// <summary>No smoothing.</summary>
     public static Pooling None { get; } = new(PoolingKind.None, 1);
 
     /// <summary>The largest score within <paramref name="width"/> positions.</summary>
-    public static Pooling Max(int width) => Checked(PoolingKind.Max, width);
+    public static Pooling Max(int width) => new(PoolingKind.Max, width);
 
     /// <summary>The mean score within <paramref name="width"/> positions.</summary>
-    public static Pooling Mean(int width) => Checked(PoolingKind.Mean, width);
+    public static Pooling Mean(int width) => new(PoolingKind.Mean, width);
 
     /// <summary>Smooths scores [B,G,N] along N; the shape stays.</summary>
     public Tensor Apply(Tensor scores) =>
@@ -41,8 +49,8 @@ public sealed record Pooling(PoolingKind Kind, int Width)
     /// <inheritdoc/>
     public override string ToString() => Kind == PoolingKind.None ? "none" : $"{Kind.ToString().ToLowerInvariant()}:{Width}";
 
-    private static Pooling Checked(PoolingKind kind, int width) =>
+    private static int Odd(int width) =>
         width > 0 && width % 2 == 1
-            ? new Pooling(kind, width)
+            ? width
             : throw new InputException($"pooling width {width} is not a positive odd number; use 3, 5, 7, …");
 }

@@ -10,8 +10,11 @@ namespace LookaheadKV.Scoring;
 /// <param name="Seed">Seed of the noise.</param>
 public sealed record RandomScore(long Seed = 0) : IPromptScorer
 {
+    /// <summary>Its name as a method.</summary>
+    public const string Method = "random";
+
     /// <inheritdoc/>
-    public string Name => "random";
+    public string Name => Method;
 
     /// <inheritdoc/>
     public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Keys, Seed, layer);

@@ -11,6 +11,14 @@ namespace LookaheadKV.Scoring;
 /// <param name="Window">W, the observation window in tokens; the paper's experiments use 32.</param>
 public sealed record SnapKV(int Window = SnapKV.DefaultWindow) : IPromptScorer
 {
+    /// <summary>W, the observation window in tokens, 1 or more.</summary>
+    /// <exception cref="InputException">It is less.</exception>
+    public int Window
+    {
+        get;
+        init => field = Observed(value);
+    } = Observed(Window);
+
     /// <summary>W of the paper's experiments.</summary>
     public const int DefaultWindow = 32;
 
@@ -26,8 +34,7 @@ public sealed record SnapKV(int Window = SnapKV.DefaultWindow) : IPromptScorer
     /// <param name="window">W ≥ 1; a prompt shorter than W is all window.</param>
     public static Tensor Score(Tensor queries, Tensor keys, int window = DefaultWindow)
     {
-        if (window < 1)
-            throw new InputException($"snapkv window {window} is below 1; the paper uses {DefaultWindow}.");
+        Observed(window);
         using var scope = NewDisposeScope();
         var length = keys.size(2);
         var rows = Math.Min(window, Math.Min(length, queries.size(2)));
@@ -37,4 +44,6 @@ public sealed record SnapKV(int Window = SnapKV.DefaultWindow) : IPromptScorer
         sums.narrow(-1, length - rows, rows).zero_();
         return sums.MoveToOuterDisposeScope();
     }
+
+    private static int Observed(int window) => window.AtLeast(1, "snapkv window", $"the paper uses {DefaultWindow}");
 }

@@ -14,6 +14,22 @@ namespace LookaheadKV.Scoring;
 /// <param name="Window">W, the observation window in tokens.</param>
 public sealed record SpecKV(Decoder Draft, int Tokens = SpecKV.DefaultTokens, int Window = SpecKV.DefaultWindow) : IObserverScorer
 {
+    /// <summary>Most tokens that the draft writes, 1 or more.</summary>
+    /// <exception cref="InputException">It is less.</exception>
+    public int Tokens
+    {
+        get;
+        init => field = value.AtLeast(1, "speckv tokens", $"a draft of up to {DefaultTokens} tokens is usual");
+    } = Tokens.AtLeast(1, "speckv tokens", $"a draft of up to {DefaultTokens} tokens is usual");
+
+    /// <summary>W, the observation window in tokens, 1 or more.</summary>
+    /// <exception cref="InputException">It is less.</exception>
+    public int Window
+    {
+        get;
+        init => field = Observed(value);
+    } = Observed(Window);
+
     /// <summary>W of the paper's experiments.</summary>
     public const int DefaultWindow = 32;
 
@@ -32,8 +48,6 @@ public sealed record SpecKV(Decoder Draft, int Tokens = SpecKV.DefaultTokens, in
             throw new InputException(
                 $"the draft model has {drafts} token ids, the model {needed}; give a draft model with the model's own tokenizer."
             );
-        if (Tokens < 1)
-            throw new InputException($"speckv tokens {Tokens} is below 1; a draft of up to {DefaultTokens} tokens is usual.");
         if (context.Ids.size(0) != 1)
             throw new ArgumentException($"a draft answers one prompt, got a batch of {context.Ids.size(0)}; score its rows one by one.");
         using var scope = NewDisposeScope();
@@ -52,8 +66,7 @@ public sealed record SpecKV(Decoder Draft, int Tokens = SpecKV.DefaultTokens, in
     /// <exception cref="InputException">The window is below 1.</exception>
     public static Tensor Score(Tensor queries, Tensor keys, LayerRows draft, int window = DefaultWindow)
     {
-        if (window < 1)
-            throw new InputException($"speckv window {window} is below 1; the paper uses {DefaultWindow}.");
+        Observed(window);
         using var scope = NewDisposeScope();
         var length = keys.size(2);
         var rows = Math.Min(window, length);
@@ -62,4 +75,6 @@ public sealed record SpecKV(Decoder Draft, int Tokens = SpecKV.DefaultTokens, in
         maxima.narrow(-1, length - rows, rows).zero_();
         return maxima.narrow(-1, 0, length).contiguous().MoveToOuterDisposeScope();
     }
+
+    private static int Observed(int window) => window.AtLeast(1, "speckv window", $"the paper uses {DefaultWindow}");
 }

@@ -42,7 +42,8 @@ public class ComparisonTests
             var (scored, question) = (prompts[result.Sample][questionTokens..], prompts[result.Sample][..questionTokens]);
             using var session = Session.Start(decoder, scored, policy, reserve: 8);
             int[] answer = questionTokens == 0 ? [.. session.Generate(AnswerTokens)] : session.Ask(question, AnswerTokens);
-            Assert.Equal(Value(answer), result.Score, 1e-12);
+            Assert.Equal(Value(answer), result.Score!.Value, 1e-12);
+            Assert.Equal(result.Budget is null ? "full" : result.Policy, result.Method);
         }
 
         PromptSource Source(string task, int count) =>

@@ -190,22 +190,22 @@ public sealed class SamplingTests
     [Fact]
     public void RefusesWhatIsOutOfRange()
     {
-        Refused(new() { Temperature = -0.5 }, "temperature -0.5");
-        Refused(new() { Temperature = double.NaN }, "temperature NaN");
-        Refused(new() { Temperature = double.PositiveInfinity }, "temperature");
-        Refused(new() { Temperature = 1, TopK = 0 }, "top-k 0");
-        Refused(new() { Temperature = 1, TopP = 0 }, "top-p 0");
-        Refused(new() { Temperature = 1, TopP = 1.01 }, "top-p 1.01");
-        Refused(new() { Temperature = 1, MinP = -0.1 }, "min-p -0.1");
-        Refused(new() { Temperature = 1, MinP = 2 }, "min-p 2");
-        Refused(new() { Temperature = 1 }, "NaN", [0, float.NaN, 1]);
-        Refused(new() { Temperature = 1 }, "logit", [0, float.PositiveInfinity]);
-        Refused(new() { Temperature = 1 }, "logit", [float.NegativeInfinity]);
+        Refused(() => new() { Temperature = -0.5 }, "temperature -0.5");
+        Refused(() => new() { Temperature = double.NaN }, "temperature NaN");
+        Refused(() => new() { Temperature = double.PositiveInfinity }, "temperature");
+        Refused(() => new() { TopK = 0 }, "top-k 0");
+        Refused(() => new() { TopP = 0 }, "top-p 0");
+        Refused(() => new() { TopP = 1.01 }, "top-p 1.01");
+        Refused(() => new() { MinP = -0.1 }, "min-p -0.1");
+        Refused(() => new() { MinP = 2 }, "min-p 2");
+        Refused(() => new() { Temperature = 1 }, "NaN", [0, float.NaN, 1]);
+        Refused(() => new() { Temperature = 1 }, "logit", [0, float.PositiveInfinity]);
+        Refused(() => new() { Temperature = 1 }, "logit", [float.NegativeInfinity]);
 
-        static void Refused(SamplingOptions options, string named, params float[] row)
+        static void Refused(Func<SamplingOptions> options, string named, params float[] row)
         {
             using var logits = tensor(row.Length == 0 ? [1f, 2f] : row);
-            Assert.Contains(named, Assert.Throws<InputException>(() => Sampling.Next(logits, options, 0)).Message);
+            Assert.Contains(named, Assert.Throws<InputException>(() => Sampling.Next(logits, options(), 0)).Message);
         }
     }
 

@@ -32,8 +32,8 @@ public sealed class LookaheadSettingsTests
         Assert.Equal(5 * 8, new LookaheadSettings { Tokens = 5, Rank = 0 }.ParameterCount(TinyDecoder.Config));
 
     [Theory]
-    [InlineData(0, 8, "0 lookahead tokens is outside 1..512")]
-    [InlineData(513, 8, "513 lookahead tokens is outside 1..512")]
+    [InlineData(0, 8, "lookahead tokens: 0 is outside 1..512")]
+    [InlineData(513, 8, "lookahead tokens: 513 is outside 1..512")]
     [InlineData(32, -1, "LoRA rank -1 is outside 0..1024")]
     [InlineData(32, 1025, "LoRA rank 1025 is outside 0..1024")]
     public void Shapes_out_of_range_are_refused(int tokens, int rank, string named) =>
@@ -45,6 +45,38 @@ public sealed class LookaheadSettingsTests
                 )
                 .Message
         );
+
+    /// <summary>A pair adds <c>alpha / r</c> of its product, whatever its rank, and wherever the module comes from.</summary>
+    [Theory]
+    [InlineData(1, 32)]
+    [InlineData(2, 32)]
+    [InlineData(8, 32)]
+    [InlineData(16, 32)]
+    [InlineData(4, 6)]
+    public void Pairs_are_scaled_by_alpha_over_their_rank(int rank, double alpha)
+    {
+        using var scope = NewDisposeScope();
+        var folder = Directory.CreateTempSubdirectory().FullName;
+        var settings = new LookaheadSettings
+        {
+            Tokens = 2,
+            Rank = rank,
+            Alpha = alpha,
+        };
+        using var made = LookaheadModule.Create(TinyDecoder.Config, settings);
+        using var copied = made.Copy();
+        LookaheadFiles.Save(made, folder);
+        using var read = LookaheadFiles.Load(folder, TinyDecoder.Config);
+        Directory.Delete(folder, recursive: true);
+        foreach (var pair in new[] { made, copied, read }.SelectMany(module => module.Layers).SelectMany(layer => layer.Pairs.Values))
+        {
+            // Of ones: in·r products of 1, out of r columns.
+            var (a, b) = (ones_like(pair.A), ones_like(pair.B));
+            var delta = (pair with { A = a, B = b }).Delta(ones(1, a.size(1)));
+            Assert.Equal([rank, a.size(1)], a.shape);
+            Assert.Equal(alpha / rank * a.size(1) * rank, delta[0, 0].item<float>(), 1e-3);
+        }
+    }
 
     [Fact]
     public void The_same_seed_gives_the_same_module()

@@ -32,6 +32,50 @@ public sealed class LookaheadTrainerTests : IDisposable
         Assert.True(losses.TakeLast(20).Average() < 0.6 * losses.Take(5).Average(), $"{losses[0]} → {losses[^1]}");
     }
 
+    /// <summary>Adam's first step moves a parameter by the rate itself, so that the module shows at which rate it was trained.</summary>
+    [Theory]
+    [InlineData(0, 1.0)]
+    [InlineData(1, 1.0)]
+    [InlineData(4, 0.25)]
+    [InlineData(20, 0.05)]
+    public void The_first_step_is_as_small_as_the_warm_up_says(int warmUp, double share)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var decoder = TinyDecoder.Create();
+        using var module = LookaheadModule.Create(decoder.Config, Small, seed: 1);
+        using var start = module.Copy();
+        var rates = new List<double>();
+        var options = new LookaheadTrainerOptions
+        {
+            Steps = 1,
+            LearningRate = 1e-2,
+            WarmUpSteps = warmUp,
+            MaxResponse = 6,
+        };
+        LookaheadTrainer.Run(decoder, module, Examples, options, new Inline(point => rates.Add(point.LearningRate)));
+        var moved = module.Parameters.Zip(start.Parameters).Max(pair => (pair.First - pair.Second).abs().max().item<float>());
+        Assert.Equal(share * 1e-2, moved, 1e-5);
+        Assert.Equal(share * 1e-2, rates.Single(), 1e-12);
+    }
+
+    [Fact]
+    public void The_rate_rises_in_a_line_and_falls_as_a_cosine()
+    {
+        var options = new LookaheadTrainerOptions
+        {
+            Steps = 100,
+            LearningRate = 2e-3,
+            WarmUpSteps = 10,
+            FinalShare = 0.1,
+        };
+        for (var step = 0; step < 100; step++)
+        {
+            var cosine = 0.1 + 0.9 * (1 + Math.Cos(Math.PI * step / 100)) / 2;
+            Assert.Equal(2e-3 * Math.Min(1, (step + 1) / 10.0) * cosine, options.RateAt(step), 1e-15);
+        }
+        Assert.Equal(2e-4, options.RateAt(100), 1e-15);
+    }
+
     [Fact]
     public void A_copy_keeps_the_parameters_that_training_changes()
     {

@@ -50,6 +50,7 @@ public sealed partial record LongBenchDataset(string Name, string Metric, int Ma
         {
             Question = dataset.Question(record),
             Chat = dataset.Chat,
+            MetricName = dataset.Metric,
         };
     }
 

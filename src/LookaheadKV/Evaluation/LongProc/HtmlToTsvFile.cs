@@ -18,7 +18,11 @@ public sealed record HtmlToTsvRecord(string Html, string Tsv, string Header, str
     /// <summary>The page as a sample that is scored by <see cref="RowF1"/>.</summary>
     /// <param name="maxNewTokens">How many tokens the table may have: LongProc's groups are named for 0.5k, 2k and 8k of them.</param>
     public EvaluationSample Sample(int maxNewTokens) =>
-        new(Task, Page() + Question(), [Tsv], AnyAnswer.Best(RowF1.Score), maxNewTokens) { Question = Question() };
+        new(Task, Page() + Question(), [Tsv], AnyAnswer.Best(RowF1.Score), maxNewTokens)
+        {
+            Question = Question(),
+            MetricName = MetricNames.RowF1,
+        };
 
     private string Page() =>
         $"""

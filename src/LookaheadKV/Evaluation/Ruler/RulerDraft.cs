@@ -35,7 +35,12 @@ internal sealed record RulerDraft(
         var units = Units(length, fewest, count);
         if (units == Most && Tokens(Most, count) is var all && all < length)
             throw new InputException($"length {length} is more than the task '{task}' has text for: use {all} tokens or fewer.");
-        return new(task, Context(units) + Question, Answers, Metric, MaxNewTokens) { Question = Question, AnswerPrefix = AnswerPrefix };
+        return new(task, Context(units) + Question, Answers, Metric, MaxNewTokens)
+        {
+            Question = Question,
+            AnswerPrefix = AnswerPrefix,
+            MetricName = MetricNames.StringMatch,
+        };
     }
 
     /// <summary>Whether the fewest units fit.</summary>

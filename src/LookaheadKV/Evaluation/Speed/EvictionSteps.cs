@@ -1,6 +1,7 @@
 using LookaheadKV.Eviction;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
 
@@ -97,7 +98,7 @@ public static class EvictionSteps
             cancellation.ThrowIfCancellationRequested();
             for (var i = 0; i < options.WarmUp; i++)
                 InARow();
-            double[] runs = [.. Enumerable.Range(0, options.Runs).Select(_ => 1e3 * Timing.Seconds(device, InARow) / CallsInARow)];
+            double[] runs = [.. Enumerable.Range(0, options.Runs).Select(_ => 1e3 * DeviceClock.Seconds(device, InARow) / CallsInARow)];
             return new(step, length, SpeedBenchmark.Median(runs), runs, 1e3 * bytes / ceilings.BytesPerSecond);
 
             void InARow()

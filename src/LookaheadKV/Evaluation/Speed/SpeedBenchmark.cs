@@ -2,6 +2,7 @@ using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using TorchSharp;
 
 namespace LookaheadKV.Evaluation.Speed;
@@ -10,13 +11,25 @@ namespace LookaheadKV.Evaluation.Speed;
 public sealed record SpeedOptions
 {
     /// <summary>Rounds that are measured; every policy runs once a round, and each round starts with another one, so that a drifting clock touches all alike.</summary>
-    public int Runs { get; init; } = 5;
+    public int Runs
+    {
+        get;
+        init => field = value.AtLeast(1, "measured rounds:", "5 is the default");
+    } = 5;
 
     /// <summary>Rounds before them.</summary>
-    public int WarmUp { get; init; } = 2;
+    public int WarmUp
+    {
+        get;
+        init => field = value.AtLeast(0, "rounds of warm-up:", "2 is the default");
+    } = 2;
 
     /// <summary>Tokens decoded behind each prompt, ≥ 1, after a first one that is timed by itself.</summary>
-    public int DecodeTokens { get; init; } = 32;
+    public int DecodeTokens
+    {
+        get;
+        init => field = value.AtLeast(1, "decoded tokens:", "32 is the default");
+    } = 32;
 
     /// <summary>Tokens that a cache must have room for.</summary>
     public int Reserve => DecodeTokens + 1;
@@ -112,7 +125,7 @@ public static class SpeedBenchmark
         try
         {
             var token = 0;
-            var first = Timing.Seconds(
+            var first = DeviceClock.Seconds(
                 decoder.Device,
                 () =>
                 {
@@ -122,8 +135,8 @@ public static class SpeedBenchmark
             );
             var (report, resident) = (session!.Report, session.Cache.StorageBytes + session.Cache.PositionBytes);
             // The first step may prepare the others: a recording, a compilation.
-            var step = Timing.Seconds(decoder.Device, Step);
-            var decode = Timing.Seconds(
+            var step = DeviceClock.Seconds(decoder.Device, Step);
+            var decode = DeviceClock.Seconds(
                 decoder.Device,
                 () =>
                 {
@@ -182,7 +195,7 @@ public static class SpeedBenchmark
             held.Last.Tensors,
             1e3 * SpeedFloor.PrefillFlops(shape, length) / ceilings.FlopsPerSecond,
             1e3 * SpeedFloor.DecodeBytes(shape, report.KeptTokens, elementSize) / ceilings.BytesPerSecond,
-            decoder.Device.type == DeviceType.CPU ? Median(runs.Select(run => run.Report.EvictionElapsed.TotalMilliseconds)) : null,
+            report.EvictionElapsed is null ? null : Median(runs.Select(run => run.Report.EvictionElapsed!.Value.TotalMilliseconds)),
             Memory(decoder, policy, length, report.KeptTokens, options.Reserve),
             Median(runs.Select(run => run.FirstStepMs))
         );

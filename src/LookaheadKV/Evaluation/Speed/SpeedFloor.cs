@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -28,7 +28,7 @@ public sealed record DeviceCeilings(double FlopsPerSecond, double BytesPerSecond
         {
             var best = double.PositiveInfinity;
             for (var i = 0; i < 12; i++)
-                best = Math.Min(best, Timing.Seconds(device, work));
+                best = Math.Min(best, DeviceClock.Seconds(device, work));
             return best;
         }
     }
@@ -58,23 +58,4 @@ public static class SpeedFloor
     /// <summary>Weights of the linear maps of all layers.</summary>
     public static double LinearWeights(DecoderConfig shape) =>
         shape.Layers * LinearNames.All.Sum(name => (double)name.Shape(shape).In * name.Shape(shape).Out);
-}
-
-/// <summary>Wall-clock time of work on a device, all of it done.</summary>
-internal static class Timing
-{
-    public static double Seconds(Device device, Action work)
-    {
-        Wait(device);
-        var start = Stopwatch.GetTimestamp();
-        work();
-        Wait(device);
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
-    }
-
-    public static void Wait(Device device)
-    {
-        if (device.type == DeviceType.CUDA)
-            cuda.synchronize();
-    }
 }

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using LookaheadKV.Budgeting;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Eviction;
+using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 
@@ -105,14 +106,15 @@ public sealed record CellSettings
     public void Check()
     {
         AtLeast(1, ("steps", Steps), ("batch", Batch), ("trainLength", TrainLength), ("length", Length), ("samples", Samples));
-        new LookaheadSettings
+        // These refuse what is out of their ranges.
+        _ = new LookaheadSettings
         {
             Tokens = Tokens,
             Rank = Rank,
             Alpha = Alpha,
-        }.Check();
-        if (!(LearningRate > 0) || !(Alpha > 0) || !(Temperature >= 0))
-            throw new InputException("learningRate and alpha must be above 0, temperature at least 0.");
+        };
+        _ = new LookaheadTrainerOptions { LearningRate = LearningRate };
+        _ = new SamplingOptions { Temperature = Temperature };
         if (Trained == TrainedPart.Lora && Rank == 0)
             throw new InputException("trained: lora with rank 0 leaves nothing to train; give a rank of 1 or more.");
         if (Responses == ResponseSource.Given && Temperature > 0)

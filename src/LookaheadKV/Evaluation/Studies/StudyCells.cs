@@ -179,7 +179,7 @@ public static class StudyCells
         var results = Comparison.Run(model.Decoder, model.Encoder, options, new Inline<CompareProgress>(_ => counted()), cancellation);
         foreach (var row in ResultTable.Summarise(results, seed, query: settings.Query))
         {
-            yield return Of("accuracy", row.Accuracy);
+            yield return Of("accuracy", row.Accuracy!.Value); // every synthetic task has an answer
             if (row.Budget is null)
                 continue;
             yield return Of("oracleOverlap", row.OracleOverlap);

@@ -1,0 +1,69 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using LookaheadKV.Evaluation;
+using Xunit;
+
+namespace LookaheadKV.Tests.Docs;
+
+/// <summary>What the documents write as <c>`Type.Member`</c> is there.</summary>
+public partial class MembersTests
+{
+    private const BindingFlags Any =
+        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance | BindingFlags.FlattenHierarchy;
+
+    // Folders and files that documents name in the same way.
+    private static readonly string[] Files = ["md", "cs", "fs", "fsx", "json", "jsonl", "sln", "csproj", "props", "ipynb", "dll", "txt"];
+
+    [Fact]
+    public void Every_member_that_a_document_names_is_there()
+    {
+        var types = Assemblies().SelectMany(assembly => assembly.GetTypes()).ToLookup(type => type.Name.Split('`')[0]);
+        var missing =
+            from path in Documents()
+            from Match match in Member().Matches(WithoutBlocks(File.ReadAllText(path)))
+            let name = match.Groups["type"].Value
+            let member = match.Groups["member"].Value
+            where !Files.Contains(member)
+            // A type of another library is none of ours; of TorchSharp's and .NET's, none share a name with these.
+            where !types[name].Any(type => Has(type, member))
+            select $"{Path.GetFileName(path)}: {match.Value}";
+        Assert.Empty(missing);
+    }
+
+    [Theory]
+    [InlineData("see `Session.Generate` and `LoraPair.Delta(x)`", 2)]
+    [InlineData("`KeyValueCache.Stack`", 1)]
+    [InlineData("`lookahead compare`, `docs/x.md`, `a.b`, `0.1.0`", 0)]
+    public void Members_are_found_in_text(string text, int count) => Assert.Equal(count, Member().Count(text));
+
+    private static bool Has(Type type, string member) =>
+        type.GetMember(member, Any).Length > 0 || type.GetNestedType(member, Any) is not null;
+
+    private static IEnumerable<Assembly> Assemblies() =>
+        [
+            typeof(object).Assembly,
+            typeof(TorchSharp.torch).Assembly,
+            typeof(RunInfo).Assembly,
+            typeof(LookaheadKV.FSharp.Report).Assembly,
+            typeof(LookaheadKV.Cli.EntryPoint).Assembly,
+        ];
+
+    private static IEnumerable<string> Documents()
+    {
+        var root = Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "..");
+        return Directory
+            .EnumerateFiles(Path.Combine(root, "docs"), "*.md", SearchOption.AllDirectories)
+            .Append(Path.Combine(root, "README.md"));
+    }
+
+    private static string WithoutBlocks(string text) => Block().Replace(text, "");
+
+    [GeneratedRegex(@"`(?<type>[A-Z]\w+)\.(?<member>[A-Za-z]\w*)(\([^`]*\))?`")]
+    private static partial Regex Member();
+
+    [GeneratedRegex("```.*?```", RegexOptions.Singleline)]
+    private static partial Regex Block();
+
+    private static string Here([CallerFilePath] string path = "") => path;
+}
