@@ -260,7 +260,7 @@ let decoder shape = familyDecoder Llama shape
 /// A module none of whose parameters is zero, so that LoRA does something.
 let lookaheadModule shape tokens rank seed =
     let settings =
-        LookaheadSettings(Tokens = tokens, Rank = rank, Alpha = 2.0 * float rank, EmbeddingStd = 1.0)
+        LookaheadSettings(Tokens = tokens, Rank = rank, Alpha = 2.0 * float (max 1 rank), EmbeddingStd = 1.0)
 
     let lookahead = LookaheadModule.Create(config shape, settings, int64 seed)
     use _scope = torch.NewDisposeScope()

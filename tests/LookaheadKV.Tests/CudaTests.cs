@@ -96,6 +96,26 @@ public class CudaTests
     [Theory]
     [InlineData("full")]
     [InlineData("snapkv")]
+    public void A_prefill_takes_until_the_device_has_done_it(string policy)
+    {
+        Assert.SkipUnless(cuda.is_available(), "no CUDA device");
+        using var decoder = ModelShapes.Random(ModelShapes.Find("llama-100m"), CUDA, ScalarType.BFloat16);
+        var built = PolicyText.Parse(policy).Build(new PolicyParts(() => null!, () => null!)).With(Budget.Tokens(200));
+        int[] prompt = [.. Enumerable.Range(0, 8000).Select(i => 37 * i % 32_000)];
+        for (var run = 0; run < 3; run++)
+        {
+            var (session, elapsed) = DeviceClock.Time(CUDA, () => Session.Start(decoder, prompt, built));
+            using (session)
+            {
+                Assert.InRange(session.Report.Elapsed, 0.8 * elapsed, elapsed);
+                Assert.Null(session.Report.EvictionElapsed); // it runs beside the pass
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("full")]
+    [InlineData("snapkv")]
     [InlineData("snapkv[heads=adaptive]")]
     [InlineData("snapkv[layers=global]")]
     [InlineData("lookahead")]

@@ -57,6 +57,8 @@ public class RangesTests
             "SafetensorsInfo",
             "SpeedRow",
             "StepRow",
+            "StepTimes",
+            "StoredTensor",
             "StudyRow",
             "WholePrompt",
         },

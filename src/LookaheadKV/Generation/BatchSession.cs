@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using LookaheadKV.Cache;
 using LookaheadKV.Eviction;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -90,7 +90,7 @@ public sealed class BatchSession : IDisposable
             throw new ArgumentException("prompts of different lengths cannot share a pass; start them one by one.");
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var clock = Stopwatch.StartNew();
+        var clock = DeviceClock.Start(decoder.Device);
         var length = prompts[0].Count;
         var cache = new KeyValueCache([.. prompts.Select(_ => (long)length)]);
         try
@@ -136,7 +136,7 @@ public sealed class BatchSession : IDisposable
         if (sampling.Count != Cache.LogicalLengths.Length)
             throw new ArgumentException($"give sampling options for each of the {Cache.LogicalLengths.Length} rows.");
         int[] ends = [.. endTokens ?? []];
-        return sampling.All(options => options.Checked().Temperature == 0)
+        return sampling.All(options => options.Temperature == 0)
             ? Generate(maxNewTokens, ends, (logits, _) => logits.argmax(-1, keepdim: true), StepsUnseen, cancellation)
             : Generate(maxNewTokens, ends, Drawn, 1, cancellation);
 

@@ -1,5 +1,4 @@
-using System.Diagnostics;
-using TorchSharp;
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Lookahead;
@@ -33,11 +32,8 @@ public sealed class StepClock(Device device)
 
     private T Timed<T>(ref double seconds, Func<T> part)
     {
-        var clock = Stopwatch.StartNew();
-        var result = part();
-        if (device.type == DeviceType.CUDA)
-            cuda.synchronize();
-        seconds += clock.Elapsed.TotalSeconds;
+        var (result, elapsed) = DeviceClock.Time(device, part);
+        seconds += elapsed.TotalSeconds;
         return result;
     }
 }
