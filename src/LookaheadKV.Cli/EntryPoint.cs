@@ -27,6 +27,7 @@ internal static class EntryPoint
             new TokenizeCommand(),
             new TasksCommand(),
             new TrainCommand(),
+            new ConvertCommand(),
             new RandomCommand(),
             new PretrainCommand(),
             new BenchCommand(),

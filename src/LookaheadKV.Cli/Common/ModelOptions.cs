@@ -25,16 +25,20 @@ internal sealed class ModelOptions
 
     private readonly Option<string?> _modules = new("--modules")
     {
-        Description = "Folder of trained lookahead modules [default: MODEL/lookahead].",
+        Description = "Folder of trained lookahead modules [default: MODEL/lookahead; of X.gguf X.lookahead].",
     };
 
     private readonly Option<string?> _draft = new("--draft")
     {
-        Description = "Hugging Face folder of speckv's draft model [default: MODEL/draft].",
+        Description = "speckv's draft model, named as --model [default: MODEL/draft; of X.gguf X.draft].",
     };
 
     public static Option<string> NewModel() =>
-        new("--model") { Description = "nano (shipped) or a Hugging Face folder.", DefaultValueFactory = _ => ModelFolders.Nano };
+        new("--model")
+        {
+            Description = "nano (shipped), a Hugging Face folder, a .gguf file, or ORG/NAME[@REVISION] of the local Hugging Face cache.",
+            DefaultValueFactory = _ => ModelFolders.Nano,
+        };
 
     public static Option<long> NewSeed() => new("--seed") { Description = "Seed of everything random.", DefaultValueFactory = _ => 0 };
 
@@ -56,10 +60,11 @@ internal sealed class ModelOptions
         );
 
         Decoder Load(IProgress<ReadProgress>? progress) => Models.Decoder.Load(folder, device, dtype, progress, call.Cancellation);
-
-        static IProgress<ReadProgress> Bar(Action<Tick> tell) =>
-            new Inline<ReadProgress>(p => tell(new Tick(p.Bytes >> 20, p.TotalBytes >> 20, "MiB")));
     }
+
+    /// <summary>Shows how far a checkpoint is read.</summary>
+    public static IProgress<ReadProgress> Bar(Action<Tick> tell) =>
+        new Inline<ReadProgress>(p => tell(new Tick(p.Bytes >> 20, p.TotalBytes >> 20, "MiB")));
 
     /// <summary>Where the model shall be, and in what type.</summary>
     public (torch.Device Device, torch.ScalarType DType) Place(Call call) => (Devices.Parse(call.Value(_device)), call.Value(_dtype));

@@ -1,4 +1,5 @@
 using System.Text;
+using LookaheadKV.Checkpoints.Gguf;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Checkpoints;
@@ -34,19 +35,38 @@ public abstract class ModelFiles
     /// <summary>Where the model lies, as the caller wrote it.</summary>
     public string Path { get; }
 
-    /// <summary>Opens a Hugging Face folder; nothing is read yet.</summary>
-    /// <exception cref="InputException">There is no such folder.</exception>
-    public static ModelFiles Open(string path) =>
-        Directory.Exists(path)
-            ? new HuggingFaceFolder(path)
-            : throw new InputException($"{path}: no such folder; --model takes `nano` or a Hugging Face folder.");
+    /// <summary>Opens a Hugging Face folder, of which nothing is read yet, or a GGUF file (of a split one the first part), of which the header is read.</summary>
+    /// <exception cref="InputException">There is no such folder or file, or the file's header is damaged.</exception>
+    public static ModelFiles Open(string path) => Directory.Exists(Existing(path)) ? new HuggingFaceFolder(path) : GgufModel.Read(path);
+
+    /// <summary>A path at which there is a model.</summary>
+    /// <exception cref="InputException">There is none.</exception>
+    internal static string Existing(string path) =>
+        Exists(path) ? path
+        : File.Exists(path)
+            ? throw new InputException($"{path}: it is neither a Hugging Face folder nor a GGUF file, which is what --model takes.")
+        : throw new InputException(
+            $"{path}: no such folder or file; --model takes `nano`, a Hugging Face folder, a .gguf file, or ORG/NAME[@REVISION] of the Hugging Face cache."
+        );
 
     /// <summary>A file that was named alone, and the files beside it.</summary>
     internal static (ModelFiles Files, string File) OfFile(string path) =>
         (new HuggingFaceFolder(System.IO.Path.GetDirectoryName(path) ?? ""), System.IO.Path.GetFileName(path));
 
     /// <summary>Whether <see cref="Open"/> finds something at this path.</summary>
-    public static bool Exists(string path) => Directory.Exists(path);
+    public static bool Exists(string path) => Directory.Exists(path) || IsGguf(path);
+
+    // Some caches keep the files without their extension.
+    private static bool IsGguf(string path)
+    {
+        if (!File.Exists(path))
+            return false;
+        if (System.IO.Path.GetExtension(path).Equals(".gguf", StringComparison.OrdinalIgnoreCase))
+            return true;
+        using var file = File.OpenRead(path);
+        Span<byte> start = stackalloc byte[4];
+        return file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.SequenceEqual("GGUF"u8);
+    }
 
     /// <summary>What messages call a small file of this model.</summary>
     public abstract string NameOf(string file);

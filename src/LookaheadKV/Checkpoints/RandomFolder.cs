@@ -1,4 +1,3 @@
-using System.Text.Json;
 using LookaheadKV.Models;
 using static TorchSharp.torch;
 
@@ -10,7 +9,7 @@ namespace LookaheadKV.Checkpoints;
 /// </summary>
 public static class RandomFolder
 {
-    private const string Index = "model.safetensors.index.json";
+    private const int ElementSize = 2;
 
     /// <summary>Writes the folder.</summary>
     /// <param name="folder">Where, created if need be.</param>
@@ -38,72 +37,25 @@ public static class RandomFolder
         var path = Path.Combine(folder, "config.json");
         AtomicFile.Probe(path);
         var shapes = DecoderWeights.Shapes(config).ToList();
-        var shards = Shards(shapes, shardBytes);
-        var total = shapes.Sum(tensor => Bytes(tensor.Shape));
+        var total = shapes.Sum(tensor => SafetensorsShards.Bytes(tensor.Shape, ElementSize));
         var done = 0L;
-        try
+        using var weights = new RandomWeights(device ?? CPU, ScalarType.BFloat16, seed);
+        SafetensorsShards.Write(folder, shapes, ElementSize, shardBytes, Draw, () => AtomicFile.WriteText(path, json));
+        return total / ElementSize;
+
+        void Draw(string file, IReadOnlyList<(string Name, long[] Shape)> shard)
         {
-            using var weights = new RandomWeights(device ?? CPU, ScalarType.BFloat16, seed);
-            foreach (var (number, shard) in shards.Index())
+            using var scope = NewDisposeScope();
+            using var noGrad = no_grad();
+            var tensors = new List<(string Name, Tensor Tensor)>();
+            foreach (var (name, shape) in shard)
             {
-                using var scope = NewDisposeScope();
-                using var noGrad = no_grad();
-                var tensors = new List<(string Name, Tensor Tensor)>();
-                foreach (var (name, shape) in shard)
-                {
-                    cancellation.ThrowIfCancellationRequested();
-                    tensors.Add((name, weights.Draw(name, shape)));
-                }
-                Safetensors.Write(
-                    Path.Combine(folder, FileName(number, shards.Count)),
-                    tensors,
-                    new Dictionary<string, string> { ["format"] = "pt" }
-                );
-                progress?.Report(new ReadProgress(done += shard.Sum(tensor => Bytes(tensor.Shape)), total, FileName(number, shards.Count)));
+                cancellation.ThrowIfCancellationRequested();
+                tensors.Add((name, weights.Draw(name, shape)));
             }
-            if (shards.Count > 1)
-                AtomicFile.WriteText(Path.Combine(folder, Index), IndexOf(shards, total));
-            AtomicFile.WriteText(path, json);
-            return total / 2;
-        }
-        catch
-        {
-            // There was no model before, and half of one would be in the way of the next call.
-            foreach (var file in Enumerable.Range(0, shards.Count).Select(number => FileName(number, shards.Count)).Append(Index))
-                File.Delete(Path.Combine(folder, file));
-            throw;
+            Safetensors.Write(file, tensors, new Dictionary<string, string> { ["format"] = "pt" });
+            done += shard.Sum(tensor => SafetensorsShards.Bytes(tensor.Shape, ElementSize));
+            progress?.Report(new ReadProgress(done, total, Path.GetFileName(file)));
         }
     }
-
-    private static List<List<(string Name, long[] Shape)>> Shards(IEnumerable<(string Name, long[] Shape)> shapes, long limit)
-    {
-        var shards = new List<List<(string Name, long[] Shape)>>();
-        var held = long.MaxValue;
-        foreach (var tensor in shapes)
-        {
-            var bytes = Bytes(tensor.Shape);
-            if (held > limit - bytes)
-                (held, shards) = (0, [.. shards, []]);
-            shards[^1].Add(tensor);
-            held += bytes;
-        }
-        return shards;
-    }
-
-    private static string IndexOf(List<List<(string Name, long[] Shape)>> shards, long total) =>
-        JsonSerializer.Serialize(
-            new
-            {
-                metadata = new { total_size = total },
-                weight_map = shards
-                    .Index()
-                    .SelectMany(shard => shard.Item.Select(tensor => (tensor.Name, File: FileName(shard.Index, shards.Count))))
-                    .ToDictionary(entry => entry.Name, entry => entry.File),
-            }
-        );
-
-    private static string FileName(int number, int count) =>
-        count == 1 ? "model.safetensors" : $"model-{number + 1:00000}-of-{count:00000}.safetensors";
-
-    private static long Bytes(long[] shape) => 2 * shape.Aggregate(1L, (product, size) => product * size);
 }

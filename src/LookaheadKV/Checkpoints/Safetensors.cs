@@ -22,14 +22,27 @@ public static class Safetensors
         IReadOnlyDictionary<string, string>? metadata = null
     )
     {
-        var all = tensors
-            .Select(entry => (entry.Name, entry.Tensor, Type: TypeOf(path, entry.Name, entry.Tensor)))
-            .OrderByDescending(entry => SafetensorsTypes.Size(entry.Tensor.dtype))
-            .ThenBy(entry => entry.Name, StringComparer.Ordinal)
-            .ToList();
+        var all = tensors.ToList();
         if (all.GroupBy(entry => entry.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new InputException($"Cannot write {path}: two tensors are named '{twice.Key}'; give each its own name.");
-        var header = Header(all, metadata);
+        var byName = all.ToDictionary(entry => entry.Name, entry => entry.Tensor);
+        Write(path, [.. all.Select(entry => (entry.Name, entry.Tensor.dtype, entry.Tensor.shape))], name => byName[name], metadata);
+    }
+
+    /// <summary>The same, of tensors that are made one after the other: what <paramref name="make"/> gives is freed when it is written.</summary>
+    internal static void Write(
+        string path,
+        IReadOnlyList<(string Name, ScalarType DType, long[] Shape)> tensors,
+        Func<string, Tensor> make,
+        IReadOnlyDictionary<string, string>? metadata = null
+    )
+    {
+        var ordered = tensors
+            .Select(entry => (entry.Name, entry.DType, entry.Shape, Type: TypeOf(path, entry.Name, entry.DType)))
+            .OrderByDescending(entry => SafetensorsTypes.Size(entry.DType))
+            .ThenBy(entry => entry.Name, StringComparer.Ordinal)
+            .ToList();
+        var header = Header(ordered, metadata);
         AtomicFile.Write(
             path,
             stream =>
@@ -38,22 +51,28 @@ public static class Safetensors
                 BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
                 stream.Write(length);
                 stream.Write(header);
-                foreach (var (_, tensor, _) in all)
-                    WriteBytes(stream, tensor);
+                foreach (var (name, _, _, _) in ordered)
+                {
+                    using var scope = NewDisposeScope();
+                    WriteBytes(stream, make(name));
+                }
             }
         );
     }
 
-    private static string TypeOf(string path, string name, Tensor tensor) =>
+    private static string TypeOf(string path, string name, ScalarType dtype) =>
         name == SafetensorsHeader.MetadataKey
             ? throw new InputException($"Cannot write {path}: the name {name} is the format's own; name the tensor otherwise.")
-            : SafetensorsTypes.Name(tensor.dtype)
+            : SafetensorsTypes.Name(dtype)
                 ?? throw new InputException(
-                    $"Cannot write {path}: tensor '{name}' has type {tensor.dtype}; convert it to one of {SafetensorsTypes.Names}."
+                    $"Cannot write {path}: tensor '{name}' has type {dtype}; convert it to one of {SafetensorsTypes.Names}."
                 );
 
     /// <summary>The JSON, padded with spaces so that the tensors' bytes begin at a multiple of 8.</summary>
-    private static byte[] Header(List<(string Name, Tensor Tensor, string Type)> tensors, IReadOnlyDictionary<string, string>? metadata)
+    private static byte[] Header(
+        List<(string Name, ScalarType DType, long[] Shape, string Type)> tensors,
+        IReadOnlyDictionary<string, string>? metadata
+    )
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
@@ -67,12 +86,12 @@ public static class Safetensors
                 json.WriteEndObject();
             }
             var begin = 0L;
-            foreach (var (name, tensor, type) in tensors)
+            foreach (var (name, dtype, shape, type) in tensors)
             {
-                var end = begin + tensor.numel() * SafetensorsTypes.Size(tensor.dtype);
+                var end = begin + SafetensorsShards.Bytes(shape, SafetensorsTypes.Size(dtype));
                 json.WriteStartObject(name);
                 json.WriteString("dtype", type);
-                WriteNumbers(json, "shape", tensor.shape);
+                WriteNumbers(json, "shape", shape);
                 WriteNumbers(json, "data_offsets", [begin, end]);
                 json.WriteEndObject();
                 begin = end;

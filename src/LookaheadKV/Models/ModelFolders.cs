@@ -1,12 +1,18 @@
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Checkpoints.Gguf;
+
 namespace LookaheadKV.Models;
 
-/// <summary>Where a model named on a command line or in a script lies: <c>nano</c>, which is shipped, or a Hugging Face folder.</summary>
+/// <summary>
+/// Where a model named on a command line or in a script lies: <c>nano</c>, which is shipped, a Hugging Face folder, a GGUF file, or a name of the
+/// Hugging Face hub whose files are in the local cache.
+/// </summary>
 public static class ModelFolders
 {
     /// <summary>Name of the shipped model.</summary>
     public const string Nano = "nano";
 
-    /// <summary>Folder of a model's trained lookahead modules, within the model's folder.</summary>
+    /// <summary>Folder of a model's trained lookahead modules, within the model's folder; those of <c>X.gguf</c> are in <c>X.lookahead</c> beside it.</summary>
     public const string LookaheadFolder = "lookahead";
 
     /// <summary>Folder of a smaller model of the same tokenizer, within the model's folder: what SpecKV drafts with.</summary>
@@ -21,23 +27,27 @@ public static class ModelFolders
     public static string Draft(string model) => Beside(model, DraftFolder);
 
     /// <summary>Where a model is: what <see cref="Checkpoints.ModelFiles.Open"/> takes.</summary>
-    /// <param name="model"><c>nano</c>, or the path of a Hugging Face folder (<c>./nano</c> for one of that name).</param>
-    /// <exception cref="InputException">There is no such folder.</exception>
+    /// <param name="model">
+    /// <c>nano</c>, the path of a Hugging Face folder (<c>./nano</c> for one of that name) or of a GGUF file, or <c>ORG/NAME[@REVISION]</c>.
+    /// </param>
+    /// <exception cref="InputException">There is no such model; the message says where it was looked for.</exception>
     public static string Resolve(string model)
     {
         if (model == Nano)
         {
             return Shipped.FirstOrDefault(Directory.Exists)
                 ?? throw new InputException(
-                    $"model {Nano} is not there; looked in {string.Join(" and ", Shipped)}: reference LookaheadKV.Nano, or give a Hugging Face folder."
+                    $"model {Nano} is not there; looked in {string.Join(" and ", Shipped)}: reference LookaheadKV.Nano, or give a Hugging Face folder or a GGUF file."
                 );
         }
-        return Directory.Exists(model)
-            ? model
-            : throw new InputException($"{model}: no such folder; --model takes `{Nano}` or a Hugging Face folder.");
+        // What is here goes before what is in the cache, as everywhere where hub names are taken.
+        return !ModelFiles.Exists(model) && HubCache.IsName(model) && !model.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)
+            ? HubCache.Find(model, HubCache.Root(Environment.GetEnvironmentVariable))
+            : ModelFiles.Existing(model);
     }
 
-    private static string Beside(string model, string name) => Path.Combine(model, name);
+    private static string Beside(string model, string name) =>
+        Directory.Exists(model) ? Path.Combine(model, name) : $"{GgufFile.Stem(model)}.{name}";
 
     // A script's own folder is that of its host, so the assembly's is looked at too.
     private static IEnumerable<string> Shipped =>

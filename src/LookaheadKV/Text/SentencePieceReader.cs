@@ -11,7 +11,8 @@ internal static class SentencePieceReader
 {
     private const string Mark = "▁";
 
-    private enum Kind
+    /// <summary>What a piece is; GGUF files number them so too.</summary>
+    internal enum Kind
     {
         Normal = 1,
         Unknown = 2,
@@ -21,7 +22,7 @@ internal static class SentencePieceReader
         Byte = 6,
     }
 
-    private sealed record Piece(string Text, float Score, Kind Kind);
+    internal sealed record Piece(string Text, float Score, Kind Kind);
 
     private sealed class Model
     {
@@ -76,7 +77,7 @@ internal static class SentencePieceReader
         var prefixed = model.DummyPrefix && config.AddPrefixSpace != false;
         return new TokenizerJson(
             vocabulary,
-            Merges(model),
+            Merges(model.Pieces),
             [.. added, .. config.AddedTokens],
             new TextRules
             {
@@ -95,12 +96,10 @@ internal static class SentencePieceReader
         );
     }
 
-    private static List<(string Left, string Right)> Merges(Model model)
+    /// <summary>Every split of a piece into two other pieces, those of the best score first.</summary>
+    internal static List<(string Left, string Right)> Merges(IEnumerable<Piece> pieces)
     {
-        var ranked = model
-            .Pieces.Where(piece => piece.Kind is Kind.Normal or Kind.UserDefined)
-            .OrderByDescending(piece => piece.Score)
-            .ToArray();
+        var ranked = pieces.Where(piece => piece.Kind is Kind.Normal or Kind.UserDefined).OrderByDescending(piece => piece.Score).ToArray();
         var parts = ranked.Select(piece => piece.Text).ToHashSet();
         var lookup = parts.GetAlternateLookup<ReadOnlySpan<char>>();
         var merges = new List<(string, string)>();

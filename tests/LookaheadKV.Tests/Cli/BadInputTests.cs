@@ -190,7 +190,7 @@ public sealed class BadInputTests : IDisposable
         var ran = await _bench.Run("logits", "--model", "{nothing}", "--ids", "{ids.json}", "--out", "{o}");
         Assert.Equal(1, ran.ExitCode);
         Assert.Equal(
-            $"{_bench["nothing"]}: no such folder; --model takes `nano` or a Hugging Face folder.{Environment.NewLine}",
+            $"{_bench["nothing"]}: no such folder or file; --model takes `nano`, a Hugging Face folder, a .gguf file, or ORG/NAME[@REVISION] of the Hugging Face cache.{Environment.NewLine}",
             ran.Error
         );
     }

@@ -1,0 +1,72 @@
+using System.CommandLine;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Checkpoints.Gguf;
+using LookaheadKV.Cli.Common;
+using LookaheadKV.Evaluation;
+using LookaheadKV.Models;
+
+namespace LookaheadKV.Cli.Commands;
+
+/// <summary><c>lookahead convert</c>: a GGUF file as a Hugging Face folder, or its tensors as one safetensors file.</summary>
+internal sealed class ConvertCommand : Verb
+{
+    private const string Extension = ".safetensors";
+    private const long WorthABar = 256 << 20;
+
+    private readonly Argument<string> _file = new("file")
+    {
+        Description = "A .gguf file (of a split one the first part), or ORG/NAME[@REVISION] of the local Hugging Face cache.",
+    };
+    private readonly Option<string> _out = new("--out")
+    {
+        Description = $"Folder of the model, without one in it; or FILE{Extension}: every tensor under its own name in float32.",
+        Required = true,
+    };
+    private readonly Setting<string?> _dtype = new(
+        "--dtype",
+        $"Type of the folder's weights: {string.Join(", ", GgufConversion.Types.Keys)} [default: float16].",
+        text =>
+            GgufConversion.Types.ContainsKey(text)
+                ? text
+                : throw new InputException($"dtype \"{text}\" cannot be written; use {string.Join(", ", GgufConversion.Types.Keys)}.")
+    );
+
+    public ConvertCommand()
+        : base("convert", "Write a GGUF file as a Hugging Face folder, or all of its tensors as one safetensors file.")
+    {
+        Add(_file);
+        AddAll(_out, _dtype);
+    }
+
+    protected override Outcome Run(Call call)
+    {
+        var (path, output) = (ModelFolders.Resolve(call.Arguments.GetValue(_file)!), call.Value(_out));
+        if (Directory.Exists(path))
+            throw new InputException($"{path} is a folder already; convert takes a .gguf file.");
+        var alone = output.EndsWith(Extension, StringComparison.OrdinalIgnoreCase);
+        var dtype = call.Value(_dtype) ?? (alone ? "float32" : "float16");
+        if (alone && dtype != "float32")
+            throw new InputException(
+                $"--dtype {dtype}: a {Extension} file is written in float32; leave it out, or name a folder by --out."
+            );
+        var numbers =
+            ModelFiles.Open(path).WeightFiles.Sum(file => new FileInfo(file.Path).Length) < WorthABar
+                ? Write(null)
+                : call.Screen.Progress("convert", tell => Write(ModelOptions.Bar(tell)));
+        call.Screen.Line(Units.Format($"{numbers:N0} numbers in {dtype} → {output}"));
+        return new Outcome(
+            RunInfo.Of(call.CommandLine, 0, ""),
+            new
+            {
+                @out = output,
+                dtype,
+                numbers,
+            }
+        );
+
+        long Write(IProgress<ReadProgress>? progress) =>
+            alone
+                ? GgufConversion.ToSafetensors(path, output, progress, call.Cancellation)
+                : GgufConversion.ToFolder(path, output, dtype, progress: progress, cancellation: call.Cancellation);
+    }
+}

@@ -1,0 +1,251 @@
+using System.Text.Json.Nodes;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Generation;
+using LookaheadKV.Tests.Pretraining;
+using LookaheadKV.Tests.Text;
+using LookaheadKV.Text;
+using Xunit;
+
+namespace LookaheadKV.Tests.Checkpoints.Gguf;
+
+/// <summary>A tokenizer is the same in a GGUF file's metadata as in the files of a Hugging Face folder.</summary>
+public sealed class GgufTokenizerTests : IDisposable
+{
+    private const int Control = 3;
+    private const int UserDefined = 4;
+    private readonly TemporaryFolder _folder = new();
+
+    private string Model => _folder["model.gguf"];
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Byte_level_ids_are_those_of_tokenizer_json()
+    {
+        var expected = new Tokenizer(Samples.Definition);
+        Bytes("hunyuan").Write(Model); // Qwen2's pattern, without normalization
+        var read = Tokenizer.Load(Model);
+        foreach (var text in Samples.Hard(300))
+        {
+            Assert.Equal(expected.Encode(text), read.Encode(text));
+            Assert.Equal(expected.Decode(expected.Encode(text)), read.Decode(read.Encode(text)));
+        }
+        Assert.Equal([Samples.End, Samples.Ask], read.SpecialTokens.Select(token => token.Content));
+    }
+
+    [Fact]
+    public void Sentencepiece_ids_are_those_of_tokenizer_model()
+    {
+        var pieces = SentencePieceModel.Sample();
+        pieces.Write(_folder["tokenizer.model"]);
+        var expected = Tokenizer.Load(_folder["tokenizer.model"]);
+        Pieces(pieces).Write(Model);
+        var read = Tokenizer.Load(Model);
+        foreach (var text in Samples.Hard(300))
+        {
+            Assert.Equal(expected.Encode(text), read.Encode(text));
+            Assert.Equal(expected.Decode(expected.Encode(text)), read.Decode(read.Encode(text)));
+        }
+        Pieces(pieces).Set("tokenizer.ggml.add_space_prefix", false).Write(Model);
+        Assert.Equal(expected.Encode("the"), Tokenizer.Load(Model).Encode(" the"));
+    }
+
+    [Theory]
+    [InlineData("smollm", "ab 123 can't", "ab| |1|2|3| can|'t")]
+    [InlineData("gpt-2", "ab 123 can't", "ab| 123| can|'t")]
+    [InlineData("llama-bpe", "1234 CAN'T x\n\n y", "123|4| CAN|'T| x|\n\n| y")]
+    [InlineData("qwen2", "1234 it'S", "1|2|3|4| it|'S")]
+    [InlineData("deepseek-v3", "1234日本 a", "123|4|日本| a")]
+    [InlineData("deepseek-coder", "a 12\n日", "a| |1|2|\n|日")]
+    [InlineData("falcon", "12345 a.b", "123|45| a|.|b")]
+    [InlineData("tekken", "HelloWorld 12", "Hello|World| |1|2")]
+    [InlineData("gpt-4o", "HelloWorld's 1234", "Hello|World's| |123|4")]
+    [InlineData("default", "a, 1234 b", "a|,| |123|4| b")]
+    public void The_name_decides_where_a_text_is_cut(string name, string text, string cuts)
+    {
+        // Every cut is a token, and so is whatever would lie across one: it must not be found.
+        string[] wanted = cuts.Split('|');
+        var pieces = wanted.Distinct().Where(piece => ByteLevel.Spell(piece).Length > 1).ToList();
+        var across = string.Concat(wanted[..2]);
+        Bytes(name, [.. pieces, across]).Write(Model);
+        var tokenizer = Tokenizer.Load(Model);
+        Assert.Equal(wanted, tokenizer.Encode(text).Select(tokenizer.Token));
+    }
+
+    [Fact]
+    public void Every_name_that_is_offered_loads_and_loses_nothing()
+    {
+        Bytes("no such name").Write(Model);
+        var message = Assert.Throws<InputException>(() => Tokenizer.Load(Model)).Message;
+        Assert.Contains("tokenizer.ggml.pre is \"no such name\"", message);
+        var names = message[(message.IndexOf("one of ", StringComparison.Ordinal) + 7)..].TrimEnd('.').Split(", ");
+        Assert.InRange(names.Length, 40, 100);
+        foreach (var name in names)
+        {
+            Bytes(name).Write(Model);
+            var tokenizer = Tokenizer.Load(Model);
+            foreach (var text in Samples.Templates(3).Append("日本語 12345 naïve\r\n\t\u00a0  x's 🙂 Ⅷ $+<=>^~|`"))
+                Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));
+        }
+    }
+
+    [Fact]
+    public void Begin_tokens_are_added_where_the_file_or_the_kind_says_so()
+    {
+        Bytes("gpt-2").Set("tokenizer.ggml.bos_token_id", 0u).Write(Model);
+        Assert.Null(Json()["post_processor"]);
+        Bytes("llama-bpe").Set("tokenizer.ggml.bos_token_id", 0u).Set("tokenizer.ggml.eos_token_id", 1u).Write(Model);
+        Assert.Equal([Samples.End, "A"], Template());
+        Bytes("llama-bpe").Set("tokenizer.ggml.bos_token_id", 0u).Set("tokenizer.ggml.add_bos_token", false).Write(Model);
+        Assert.Null(Json()["post_processor"]);
+        Bytes("gpt-2")
+            .Set("tokenizer.ggml.bos_token_id", 0u)
+            .Set("tokenizer.ggml.eos_token_id", 1u)
+            .Set("tokenizer.ggml.add_bos_token", true)
+            .Set("tokenizer.ggml.add_eos_token", true)
+            .Write(Model);
+        Assert.Equal([Samples.End, "A", Samples.Ask], Template());
+        Pieces(SentencePieceModel.Sample()).Write(Model);
+        Assert.Equal(["<s>", "A"], Template());
+        Bytes("llama-bpe").Write(Model); // nothing to add
+        Assert.Null(Json()["post_processor"]);
+
+        JsonObject Json() => JsonNode.Parse(ModelFiles.Open(Model).Text(ModelFiles.TokenizerJson))!.AsObject();
+        string[] Template() =>
+            [
+                .. Json()["post_processor"]!["single"]!
+                    .AsArray()
+                    .Select(part => (part!["SpecialToken"] ?? part["Sequence"])!["id"]!.GetValue<string>()),
+            ];
+    }
+
+    [Fact]
+    public void An_answer_ends_at_the_end_of_a_text_a_turn_or_a_message()
+    {
+        Bytes("gpt-2")
+            .Set("tokenizer.ggml.eos_token_id", 1u)
+            .Set("tokenizer.ggml.eot_token_id", 5u)
+            .Set("tokenizer.ggml.eom_token_id", 3u)
+            .Write(Model);
+        Assert.Equal([1, 3, 5], EndTokens.Of(Model));
+        Bytes("gpt-2", ["<|eot_id|>"]).Set("tokenizer.ggml.eos_token_id", 1u).Write(Model); // as files did before there was a key
+        Assert.Equal(3, EndTokens.Of(Model).Count); // and <|end|>
+        Bytes("gpt-2").Set("tokenizer.ggml.eos_token_id", 100_000u).Write(Model);
+        Assert.Equal([0], EndTokens.Of(Model));
+        Pieces(SentencePieceModel.Sample()).Write(Model);
+        Assert.Equal([2], EndTokens.Of(Model));
+    }
+
+    [Fact]
+    public void Markers_and_templates_are_those_of_tokenizer_config()
+    {
+        Bytes("gpt-2").Set("tokenizer.ggml.bos_token_id", 0u).Set("tokenizer.ggml.padding_token_id", 1u).Write(Model);
+        var config = TokenizerConfig.Read(Model);
+        Assert.Equal((Samples.End, null, null), (config.BeginToken, config.EndToken, config.ChatTemplate));
+        Bytes("gpt-2").Set("tokenizer.chat_template", "{{ plain }}").Write(Model);
+        Assert.Equal("{{ plain }}", TokenizerConfig.Read(Model).ChatTemplate);
+        Bytes("gpt-2")
+            .Set("tokenizer.chat_template", "{{ plain }}")
+            .Set("tokenizer.chat_templates", new[] { "tool_use", "rag" })
+            .Set("tokenizer.chat_template.tool_use", "{{ tools }}")
+            .Set("tokenizer.chat_template.rag", "{{ documents }}")
+            .Write(Model);
+        Assert.Equal("{{ plain }}", TokenizerConfig.Read(Model).ChatTemplate);
+        var named = JsonNode.Parse(ModelFiles.Open(Model).Text(ModelFiles.TokenizerConfig))!["chat_template"]!.AsArray();
+        Assert.Equal(["default", "tool_use", "rag"], named.Select(template => template!["name"]!.GetValue<string>()));
+    }
+
+    [Theory]
+    [InlineData("tokenizer.ggml.model", "bert", "bert")]
+    [InlineData("tokenizer.ggml.pre", "", "tokenizer.ggml.pre")]
+    [InlineData("tokenizer.ggml.merges", null, "tokenizer.ggml.merges is missing")]
+    [InlineData("tokenizer.ggml.tokens", null, "tokenizer.ggml.tokens is missing")]
+    [InlineData("tokenizer.ggml.token_type", new[] { 1, 2 }, "one for each of")]
+    [InlineData("tokenizer.ggml.tokens", new[] { "a", "a" }, "\"a\" is listed twice")]
+    public void What_cannot_be_read_is_refused_by_name(string key, object? value, string named)
+    {
+        var builder = Bytes("gpt-2", [], without: key);
+        if (value is not null)
+            builder.Set(key, value);
+        builder.Write(Model);
+        var message = Assert.Throws<InputException>(() => Tokenizer.Load(Model)).Message;
+        Assert.Contains(named, message);
+        Assert.Contains(Model, message);
+        Assert.DoesNotContain('\n', message);
+    }
+
+    [Fact]
+    public void A_file_without_tokenizer_says_so()
+    {
+        foreach (var builder in new[] { new GgufBuilder(), new GgufBuilder().Set("tokenizer.ggml.model", "none") })
+        {
+            builder.Set("general.architecture", "llama").Write(Model);
+            Assert.False(Tokenizer.IsIn(Model));
+            Assert.Contains("tokenizer.json", Assert.Throws<InputException>(() => Tokenizer.Load(Model)).Message);
+        }
+    }
+
+    // The sample vocabulary; or the 256 bytes and some pieces, each made by merges of its own.
+    private static GgufBuilder Bytes(string pre, string[]? pieces = null, string without = "")
+    {
+        var sample = Samples.Definition;
+        List<string> tokens = [.. sample.AddedTokens.OrderBy(token => token.Id).Select(token => token.Content)];
+        List<string> merges = [];
+        if (pieces is null)
+        {
+            tokens = [.. sample.Vocabulary.OrderBy(entry => entry.Value).Select(entry => entry.Key)];
+            merges = [.. sample.Merges.Select(merge => $"{merge.Left} {merge.Right}")];
+            foreach (var added in sample.AddedTokens.OrderBy(token => token.Id))
+                if (added.Id >= tokens.Count || tokens[added.Id] != added.Content)
+                    tokens.Insert(added.Id, added.Content);
+        }
+        else
+        {
+            tokens.AddRange(Enumerable.Range(0, 256).Select(value => ByteLevel.Spell((byte)value)));
+            foreach (var spelled in pieces.Select(piece => ByteLevel.Spell(piece)))
+                for (var length = 2; length <= spelled.Length; length++)
+                    if (!tokens.Contains(spelled[..length]))
+                    {
+                        tokens.Add(spelled[..length]);
+                        merges.Add($"{spelled[..(length - 1)]} {spelled[length - 1]}");
+                    }
+        }
+        var markers = sample.AddedTokens.Select(token => token.Content).ToHashSet();
+        var builder = new GgufBuilder();
+        foreach (
+            var (key, value) in new (string, object)[]
+            {
+                ("general.architecture", "llama"),
+                ("llama.context_length", 64u),
+                ("llama.embedding_length", 4u),
+                ("llama.block_count", 1u),
+                ("llama.feed_forward_length", 4u),
+                ("llama.attention.head_count", 1u),
+                ("llama.attention.layer_norm_rms_epsilon", 1e-5f),
+                ("tokenizer.ggml.model", "gpt2"),
+                ("tokenizer.ggml.pre", pre),
+                ("tokenizer.ggml.tokens", tokens.ToArray()),
+                ("tokenizer.ggml.token_type", tokens.Select(token => markers.Contains(token) ? Control : 1).ToArray()),
+                ("tokenizer.ggml.merges", merges.ToArray()),
+            }
+        )
+            if (key != without)
+                builder.Set(key, value);
+        return builder.Tensor("token_embd.weight", [tokens.Count, 4], new float[4 * tokens.Count]);
+    }
+
+    private static GgufBuilder Pieces(SentencePieceModel model) =>
+        new GgufBuilder()
+            .Set("general.architecture", "llama")
+            .Set("llama.context_length", 64u)
+            .Set("llama.embedding_length", 4u)
+            .Set("llama.block_count", 1u)
+            .Set("llama.feed_forward_length", 4u)
+            .Set("llama.attention.head_count", 1u)
+            .Set("llama.attention.layer_norm_rms_epsilon", 1e-5f)
+            .Set("tokenizer.ggml.model", "llama")
+            .Set("tokenizer.ggml.tokens", model.Pieces.Select(piece => piece.Text).ToArray())
+            .Set("tokenizer.ggml.scores", model.Pieces.Select(piece => piece.Score).ToArray())
+            .Set("tokenizer.ggml.token_type", model.Pieces.Select(piece => piece.Kind).ToArray())
+            .Tensor("token_embd.weight", [model.Pieces.Count, 4], new float[4 * model.Pieces.Count]);
+}
