@@ -204,6 +204,7 @@ public static class LookaheadTrainer
         }
         finally
         {
+            using var scope = NewDisposeScope(); // each look at a gradient is a tensor of its own
             foreach (var parameter in module.Parameters)
             {
                 parameter.grad?.zero_();

@@ -258,6 +258,25 @@ public sealed class LookaheadRunTests : IDisposable
     }
 
     [Fact]
+    public void A_run_leaves_no_tensor_done_or_failed()
+    {
+        using var decoder = TinyDecoder.Create();
+        Use();
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Use();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        void Use()
+        {
+            using var module = Module(decoder);
+            LookaheadTrainer.Run(decoder, module, Examples, Short with { Steps = 2 });
+            LookaheadTrainer.Run(decoder, module, Examples, new() { Steps = 1, MaxResponse = 3 });
+            ExampleSource broken = _ => [new([1, 2, 3], [4]), new([.. Enumerable.Repeat(1, 24)], [4])];
+            Assert.Throws<InputException>(() => LookaheadTrainer.Run(decoder, module, broken, Short));
+        }
+    }
+
+    [Fact]
     public void The_objective_is_the_one_that_was_asked_for()
     {
         using var decoder = TinyDecoder.Create();
