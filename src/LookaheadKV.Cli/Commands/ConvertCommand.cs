@@ -24,7 +24,7 @@ internal sealed class ConvertCommand : Verb
     };
     private readonly Setting<string?> _dtype = new(
         "--dtype",
-        $"Type of the folder's weights: {string.Join(", ", GgufConversion.Types.Keys)} [default: float16].",
+        $"Type of the folder's weights: {string.Join(", ", GgufConversion.Types.Keys)}; in half precision they are rounded [default: {GgufConversion.LosslessType}].",
         text =>
             GgufConversion.Types.ContainsKey(text)
                 ? text
@@ -44,8 +44,8 @@ internal sealed class ConvertCommand : Verb
         if (Directory.Exists(path))
             throw new InputException($"{path} is a folder already; convert takes a .gguf file.");
         var alone = output.EndsWith(Extension, StringComparison.OrdinalIgnoreCase);
-        var dtype = call.Value(_dtype) ?? (alone ? "float32" : "float16");
-        if (alone && dtype != "float32")
+        var dtype = call.Value(_dtype) ?? GgufConversion.LosslessType;
+        if (alone && dtype != GgufConversion.LosslessType)
             throw new InputException(
                 $"--dtype {dtype}: a {Extension} file is written in float32; leave it out, or name a folder by --out."
             );

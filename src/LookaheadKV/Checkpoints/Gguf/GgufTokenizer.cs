@@ -21,8 +21,8 @@ internal static class GgufTokenizer
     /// <exception cref="InputException">Something is missing, or the kind of tokenizer is not implemented.</exception>
     public static JsonObject Json(GgufMetadata metadata)
     {
-        var pieces = Pieces(metadata);
         var special = GgufSpecialTokens.Of(metadata);
+        var pieces = Pieces(metadata, special);
         var rules = metadata.Text(Model) == ByteLevel ? BytesRules(metadata, pieces) : PiecesRules(metadata, pieces, special);
         return new JsonObject
         {
@@ -64,7 +64,7 @@ internal static class GgufTokenizer
         string? Text(int? id) => id is { } known ? metadata.Texts(Tokens)[known] : null;
     }
 
-    private static SentencePieceReader.Piece[] Pieces(GgufMetadata metadata)
+    private static SentencePieceReader.Piece[] Pieces(GgufMetadata metadata, GgufSpecialTokens special)
     {
         if (metadata.Text(Model) is not (ByteLevel or SentencePiece))
             throw metadata.Wrong(Model, $"{ByteLevel} or {SentencePiece}");
@@ -75,14 +75,18 @@ internal static class GgufTokenizer
         return
         [
             .. texts.Select(
-                (text, id) =>
-                    new SentencePieceReader.Piece(
-                        text.Length > 0 ? text : $"[EMPTY_{id}]",
-                        scores?[id] ?? 0,
-                        (SentencePieceReader.Kind)(kinds?[id] ?? (int)SentencePieceReader.Kind.Normal)
-                    )
+                (text, id) => new SentencePieceReader.Piece(text.Length > 0 ? text : $"[EMPTY_{id}]", scores?[id] ?? 0, KindOf(id))
             ),
         ];
+
+        // Where kinds are missing, or wrong as in some conversions, begin and ends are control tokens all the same.
+        SentencePieceReader.Kind KindOf(int id)
+        {
+            var kind = (SentencePieceReader.Kind)(kinds?[id] ?? (int)SentencePieceReader.Kind.Normal);
+            return kind == SentencePieceReader.Kind.Normal && (id == special.Begin || special.Ends.Contains(id))
+                ? SentencePieceReader.Kind.Control
+                : kind;
+        }
 
         IReadOnlyList<T>? OnePerToken<T>(IReadOnlyList<T>? list, string key) =>
             list is null || list.Count >= texts.Count ? list : throw metadata.Wrong(key, $"one for each of {texts.Count} tokens");

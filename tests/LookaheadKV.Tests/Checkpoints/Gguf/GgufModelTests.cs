@@ -13,6 +13,7 @@ namespace LookaheadKV.Tests.Checkpoints.Gguf;
 /// <summary>A model is the same whether it lies in a Hugging Face folder, in a GGUF file, or in the folder that is made of that.</summary>
 public sealed class GgufModelTests : IDisposable
 {
+    private static readonly int Rounds = int.Parse(Environment.GetEnvironmentVariable("LOOKAHEADKV_ROUNDS") ?? "300");
     private readonly TemporaryFolder _folder = new();
 
     private string Model => _folder["model.gguf"];
@@ -171,6 +172,41 @@ public sealed class GgufModelTests : IDisposable
         Assert.Equal(FolderFingerprint.Of(Model), FolderFingerprint.Of(_folder["other.gguf"]));
         GgufOfFolder.Convert(Path.Combine(Root(), "llama")).Set("x", 1).Write(_folder["other.gguf"]);
         Assert.NotEqual(FolderFingerprint.Of(Model), FolderFingerprint.Of(_folder["other.gguf"]));
+    }
+
+    [Fact]
+    public void Damage_is_refused_or_harmless_and_never_a_crash()
+    {
+        var golden = Path.Combine(Root(), "qwen2");
+        var whole = GgufTokenizerTests.WithTokenizer(GgufOfFolder.Convert(golden), "qwen2", ["ab", " the"]).Bytes();
+        var header =
+            whole.Length
+            - 4 * (int)DecoderWeights.Shapes(DecoderConfig.Load(golden)).Sum(weight => weight.Shape.Aggregate(1L, (a, b) => a * b));
+        var random = new Random(4);
+        for (var round = 0; round < Rounds; round++)
+        {
+            var bytes = (byte[])whole.Clone();
+            for (var change = random.Next(1, 4); change > 0; change--)
+                bytes[random.Next(header)] ^= (byte)(1 << random.Next(8));
+            File.WriteAllBytes(Model, bytes);
+            foreach (
+                var read in (Action[])
+                    [
+                        () => Decoder.Load(Model).Dispose(),
+                        () => LookaheadKV.Text.Tokenizer.Load(Model).Encode("the ab 123"),
+                        () => LookaheadKV.Text.TokenizerConfig.Read(Model),
+                        () => FolderFingerprint.Of(Model),
+                    ]
+            )
+                try
+                {
+                    read();
+                }
+                catch (InputException error)
+                {
+                    Assert.DoesNotContain('\n', error.Message);
+                }
+        }
     }
 
     [Fact]

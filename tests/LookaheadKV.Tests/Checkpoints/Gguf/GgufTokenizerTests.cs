@@ -12,7 +12,6 @@ namespace LookaheadKV.Tests.Checkpoints.Gguf;
 public sealed class GgufTokenizerTests : IDisposable
 {
     private const int Control = 3;
-    private const int UserDefined = 4;
     private readonly TemporaryFolder _folder = new();
 
     private string Model => _folder["model.gguf"];
@@ -137,6 +136,14 @@ public sealed class GgufTokenizerTests : IDisposable
     }
 
     [Fact]
+    public void Begin_and_ends_are_found_in_a_text_even_where_their_kind_is_missing()
+    {
+        Bytes("gpt-2", without: "tokenizer.ggml.token_type").Set("tokenizer.ggml.bos_token_id", 1u).Write(Model);
+        var ids = Tokenizer.Load(Model).Encode(Samples.Ask + "a" + Samples.End);
+        Assert.Equal((1, 0, 3), (ids[0], ids[^1], ids.Length));
+    }
+
+    [Fact]
     public void Markers_and_templates_are_those_of_tokenizer_config()
     {
         Bytes("gpt-2").Set("tokenizer.ggml.bos_token_id", 0u).Set("tokenizer.ggml.padding_token_id", 1u).Write(Model);
@@ -185,56 +192,13 @@ public sealed class GgufTokenizerTests : IDisposable
         }
     }
 
-    // The sample vocabulary; or the 256 bytes and some pieces, each made by merges of its own.
     private static GgufBuilder Bytes(string pre, string[]? pieces = null, string without = "")
     {
-        var sample = Samples.Definition;
-        List<string> tokens = [.. sample.AddedTokens.OrderBy(token => token.Id).Select(token => token.Content)];
-        List<string> merges = [];
-        if (pieces is null)
-        {
-            tokens = [.. sample.Vocabulary.OrderBy(entry => entry.Value).Select(entry => entry.Key)];
-            merges = [.. sample.Merges.Select(merge => $"{merge.Left} {merge.Right}")];
-            foreach (var added in sample.AddedTokens.OrderBy(token => token.Id))
-                if (added.Id >= tokens.Count || tokens[added.Id] != added.Content)
-                    tokens.Insert(added.Id, added.Content);
-        }
-        else
-        {
-            tokens.AddRange(Enumerable.Range(0, 256).Select(value => ByteLevel.Spell((byte)value)));
-            foreach (var spelled in pieces.Select(piece => ByteLevel.Spell(piece)))
-                for (var length = 2; length <= spelled.Length; length++)
-                    if (!tokens.Contains(spelled[..length]))
-                    {
-                        tokens.Add(spelled[..length]);
-                        merges.Add($"{spelled[..(length - 1)]} {spelled[length - 1]}");
-                    }
-        }
-        var markers = sample.AddedTokens.Select(token => token.Content).ToHashSet();
-        var builder = new GgufBuilder();
-        foreach (
-            var (key, value) in new (string, object)[]
-            {
-                ("general.architecture", "llama"),
-                ("llama.context_length", 64u),
-                ("llama.embedding_length", 4u),
-                ("llama.block_count", 1u),
-                ("llama.feed_forward_length", 4u),
-                ("llama.attention.head_count", 1u),
-                ("llama.attention.layer_norm_rms_epsilon", 1e-5f),
-                ("tokenizer.ggml.model", "gpt2"),
-                ("tokenizer.ggml.pre", pre),
-                ("tokenizer.ggml.tokens", tokens.ToArray()),
-                ("tokenizer.ggml.token_type", tokens.Select(token => markers.Contains(token) ? Control : 1).ToArray()),
-                ("tokenizer.ggml.merges", merges.ToArray()),
-            }
-        )
-            if (key != without)
-                builder.Set(key, value);
-        return builder.Tensor("token_embd.weight", [tokens.Count, 4], new float[4 * tokens.Count]);
+        var tokens = Vocabulary(pieces).Tokens.Length;
+        return WithTokenizer(Shape(), pre, pieces, without).Tensor("token_embd.weight", [tokens, 4], new float[4 * tokens]);
     }
 
-    private static GgufBuilder Pieces(SentencePieceModel model) =>
+    private static GgufBuilder Shape() =>
         new GgufBuilder()
             .Set("general.architecture", "llama")
             .Set("llama.context_length", 64u)
@@ -242,7 +206,56 @@ public sealed class GgufTokenizerTests : IDisposable
             .Set("llama.block_count", 1u)
             .Set("llama.feed_forward_length", 4u)
             .Set("llama.attention.head_count", 1u)
-            .Set("llama.attention.layer_norm_rms_epsilon", 1e-5f)
+            .Set("llama.attention.layer_norm_rms_epsilon", 1e-5f);
+
+    /// <summary>Adds a byte-level tokenizer: the sample vocabulary, or the 256 bytes and some pieces, each made by merges of its own.</summary>
+    internal static GgufBuilder WithTokenizer(GgufBuilder builder, string pre, string[]? pieces = null, string without = "")
+    {
+        var (tokens, merges) = Vocabulary(pieces);
+        var markers = Samples.Definition.AddedTokens.Select(token => token.Content).ToHashSet();
+        foreach (
+            var (key, value) in new (string, object)[]
+            {
+                ("tokenizer.ggml.model", "gpt2"),
+                ("tokenizer.ggml.pre", pre),
+                ("tokenizer.ggml.tokens", tokens),
+                ("tokenizer.ggml.token_type", tokens.Select(token => markers.Contains(token) ? Control : 1).ToArray()),
+                ("tokenizer.ggml.merges", merges),
+            }
+        )
+            if (key != without)
+                builder.Set(key, value);
+        return builder;
+    }
+
+    private static (string[] Tokens, string[] Merges) Vocabulary(string[]? pieces)
+    {
+        var sample = Samples.Definition;
+        List<string> tokens = [.. sample.AddedTokens.OrderBy(token => token.Id).Select(token => token.Content)];
+        if (pieces is null)
+        {
+            var byId = sample.Vocabulary.ToDictionary(entry => entry.Value, entry => entry.Key);
+            foreach (var added in sample.AddedTokens)
+                byId[added.Id] = added.Content;
+            return (
+                [.. byId.OrderBy(entry => entry.Key).Select(entry => entry.Value)],
+                [.. sample.Merges.Select(merge => $"{merge.Left} {merge.Right}")]
+            );
+        }
+        List<string> merges = [];
+        tokens.AddRange(Enumerable.Range(0, 256).Select(value => ByteLevel.Spell((byte)value)));
+        foreach (var spelled in pieces.Select(piece => ByteLevel.Spell(piece)))
+            for (var length = 2; length <= spelled.Length; length++)
+                if (!tokens.Contains(spelled[..length]))
+                {
+                    tokens.Add(spelled[..length]);
+                    merges.Add($"{spelled[..(length - 1)]} {spelled[length - 1]}");
+                }
+        return ([.. tokens], [.. merges]);
+    }
+
+    private static GgufBuilder Pieces(SentencePieceModel model) =>
+        Shape()
             .Set("tokenizer.ggml.model", "llama")
             .Set("tokenizer.ggml.tokens", model.Pieces.Select(piece => piece.Text).ToArray())
             .Set("tokenizer.ggml.scores", model.Pieces.Select(piece => piece.Score).ToArray())
