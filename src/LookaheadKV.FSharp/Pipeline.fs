@@ -19,7 +19,7 @@ type LoadedModel =
     {
         /// As it was asked for: "nano" or a folder.
         Name: string
-        /// Its Hugging Face folder.
+        /// Its Hugging Face folder or GGUF file.
         Folder: string
         /// The decoder.
         Decoder: Decoder
@@ -53,7 +53,7 @@ module Model =
     /// <summary>Loads a model onto a device.</summary>
     /// <param name="device">"cpu", "cuda", "cuda:1"; null is the GPU where there is one, else the CPU.</param>
     /// <param name="dtype">Float32 or BFloat16: weights, activations and cache.</param>
-    /// <param name="name">"nano", the shipped model, or a Hugging Face folder.</param>
+    /// <param name="name">"nano", the shipped model, a Hugging Face folder, a .gguf file, or a name of the hub in the local cache.</param>
     /// <exception cref="T:LookaheadKV.InputException">The folder or the device cannot be used.</exception>
     let loadOn (device: string | null) (dtype: torch.ScalarType) (name: string) =
         let folder = ModelFolders.Resolve name
@@ -76,7 +76,7 @@ module Model =
         }
 
     /// <summary>Loads a model in float32, onto the GPU where there is one.</summary>
-    /// <param name="name">"nano", the shipped model, or a Hugging Face folder.</param>
+    /// <param name="name">"nano", the shipped model, a Hugging Face folder, a .gguf file, or a name of the hub in the local cache.</param>
     let load name =
         loadOn null torch.ScalarType.Float32 name
 
