@@ -30,6 +30,10 @@ internal sealed class BenchmarkOptions
     );
     private readonly Option<string?> _squad = new("--squad") { Description = "SQuAD's JSON file, for RULER's qa_1." };
     private readonly Option<string?> _hotpot = new("--hotpot") { Description = "HotpotQA's JSON file, for RULER's qa_2." };
+    private readonly Option<string?> _essays = new("--essays")
+    {
+        Description = "Folder of texts (*.txt) in which RULER's needles are hidden [default: generated sentences].",
+    };
     private readonly Option<string[]> _longBench = new("--longbench")
     {
         Description = "JSONL file of LongBench; its data sets become tasks. May be given several times.",
@@ -41,7 +45,7 @@ internal sealed class BenchmarkOptions
         name => name == Raw ? null : ChatTemplate.Named(name)
     );
 
-    public IEnumerable<Option> Options => [_tasks, _squad, _hotpot, _longBench, _longProc, _template];
+    public IEnumerable<Option> Options => [_tasks, _squad, _hotpot, _essays, _longBench, _longProc, _template];
 
     /// <summary>The synthetic tasks among those asked for.</summary>
     public IReadOnlyList<string> Synthetic(Call call) => [.. Tasks(call).Intersect(TaskNames.All)];
@@ -53,6 +57,7 @@ internal sealed class BenchmarkOptions
         var form = new Lazy<PromptForm>(() => new(tokenizer, Template(call, folder), TokenizerConfig.Read(folder).BeginToken));
         var squad = call.Value(_squad) is { } squadFile ? QuestionFile.ReadSquad(squadFile) : null;
         var hotpot = call.Value(_hotpot) is { } hotpotFile ? QuestionFile.ReadHotpot(hotpotFile) : null;
+        var essays = call.Value(_essays) is { } texts ? Essays.Read(texts) : null;
         return
         [
             .. Tasks(call).Select(task => RulerTasks.Names.Contains(task) ? OfRuler(task) : PromptSource.OfTask(task, options, encoder)),
@@ -74,7 +79,16 @@ internal sealed class BenchmarkOptions
             return PromptSource.OfBenchmark(
                 task,
                 int.MaxValue,
-                index => RulerTasks.Generate(task, options.Length, options.Seed, index, text => form.Value.Count(text) + joints, questions),
+                index =>
+                    RulerTasks.Generate(
+                        task,
+                        options.Length,
+                        options.Seed,
+                        index,
+                        text => form.Value.Count(text) + joints,
+                        questions,
+                        essays
+                    ),
                 form.Value,
                 options
             );

@@ -20,8 +20,14 @@ internal sealed class Haystack(Func<int, string> draw)
     /// <summary>A few dull sentences over and over.</summary>
     public static Haystack Repeated() => new(static i => Noise[i % Noise.Length]);
 
-    /// <summary>Sentences about weather, work and landscape, in place of essays.</summary>
-    public static Haystack Essay(RandomStream random) => new(_ => Filler.Draw(random)[1..] + ".");
+    /// <summary>Sentences of essays from a random one on; where there are none, generated ones about weather, work and landscape.</summary>
+    public static Haystack Essay(RandomStream random, Essays? essays)
+    {
+        if (essays is null)
+            return new(_ => Filler.Draw(random)[1..] + ".");
+        var (sentences, start) = (essays.Sentences, random.Below(essays.Sentences.Count));
+        return new(i => sentences[(start + i) % sentences.Count]);
+    }
 
     /// <summary>The first units with needles between them.</summary>
     /// <param name="count">How many units.</param>

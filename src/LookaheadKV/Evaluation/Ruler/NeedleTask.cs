@@ -34,7 +34,9 @@ internal sealed record NeedleTask(
 {
     private string Kind => CodeValues ? "code" : "number";
 
-    public RulerDraft Draft(RandomStream random)
+    /// <param name="random">What is drawn comes from here.</param>
+    /// <param name="essays">The prose; null: generated sentences.</param>
+    public RulerDraft Draft(RandomStream random, Essays? essays)
     {
         var (keys, values) = (new HashSet<string>(), new HashSet<string>());
         var needles = Enumerable
@@ -66,7 +68,7 @@ internal sealed record NeedleTask(
             Haystack switch
             {
                 NeedleHaystack.Repeated => Ruler.Haystack.Repeated(),
-                NeedleHaystack.Essay => Ruler.Haystack.Essay(random),
+                NeedleHaystack.Essay => Ruler.Haystack.Essay(random, essays),
                 // Keys of the haystack may come twice when the names run out, but never one of the needles'.
                 _ => new(_ => Sentence(Distractor(keys, random), Value(values, random))),
             };

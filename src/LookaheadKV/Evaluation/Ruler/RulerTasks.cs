@@ -5,7 +5,7 @@ namespace LookaheadKV.Evaluation.Ruler;
 
 /// <summary>
 /// RULER's 13 tasks (Hsieh et al., 2024, arXiv:2404.06654) for any tokenizer and length: its definitions and scores, with words and sentences
-/// of our own and generated prose in place of essays. Scores are comparable within this library, not digit by digit with published ones.
+/// of our own, and generated prose where no essays are given. Scores are comparable within this library, not digit by digit with published ones.
 /// </summary>
 public static class RulerTasks
 {
@@ -48,6 +48,7 @@ public static class RulerTasks
     /// Counts the tokens of prompt and answer prefix, written one after the other. What a chat template adds may be included.
     /// </param>
     /// <param name="questions">The questions of <c>qa_1</c> (<see cref="QuestionFile.ReadSquad"/>) and <c>qa_2</c> (<see cref="QuestionFile.ReadHotpot"/>).</param>
+    /// <param name="essays">What needles are hidden in where RULER hides them in essays; null: generated sentences.</param>
     /// <exception cref="InputException">
     /// The task is unknown, lacks its questions, cannot be made as short as <paramref name="length"/>, or runs out of words or documents before it.
     /// </exception>
@@ -57,7 +58,8 @@ public static class RulerTasks
         long seed,
         long index,
         Func<string, int> count,
-        QuestionFile? questions = null
+        QuestionFile? questions = null,
+        Essays? essays = null
     )
     {
         if (index < 0)
@@ -70,7 +72,7 @@ public static class RulerTasks
             FrequentWords => FrequentWordsTask.Draft(random),
             Squad => QuestionTask.Draft(Required(questions, name, "SQuAD"), index, Order(), random),
             Hotpot => QuestionTask.Draft(Required(questions, name, "HotpotQA"), index, Order(), random),
-            _ => (Needles.GetValueOrDefault(name) ?? throw Unknown(name)).Draft(random),
+            _ => (Needles.GetValueOrDefault(name) ?? throw Unknown(name)).Draft(random, essays),
         };
         return draft.Filled(name, length, count);
 
