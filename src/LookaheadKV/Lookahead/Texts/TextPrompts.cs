@@ -35,7 +35,7 @@ public sealed class TextPrompts
     // A word worth asking about.
     private const int LongWord = 6;
 
-    private readonly TextCorpus _corpus;
+    private readonly CorpusTokens _corpus;
     private readonly TextRecipe _recipe;
     private readonly Tokenizer _tokenizer;
     private readonly PromptFrame _frame;
@@ -52,7 +52,8 @@ public sealed class TextPrompts
     /// <exception cref="InputException">A length has no room for the frame and an instruction.</exception>
     public TextPrompts(TextCorpus corpus, TextRecipe recipe, Tokenizer tokenizer, PromptFrame frame, int? begin = null)
     {
-        (_corpus, _recipe, _tokenizer, _frame) = (corpus, recipe, tokenizer, frame);
+        (_recipe, _tokenizer, _frame) = (recipe, tokenizer, frame);
+        _corpus = new CorpusTokens(corpus, Encode, tokenizer.Token);
         _begin = begin is { } id ? [id] : [];
         _control = [.. tokenizer.SpecialTokens.Select(token => token.Content)];
         var longest = recipe.Instructions.Max(text => tokenizer.Encode(text + Gap).Length);
@@ -163,13 +164,20 @@ public sealed class TextPrompts
         Fact Encoded(string text) => new(text, _tokenizer.Encode(" " + text), _tokenizer.Encode(text + "\n"));
     }
 
-    // Places behind the end of a sentence or line, each once while there are enough; increasing.
+    // Places behind the end of a sentence, or, where there are too few, of a line, each once while there are enough; increasing.
     private int[] Places(RandomStream random, ReadOnlySpan<int> piece, int count)
     {
-        var ends = new List<int>();
+        var (ends, lines) = (new List<int>(), new List<int>());
         for (var i = 0; i < piece.Length - 1; i++)
-            if (EdgesOf(piece[i]) is { EndsLine: true } || (EdgesOf(piece[i]).EndsSentence && EdgesOf(piece[i + 1]).StartsWord))
+        {
+            var edges = EdgesOf(piece[i]);
+            if (edges.EndsSentence && (edges.EndsLine || EdgesOf(piece[i + 1]).StartsWord))
                 ends.Add(i + 1);
+            else if (edges.EndsLine)
+                lines.Add(i + 1);
+        }
+        if (ends.Count < count)
+            ends.AddRange(lines);
         var chosen = new int[count];
         for (var i = 0; i < count; i++)
         {
@@ -193,7 +201,7 @@ public sealed class TextPrompts
         return (before, opening.Length == 0 ? after : [.. after, .. _tokenizer.Encode(opening)]);
     }
 
-    private int[] Piece(RandomStream random, int tokens, bool unwrap) => _corpus.Piece(random, tokens, unwrap, Encode);
+    private int[] Piece(RandomStream random, int tokens, bool unwrap) => _corpus.Piece(random, tokens, unwrap);
 
     // Control tokens are the template's alone.
     private int[] Encode(string text)
@@ -222,6 +230,7 @@ public sealed class TextPrompts
     /// <summary>How a token's text begins and ends.</summary>
     private readonly record struct Edges(bool StartsWord, bool EndsSentence, bool EndsLine)
     {
-        public static Edges Of(string text) => new(text is [' ' or '\n', ..], text is [.., '.' or '!' or '?'], text is [.., '\n']);
+        public static Edges Of(string text) =>
+            new(text is [' ' or '\n', ..], text.TrimEnd('\n') is [.., '.' or '!' or '?'], text is [.., '\n']);
     }
 }
