@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Globalization;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
+using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
@@ -12,6 +14,8 @@ namespace LookaheadKV.Cli.Commands;
 internal sealed class TrainCommand : Verb
 {
     private const string EvaluationFile = "evaluation.json";
+    private const string TextRecipeFile = "text-recipe.json";
+    private const string OfTheTable = "auto";
     private readonly ModelOptions _model = new();
     private readonly TrainingData _data = new();
     private readonly Option<string?> _out = new("--out") { Description = "Folder of checkpoint and modules [default: MODEL/lookahead]." };
@@ -24,13 +28,48 @@ internal sealed class TrainCommand : Verb
     private readonly Setting<int?> _batch = Parsed.CountIfGiven("--batch", "Examples a step [default: the recipe's].");
     private readonly Setting<int?> _accumulate = Parsed.CountIfGiven(
         "--accumulate",
-        "Passes that a step's examples are split into, whose gradients add up: more need less memory [default: one an example; 1 for the synthetic tasks]."
+        "Passes that a step's examples are split into, whose gradients add up: more need less memory [default: one an example; 1 for the synthetic tasks and for texts]."
     );
     private readonly Setting<double?> _rate = Parsed.Number("--learning-rate", "Peak rate [default: the recipe's].");
     private readonly Setting<int> _warmUp = Parsed.Count("--warm-up", "Steps until the peak rate.", 20, least: 0);
     private readonly Setting<int> _tokens = Parsed.Count("--tokens", "n, lookahead tokens.", 32);
     private readonly Setting<int> _rank = Parsed.Count("--rank", "r of the LoRA pairs; 0 trains the tokens alone.", 8, least: 0);
     private readonly Setting<double?> _alpha = Parsed.Number("--alpha", "LoRA deltas are scaled by alpha / r.", "32");
+    private readonly Setting<double?> _std = new(
+        "--embedding-std",
+        $"Standard deviation of the lookahead tokens' random start; {OfTheTable}: that of the model's embedding table [default: 0.02; {OfTheTable} with --texts].",
+        text =>
+            text == OfTheTable ? 0
+            : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var std) && double.IsFinite(std) && std > 0 ? std
+            : throw new InputException($"\"{text}\" is neither {OfTheTable} nor a number above 0.")
+    );
+    private readonly Setting<RowReduction> _rows = new(
+        "--rows",
+        "mean, max or power: how the attention of the lookahead rows becomes one score, in training and wherever the modules are used.",
+        Parsed.Name<RowReduction>,
+        "mean"
+    );
+    private readonly Setting<LookaheadObjective> _objective = new(
+        "--objective",
+        "kl (true from predicted, the paper's), reversekl or squares.",
+        Parsed.Name<LookaheadObjective>,
+        "kl"
+    );
+    private readonly Setting<TrainingTarget> _target = new(
+        "--target",
+        "attention (the paper's), or written: weighed by the norm of what each entry's value writes.",
+        Parsed.Name<TrainingTarget>,
+        "attention"
+    );
+    private readonly Setting<double?> _clip = Parsed.Number(
+        "--clip",
+        "Longer gradients are shortened to this norm [default: never; 1 with --texts]."
+    );
+    private readonly Setting<Execution?> _execution = new(
+        "--execution",
+        "How responses are decoded: reference, compiled, fused or graph [default: graph with --texts on a GPU in bfloat16, else compiled].",
+        text => Executions.Parse(text)
+    );
     private readonly Setting<IReadOnlyList<int>> _recallAt = new(
         "--recall-at",
         "Entries kept a layer and head, at which the share of the oracle's kept set is measured.",
@@ -62,6 +101,12 @@ internal sealed class TrainCommand : Verb
             _tokens,
             _rank,
             _alpha,
+            _std,
+            _rows,
+            _objective,
+            _target,
+            _clip,
+            _execution,
             _recallAt,
             _minutes,
             .. _model.All.Skip(1),
@@ -78,12 +123,18 @@ internal sealed class TrainCommand : Verb
         using var decoder = _model.Decoder(call);
         Directory.CreateDirectory(folder);
         AtomicFile.Probe(Path.Combine(folder, "lookahead.json"));
+        if (set.Texts is { } texts)
+            AtomicFile.WriteText(Path.Combine(folder, TextRecipeFile), texts.ToJson() + "\n");
+        decoder.Execution =
+            call.Value(_execution) ?? (set.Texts is not null && DecodingGraph.Works(decoder) ? Execution.Graph : decoder.Execution);
         var (responses, measuring) = _data.Responses(call, _model, decoder, recipe, set, folder);
         var settings = new LookaheadSettings
         {
             Tokens = call.Value(_tokens),
             Rank = call.Value(_rank),
             Alpha = call.Value(_alpha)!.Value,
+            EmbeddingStd = Std(call, decoder, set),
+            Rows = call.Value(_rows),
         };
         using var module = LookaheadModule.Create(decoder.Config, settings, call.Value(_model.Seed), decoder.Device);
         var options = new LookaheadTrainerOptions
@@ -93,7 +144,10 @@ internal sealed class TrainCommand : Verb
             WarmUpSteps = call.Value(_warmUp),
             MaxResponse = recipe.MaxResponse,
             Responses = responses,
-            PassSize = PassSize(call, recipe, responses),
+            Objective = call.Value(_objective),
+            Target = call.Value(_target),
+            ClipNorm = call.Value(_clip) ?? (set.Texts is null ? null : 1),
+            PassSize = PassSize(call, recipe, set, responses),
             Minutes = call.Value(_minutes),
             Folder = folder,
         };
@@ -102,6 +156,14 @@ internal sealed class TrainCommand : Verb
             Units.Format($"lookahead modules for {run.Model} on {run.Device}: {settings.ParameterCount(decoder.Config):N0} parameters; ")
                 + Units.Format($"recipe {recipe.Name}: {recipe.Steps} steps of {recipe.Batch} prompts of up to {recipe.MaxPrompt} tokens, ")
                 + Units.Format($"{options.PassSize} a pass, responses of up to {recipe.MaxResponse}, rate {recipe.LearningRate}")
+        );
+        call.Screen.Line(
+            Units.Format(
+                $"embeddings from N(0, {settings.EmbeddingStd:0.####}), rows {Lower(settings.Rows)}, objective {Lower(options.Objective)} of {Lower(options.Target)}, "
+            )
+                + Units.Format(
+                    $"clip {options.ClipNorm?.ToString(CultureInfo.InvariantCulture) ?? "none"}; decoding {Lower(decoder.Execution)}"
+                )
         );
         var (finished, last, loss, bytes) = Train(call, decoder, module, set, options);
         var quality = finished ? Measure(call, decoder, module, settings, set.HeldOut, measuring) : null;
@@ -126,6 +188,9 @@ internal sealed class TrainCommand : Verb
                 ["run"] = run,
                 ["steps"] = last?.Step ?? options.Steps,
                 ["recipe"] = recipe,
+                ["objective"] = Lower(options.Objective),
+                ["target"] = Lower(options.Target),
+                ["clip"] = options.ClipNorm ?? 0,
             }
         );
         call.Screen.Line(finished ? $"done → {folder}" : $"piece done after {last?.Step ?? 0} steps; call again to go on → {folder}");
@@ -140,6 +205,8 @@ internal sealed class TrainCommand : Verb
                 peakDeviceBytes = bytes,
                 loss,
                 recipe,
+                texts = set.Texts,
+                lastStep = last?.Times,
                 before = quality?.Before,
                 after = quality?.After,
             }
@@ -152,18 +219,36 @@ internal sealed class TrainCommand : Verb
         recipe = recipe with
         {
             Steps = call.Value(_steps) ?? recipe.Steps,
-            Batch = call.Value(_batch) ?? recipe.Batch,
+            Batch = call.Value(_batch) ?? _data.Batch(call) ?? recipe.Batch,
             LearningRate = call.Value(_rate) ?? recipe.LearningRate,
         };
         return _data.Fitted(call, recipe, config, call.Value(_tokens));
     }
 
+    private double Std(Call call, Decoder decoder, TrainingSet set) =>
+        call.Value(_std) switch
+        {
+            null when set.Texts is null => new LookaheadSettings().EmbeddingStd,
+            null or 0 => LookaheadSettings.SpreadOf(decoder),
+            { } given => given,
+        };
+
     // Guesses are verified together; whole responses of long prompts are better taken one by one.
-    private int PassSize(Call call, TrainingRecipe recipe, IResponses? responses)
+    private int PassSize(Call call, TrainingRecipe recipe, TrainingSet set, IResponses? responses)
     {
-        var passes = call.Value(_accumulate) ?? (responses is null ? 1 : recipe.Batch);
+        var passes = call.Value(_accumulate) ?? (responses is null || set.Texts is not null ? 1 : recipe.Batch);
         return (recipe.Batch + passes - 1) / passes;
     }
+
+    private static string Lower(Enum value) => value.ToString().ToLowerInvariant();
+
+    // Of the latest step: where its seconds went.
+    private static string Split(LookaheadTrainingPoint point) =>
+        point.Times is { } times
+            ? Units.Format(
+                $"  {point.Tokens} tokens: prefill {times.Prefill:0.00} decode {times.Decode:0.00} target {times.Target:0.00} backward {times.Backward:0.00} s"
+            )
+            : "";
 
     // The allocator keeps what it once had, so that the memory in use after a step is the most that any has needed so far.
     private static (bool Finished, LookaheadTrainingPoint? Last, double? Loss, long? Bytes) Train(
@@ -191,7 +276,13 @@ internal sealed class TrainCommand : Verb
                         loss.Add(point.Loss);
                         bytes = Devices.BytesInUse(decoder.Device);
                         var memory = bytes is { } held ? "  " + Units.Bytes(held) : "";
-                        report(new Tick(point.Step, point.Steps, Units.Format($"KL {loss.Value:0.0000}  {point.Seconds:0} s") + memory));
+                        report(
+                            new Tick(
+                                point.Step,
+                                point.Steps,
+                                Units.Format($"loss {loss.Value:0.0000}  {point.Seconds:0} s") + memory + Split(point)
+                            )
+                        );
                     }),
                     call.Cancellation
                 )

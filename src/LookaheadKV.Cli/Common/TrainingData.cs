@@ -3,6 +3,7 @@ using LookaheadKV.Checkpoints;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Lookahead.Texts;
 using LookaheadKV.Models;
 using LookaheadKV.Pretraining;
 using LookaheadKV.Text;
@@ -13,13 +14,19 @@ namespace LookaheadKV.Cli.Common;
 /// <param name="Source">The examples of a step.</param>
 /// <param name="HeldOut">Those that it does not train on; may be none.</param>
 /// <param name="EndTokens">Tokens that end a response, beside those of the model's configuration.</param>
-internal sealed record TrainingSet(ExampleSource Source, IReadOnlyList<LookaheadExample> HeldOut, IReadOnlyList<int> EndTokens);
+/// <param name="Texts">What prompts are made of texts; null where they are not.</param>
+internal sealed record TrainingSet(
+    ExampleSource Source,
+    IReadOnlyList<LookaheadExample> HeldOut,
+    IReadOnlyList<int> EndTokens,
+    TextRecipe? Texts = null
+);
 
 /// <summary>The options that say what modules are trained on: prompts, where they are cut, responses, and what is held out.</summary>
 internal sealed class TrainingData
 {
     private const string Synthetic = "tasks";
-    private const int MeasuredTasks = 16;
+    private const int Measured = 16; // of prompts that are made, of which there are as many as one likes
 
     /// <summary>Who says the responses.</summary>
     private enum Responder
@@ -33,6 +40,14 @@ internal sealed class TrainingData
         Description =
             $"`{Synthetic}`: the training half of the synthetic tasks; or a JSON-lines file with \"prompt\", \"messages\" or \"prompt_ids\" and, if known, \"response\" or \"response_ids\".",
         DefaultValueFactory = _ => Synthetic,
+    };
+    private readonly Option<string?> _texts = new("--texts")
+    {
+        Description = "Folder of .txt files, a document each, that prompts are made of; instead of --data.",
+    };
+    private readonly Option<string?> _textRecipe = new("--text-recipe")
+    {
+        Description = "JSON file: kinds, shares and lengths of the prompts made of texts [default: docs/text-recipe.json].",
     };
     private readonly Option<int[]> _lengths = new("--lengths")
     {
@@ -62,7 +77,7 @@ internal sealed class TrainingData
     );
     private readonly Option<string?> _cache = new("--response-cache")
     {
-        Description = "File in which the model's answers are remembered [default: responses.jsonl in --out].",
+        Description = "File in which the model's answers are remembered [default: responses.jsonl in --out; with --texts none].",
     };
     private readonly Setting<ChatTemplate?> _template = new(
         "--template",
@@ -71,20 +86,42 @@ internal sealed class TrainingData
     );
     private readonly Setting<HeldOut?> _heldOut = new(
         "--held-out",
-        "Prompts to measure on before and after, not trained on: 5%, a number, or a JSON-lines file [default: 5%, at most 64; 16 of the synthetic tasks].",
+        "Prompts to measure on before and after, not trained on: 5%, a number, or a JSON-lines file [default: 5%, at most 64; 16 of the synthetic tasks or of texts].",
         HeldOut.Parse
     );
 
     public IEnumerable<Option> Options =>
-        [_data, _lengths, _maxPrompt, _maxResponse, _responses, _temperature, _cache, _template, _heldOut];
+        [_data, _texts, _textRecipe, _lengths, _maxPrompt, _maxResponse, _responses, _temperature, _cache, _template, _heldOut];
 
-    /// <summary>The paper's recipe for a file, the small one for the synthetic tasks.</summary>
+    /// <summary>Whether prompts are made of texts.</summary>
+    public bool OfTexts(Call call) => call.Value(_texts) is not null;
+
+    /// <summary>The paper's recipe for a file, others for the synthetic tasks and for texts.</summary>
     public TrainingRecipe DefaultRecipe(Call call, DecoderConfig config) =>
-        call.Value(_data) == Synthetic ? TrainingRecipe.Small : TrainingRecipe.Paper(config);
+        OfTexts(call) ? TrainingRecipe.FromTexts
+        : call.Value(_data) == Synthetic ? TrainingRecipe.Small
+        : TrainingRecipe.Paper(config);
+
+    /// <summary>Prompts a step, where the data says how many; null where it does not.</summary>
+    public int? Batch(Call call) => Texts(call)?.PromptsPerStep;
+
+    private TextRecipe? Texts(Call call)
+    {
+        var file = call.Value(_textRecipe);
+        if (!OfTexts(call))
+            return file is null
+                ? null
+                : throw new InputException("--text-recipe says what is made of texts: name their folder by --texts.");
+        if (call.Arguments.GetResult(_data) is { Implicit: false })
+            throw new InputException("--data and --texts are both given; train on one of them.");
+        return file is null ? new TextRecipe() : TextRecipe.Read(file);
+    }
 
     /// <summary>The recipe with the lengths that were asked for and that fit the model.</summary>
     public TrainingRecipe Fitted(Call call, TrainingRecipe recipe, DecoderConfig config, int tokens)
     {
+        if (Texts(call) is { } texts)
+            return OfLengths(texts);
         var context = config.SlidingWindow is { } window ? Math.Min(window - tokens, config.MaxPositions) : config.MaxPositions;
         var response = call.Value(_maxResponse) ?? Math.Min(recipe.MaxResponse, Math.Max(1, context / 8));
         var prompt = call.Value(_maxPrompt) ?? Math.Min(recipe.MaxPrompt, Math.Max(1, context - response));
@@ -97,6 +134,18 @@ internal sealed class TrainingData
             : throw new InputException(
                 $"--max-prompt {prompt} leaves no room for a response: the model attends to {context} tokens; lower it."
             );
+
+        TrainingRecipe OfLengths(TextRecipe texts)
+        {
+            var (longest, response) = (texts.Lengths.Keys.Max(), call.Value(_maxResponse) ?? recipe.MaxResponse);
+            var end = longest + Math.Max(response, tokens);
+            if (end > config.MaxPositions)
+                throw new InputException(
+                    $"prompts of {longest} tokens leave no room for responses of {response}: the model's context is {config.MaxPositions}; shorten the lengths of the text recipe or --max-response."
+                );
+            config.RequireWholeAttention(end);
+            return recipe with { MaxPrompt = longest, MaxResponse = response };
+        }
     }
 
     /// <summary>Reads the data.</summary>
@@ -108,7 +157,7 @@ internal sealed class TrainingData
             () => model.Tokenizer(call),
             () => call.Value(_template) ?? ChatTemplate.Of(model.Folder(call))
         );
-        if (data == Synthetic)
+        if (data == Synthetic && !OfTexts(call))
         {
             var lengths = call.Value(_lengths);
             if (lengths.FirstOrDefault(length => length < 1 || length > config.MaxPositions) is var wrong and not 0)
@@ -116,8 +165,26 @@ internal sealed class TrainingData
             var encoder = new PieceEncoder(model.Tokenizer(call).Encode);
             // Seed 0 of the training half is what models are measured on while they train.
             var source = NanoRecipe.Examples(encoder, recipe.Batch, lengths, seed + 1);
-            var measured = held.File is { } own ? Lines(own) : Held(encoder, lengths.Max(), TaskCount(call.Value(_heldOut)), seed);
+            var measured = held.File is { } own ? Lines(own) : Held(encoder, lengths.Max(), MadeCount(call.Value(_heldOut)), seed);
             return new TrainingSet(source, measured, []);
+        }
+        if (Texts(call) is { } texts)
+        {
+            texts = texts with { PromptsPerStep = recipe.Batch };
+            var tokenizer = model.Tokenizer(call);
+            var template = call.Value(_template) ?? ChatTemplate.Of(model.Folder(call));
+            var frame = PromptFrame.Of(template, tokenizer);
+            var corpus = TextCorpus.Read(call.Value(_texts)!);
+            var prompts = new TextPrompts(corpus, texts, tokenizer, frame);
+            call.Screen.Line(Units.Format($"{corpus.Documents.Count} texts of {corpus.Characters / 1e6:0.0} million characters"));
+            return new TrainingSet(
+                prompts.Examples(seed),
+                held.File is { } own
+                    ? Lines(own)
+                    : [.. prompts.HeldOut(seed, MadeCount(call.Value(_heldOut))).Select(p => new LookaheadExample(p.Ids, []))],
+                frame.EndTokens,
+                texts
+            );
         }
         var all = Lines(data);
         var (training, heldOut) = held.File is { } other ? (all, Lines(other)) : TrainingFile.HoldOut(all, held.Of(all.Count), seed);
@@ -161,16 +228,17 @@ internal sealed class TrainingData
         var settings = FormattableString.Invariant(
             $"{FolderFingerprint.Of(model.Folder(call))} {decoder.DType} {recipe.MaxResponse} {sampling.Temperature} {(greedy ? 0 : sampling.Seed)} {string.Join(',', set.EndTokens)}"
         );
-        var cache = ResponseCache.Open(call.Value(_cache) ?? Path.Combine(folder, "responses.jsonl"), settings);
+        // Prompts made of texts come once: remembering their answers serves other runs on the same ones.
+        var file = call.Value(_cache) ?? (set.Texts is null ? Path.Combine(folder, "responses.jsonl") : null);
+        var cache = file is null ? null : ResponseCache.Open(file, settings);
         var own = new OwnResponses(decoder, sampling, recipe.MaxResponse, cache, set.EndTokens);
-        return (greedy && call.Value(_data) == Synthetic ? null : own, own);
+        return (greedy && call.Value(_data) == Synthetic && set.Texts is null ? null : own, own);
     }
 
-    // There are as many synthetic prompts as one likes.
-    private static int TaskCount(HeldOut? asked) =>
-        asked is null ? MeasuredTasks
+    private static int MadeCount(HeldOut? asked) =>
+        asked is null ? Measured
         : asked.Share is null ? asked.Count!.Value
-        : throw new InputException("--held-out: a share of the synthetic tasks is no number; give how many prompts.");
+        : throw new InputException("--held-out: a share of prompts that are made is no number; give how many prompts.");
 
     private static IReadOnlyList<LookaheadExample> Held(PieceEncoder encoder, int length, int count, long seed) =>
         [

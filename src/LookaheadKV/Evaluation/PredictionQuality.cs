@@ -75,7 +75,7 @@ public sealed record PredictionQuality(
         {
             using var scope = NewDisposeScope();
             var (truth, keys) = (target.Importance[layer], target.Prompt[layer]);
-            var predicted = LookaheadScore.Score(keys.Keys, pass.Layer(layer, keys, layer == layers - 1));
+            var predicted = LookaheadScore.Score(keys.Keys, pass.Layer(layer, keys, layer == layers - 1), module.Settings.Rows);
             sums.Divergence += LookaheadLoss.Layer(truth, predicted).to(ScalarType.Float64).item<double>() / layers;
             sums.Spearman += RankCorrelation.Spearman(truth, predicted).mean().item<double>() / layers;
             foreach (var (count, heads) in sums.Heads.Where(entry => entry.Key < length))

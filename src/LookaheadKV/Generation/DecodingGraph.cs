@@ -76,6 +76,10 @@ internal sealed class DecodingGraph : IDisposable
             own.DetachFromDisposeScope();
     }
 
+    /// <summary>Whether a decoder's steps can be recorded here at all: a GPU, half precision, and a libtorch that records.</summary>
+    public static bool Works(Decoder decoder) =>
+        Operators.HasFlash(decoder.Device, decoder.DType, decoder.Config.HeadSize) && CudaGraph.Missing is null;
+
     /// <summary>Whether steps of a cache can be recorded: one token a row, every entry visible.</summary>
     public static bool Serves(Decoder decoder, KeyValueCache cache, Tensor ids) =>
         decoder.Execution == Execution.Graph

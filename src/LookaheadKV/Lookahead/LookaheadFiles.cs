@@ -62,6 +62,7 @@ public static class LookaheadFiles
                 alpha = settings.Alpha,
                 targets = settings.Targets.Select(t => t.Path()).ToArray(),
                 embedding_std = settings.EmbeddingStd,
+                rows = settings.Rows.ToString().ToLowerInvariant(),
                 training,
             }
         );
@@ -128,12 +129,22 @@ public static class LookaheadFiles
                 Alpha = config.Double("alpha", 32)!.Value,
                 Targets = [.. config.Strings("targets").Select(Target)],
                 EmbeddingStd = config.Double("embedding_std", 0.02)!.Value,
+                Rows = config.String("rows", null) is { } rows ? Reduction(rows) : RowReduction.Mean,
             };
         }
         catch (JsonException e)
         {
             throw new InputException($"{path}: not valid JSON ({e.Message.ReplaceLineEndings(" ")}).", e);
         }
+
+        RowReduction Reduction(string text) =>
+            Enum.GetValues<RowReduction>()
+                .Where(r => r.ToString().ToLowerInvariant() == text)
+                .Select(r => (RowReduction?)r)
+                .FirstOrDefault()
+            ?? throw new InputException(
+                $"{path}: unknown reduction of rows \"{text}\"; allowed: {string.Join(", ", Enum.GetNames<RowReduction>()).ToLowerInvariant()}."
+            );
 
         LinearName Target(string text) =>
             LinearNames.All.Where(name => name.Path() == text).Select(name => (LinearName?)name).FirstOrDefault()

@@ -38,6 +38,17 @@ public sealed record LookaheadSettings
         init => field = value.AtLeast(0, "standard deviation of the embeddings", "0.02 is the default");
     } = 0.02;
 
+    /// <summary>How the attention of the tokens' rows becomes one score; default the paper's mean.</summary>
+    public RowReduction Rows { get; init; } = RowReduction.Mean;
+
+    /// <summary>The standard deviation of a model's embedding table: tokens that start as far from 0 as the model's own.</summary>
+    public static double SpreadOf(Decoder decoder)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        return decoder.Weights.Embedding.to(ScalarType.Float32).std().cpu().item<float>();
+    }
+
     /// <summary>The linear maps that get a pair in a layer: the targets, and of the last layer's only those that reach a score.</summary>
     public IEnumerable<LinearName> TargetsOf(int layer, DecoderConfig config) =>
         Rank == 0 ? []

@@ -13,6 +13,16 @@ public enum LookaheadObjective
     Squares,
 }
 
+/// <summary>What true importance is.</summary>
+public enum TrainingTarget
+{
+    /// <summary>The response's attention, the paper's.</summary>
+    Attention,
+
+    /// <summary>The same, weighed by what an entry writes into the residual stream where it is attended to: <see cref="WrittenNorm"/>.</summary>
+    Written,
+}
+
 /// <summary>Which of a module's parameters are trained.</summary>
 public enum TrainedPart
 {

@@ -61,6 +61,12 @@ public sealed record LookaheadTrainerOptions
     /// <summary>What the loss is; default the paper's KL divergence.</summary>
     public LookaheadObjective Objective { get; init; } = LookaheadObjective.Kl;
 
+    /// <summary>What true importance is; default the response's attention.</summary>
+    public TrainingTarget Target { get; init; } = TrainingTarget.Attention;
+
+    /// <summary>Longer gradients, over all parameters, are shortened to this norm; null leaves them, as the paper states none.</summary>
+    public double? ClipNorm { get; init; }
+
     /// <summary>Which parameters change; default all.</summary>
     public TrainedPart Trained { get; init; } = TrainedPart.All;
 
@@ -172,7 +178,7 @@ public static class LookaheadTrainer
                     throw new InputException(
                         $"the training diverged at step {state.Step} (loss {loss}): lower the learning rate {options.LearningRate} and go on from the checkpoint."
                     );
-                state.Update(rate);
+                state.Update(rate, options.ClipNorm);
                 state.Seconds = before + clock.Elapsed.TotalSeconds;
                 var point = new LookaheadTrainingPoint(
                     state.Step,
@@ -218,7 +224,8 @@ public static class LookaheadTrainer
         Decoder decoder,
         LookaheadModule module,
         LookaheadTarget target,
-        LookaheadObjective objective = LookaheadObjective.Kl
+        LookaheadObjective objective = LookaheadObjective.Kl,
+        TrainingTarget truth = TrainingTarget.Attention
     )
     {
         using var scope = NewDisposeScope();
@@ -230,9 +237,15 @@ public static class LookaheadTrainer
         {
             var prompt = target.Prompt[layer];
             var rows = pass.Layer(layer, prompt, layer == layers - 1);
-            losses.Add(LookaheadLoss.Layer(target.Importance[layer], LookaheadScore.Score(prompt.Keys, rows), objective));
+            var predicted = LookaheadScore.Score(prompt.Keys, rows, module.Settings.Rows);
+            losses.Add(LookaheadLoss.Layer(True(layer, prompt), predicted, objective));
         }
         return stack([.. losses]).mean().MoveToOuterDisposeScope();
+
+        Tensor True(int layer, LayerRows prompt) =>
+            truth == TrainingTarget.Written
+                ? target.Importance[layer] * WrittenNorm.Of(decoder, layer, prompt.Values)
+                : target.Importance[layer];
     }
 
     // Prompts of one length share a pass; the gradients of all passes add up to that of the mean over examples.
@@ -285,7 +298,7 @@ public static class LookaheadTrainer
             clock.Backward(() =>
             {
                 using var scope = NewDisposeScope();
-                var loss = Loss(decoder, module, target, options.Objective);
+                var loss = Loss(decoder, module, target, options.Objective, options.Target);
                 (loss * ((double)rows / examples.Count)).backward();
                 return loss.item<float>() * rows;
             });

@@ -37,9 +37,13 @@ internal sealed class LookaheadTrainingState : IDisposable
     }
 
     /// <summary>One Adam step from the accumulated gradients, which are cleared.</summary>
-    public void Update(double rate)
+    /// <param name="rate">Learning rate.</param>
+    /// <param name="clipNorm">Longer gradients are shortened to this norm, all parameters taken as one vector; null leaves them.</param>
+    public void Update(double rate, double? clipNorm = null)
     {
         using var noGrad = no_grad();
+        if (clipNorm is { } norm)
+            Clip(norm);
         Step++;
         var (correction1, correction2) = (1 - Math.Pow(Beta1, Step), 1 - Math.Pow(Beta2, Step));
         foreach (var ((_, parameter), first, second) in _parameters.Zip(_first, _second))
@@ -52,6 +56,18 @@ internal sealed class LookaheadTrainingState : IDisposable
             parameter.addcdiv_(first, second.div(correction2).sqrt().add(Epsilon), -rate / correction1);
             gradient.zero_();
         }
+    }
+
+    private void Clip(double norm)
+    {
+        using var scope = NewDisposeScope();
+        Tensor[] gradients = [.. _parameters.Select(p => p.Tensor.grad).OfType<Tensor>()];
+        if (gradients.Length == 0)
+            return;
+        // The factor stays on the device: nothing waits for it.
+        var factor = stack([.. gradients.Select(g => g.square().sum())]).sum().sqrt().add(1e-12).pow(-1).mul(norm).clamp_max(1);
+        foreach (var gradient in gradients)
+            gradient.mul_(factor);
     }
 
     /// <summary>Writes the checkpoint, whole or not at all.</summary>

@@ -60,8 +60,11 @@ public sealed record TrainingRecipe(string Name, int Steps, int Batch, double Le
     /// <summary>What suits models of a few million parameters on the synthetic tasks.</summary>
     public static TrainingRecipe Small { get; } = new("small", 1000, 16, 1e-3, 16_384, 512);
 
+    /// <summary>What suits prompts made of texts (<see cref="Texts.TextRecipe"/>): some hundred steps of short answers.</summary>
+    public static TrainingRecipe FromTexts { get; } = new("texts", 400, 64, 1e-3, 16_384, 96);
+
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<TrainingRecipe> All { get; } = [PaperLlama, PaperQwen, Small];
+    public static IReadOnlyList<TrainingRecipe> All { get; } = [PaperLlama, PaperQwen, Small, FromTexts];
 
     /// <summary>A recipe by its name.</summary>
     /// <exception cref="InputException">There is none of this name.</exception>

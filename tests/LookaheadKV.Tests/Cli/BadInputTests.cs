@@ -230,7 +230,7 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Theory]
-    [InlineData(2, "recipe \"best\" is unknown; use paper-llama, paper-qwen, small", "--recipe", "best")]
+    [InlineData(2, "recipe \"best\" is unknown; use paper-llama, paper-qwen, small, texts", "--recipe", "best")]
     [InlineData(1, "--max-prompt 32 leaves no room for a response: the model attends to 32 tokens", "--max-prompt", "32")]
     [InlineData(2, "\"x\" is not one of own, given", "--responses", "x")]
     [InlineData(1, "an example has no response", "--responses", "given")]
@@ -245,5 +245,43 @@ public sealed class BadInputTests : IDisposable
         Assert.Equal(exitCode, ran.ExitCode);
         Assert.Contains(part, ran.Error);
         Assert.Single(ran.Error.Trim().Split('\n'));
+    }
+
+    [Theory]
+    [InlineData("are both given", "--texts", "{texts}", "--data", "tasks")]
+    [InlineData("name their folder by --texts", "--text-recipe", "{recipe.json}")]
+    [InlineData("no such folder", "--texts", "{none}")]
+    [InlineData("it holds no .txt file", "--texts", "{texts}")]
+    [InlineData("recipe.json: \"questionFirst\" is out of its range", "--texts", "{texts}", "--text-recipe", "{recipe.json}")]
+    [InlineData("the model's context is", "--texts", "{texts}", "--max-response", "100000")]
+    [InlineData("a share of prompts that are made is no number", "--texts", "{filled}", "--held-out", "5%")]
+    public async Task Texts_to_train_on_that_are_none(string part, params string[] arguments)
+    {
+        Directory.CreateDirectory(_bench["texts"]);
+        Directory.CreateDirectory(_bench["filled"]);
+        _bench.Write("filled/a.txt", string.Concat(Enumerable.Repeat("Some words. ", 100)));
+        _bench.Write("recipe.json", """{"questionFirst": 2}""");
+        string[] recipe = arguments.Contains("--text-recipe")
+            ? []
+            : ["--text-recipe", _bench.Write("good.json", """{"lengths": {"512": 1}}""")];
+        if (!arguments.Contains("--texts"))
+            recipe = [];
+        var ran = await _bench.Run([
+            "train",
+            "--device",
+            "cpu",
+            "--template",
+            "chatml",
+            "--steps",
+            "1",
+            "--out",
+            "{run}",
+            .. recipe,
+            .. arguments,
+        ]);
+        Assert.Equal(1, ran.ExitCode);
+        Assert.Contains(part, ran.Error);
+        Assert.Single(ran.Error.Trim().Split('\n'));
+        Assert.False(Path.Exists(_bench["run"]));
     }
 }

@@ -217,6 +217,55 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public async Task Training_on_texts_makes_its_prompts_answers_them_and_goes_on_where_it_was()
+    {
+        Directory.CreateDirectory(_bench["texts"]);
+        _bench.Write(
+            "texts/one.txt",
+            string.Concat(Enumerable.Repeat("The river was cold. We walked on in the rain, and nobody spoke.\n", 60))
+        );
+        _bench.Write("recipe.json", """{"lengths": {"400": 1}, "promptsPerStep": 2, "mostFacts": 1}""");
+        string[] fixedArguments =
+        [
+            "train",
+            "--device",
+            "cpu",
+            "--texts",
+            "{texts}",
+            "--text-recipe",
+            "{recipe.json}",
+            "--template",
+            "chatml",
+            "--max-response",
+            "3",
+            "--tokens",
+            "2",
+            "--rank",
+            "1",
+            "--rows",
+            "max",
+            "--target",
+            "written",
+            "--held-out",
+            "1",
+            "--out",
+            "{modules}",
+            "--json",
+            "{train.json}",
+        ];
+        await Succeeds(_bench.Run([.. fixedArguments, "--steps", "1"]));
+        await Succeeds(_bench.Run([.. fixedArguments, "--steps", "2"]));
+        var json = _bench.Json("train.json");
+        Assert.Equal(2, json.GetProperty("step").GetInt32());
+        Assert.Equal("texts", json.GetProperty("recipe").GetProperty("name").GetString());
+        Assert.True(json.GetProperty("lastStep").GetProperty("prefill").GetDouble() > 0);
+        Assert.Equal(2, File.ReadLines(_bench["modules/curve.jsonl"]).Count());
+        Assert.False(File.Exists(_bench["modules/responses.jsonl"]));
+        Assert.Equal(2, _bench.Json("modules/text-recipe.json").GetProperty("promptsPerStep").GetInt32());
+        Assert.Equal("max", _bench.Json("modules/lookahead.json").GetProperty("rows").GetString());
+    }
+
+    [Fact]
     public async Task A_random_folder_trains()
     {
         await Succeeds(

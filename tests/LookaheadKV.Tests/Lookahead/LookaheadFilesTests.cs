@@ -94,7 +94,7 @@ public sealed class LookaheadFilesTests : IDisposable
             Json("adapter_config.json")
         );
         Assert.Equal(
-            """{"tokens":2,"rank":4,"alpha":6,"targets":["self_attn.q_proj","mlp.down_proj"],"embedding_std":0.5,"training":{"steps":7}}""",
+            """{"tokens":2,"rank":4,"alpha":6,"targets":["self_attn.q_proj","mlp.down_proj"],"embedding_std":0.5,"rows":"mean","training":{"steps":7}}""",
             Json("lookahead.json")
         );
         using var file = SafetensorsFile.Open(Path.Combine(_folder, "adapter_model.safetensors"));

@@ -41,6 +41,30 @@ public sealed class LookaheadTrainingStateTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(1e6)]
+    public void A_gradient_longer_than_the_norm_is_shortened_to_it_as_a_whole(double norm)
+    {
+        using var scope = NewDisposeScope();
+        var (clipped, plain) = (Moments(norm), Moments(null));
+        var length = Math.Sqrt(plain.Sum(x => x * x)) * 10; // the first moment is a tenth of the gradient
+        var factor = Math.Min(1, norm / length);
+        Assert.All(plain.Zip(clipped), pair => Assert.Equal(pair.First * factor, pair.Second, 1e-6));
+
+        double[] Moments(double? clip)
+        {
+            using var module = LookaheadModule.Create(TinyDecoder.Config, Small, seed: 2);
+            using var state = LookaheadTrainingState.Begin(module, null);
+            foreach (var parameter in module.Parameters)
+                parameter.requires_grad_().mul(3).sum().backward();
+            state.Update(0.01, clip);
+            state.Save(_folder.Path);
+            using var file = SafetensorsFile.Open(Path.Combine(_folder.Path, "checkpoint.safetensors"));
+            return [.. file.Names.Where(name => name.StartsWith("first_moment.")).Order().SelectMany(name => Numbers(file.Read(name)))];
+        }
+    }
+
     [Fact]
     public void Steps_seconds_and_moments_come_back_and_go_on_alike()
     {

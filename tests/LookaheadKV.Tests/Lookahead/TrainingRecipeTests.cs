@@ -19,9 +19,9 @@ public sealed class TrainingRecipeTests
     public void A_recipe_is_found_by_its_name()
     {
         Assert.All(TrainingRecipe.All, recipe => Assert.Same(recipe, TrainingRecipe.Named(recipe.Name)));
-        Assert.Equal(3, TrainingRecipe.All.DistinctBy(recipe => recipe.Name).Count());
+        Assert.Equal(4, TrainingRecipe.All.DistinctBy(recipe => recipe.Name).Count());
         Assert.Contains(
-            "recipe \"none\" is unknown; use paper-llama, paper-qwen, small",
+            "recipe \"none\" is unknown; use paper-llama, paper-qwen, small, texts",
             Assert.Throws<InputException>(() => TrainingRecipe.Named("none")).Message
         );
     }
