@@ -25,6 +25,7 @@ public sealed class LookaheadFilesTests : IDisposable
             Tokens = tokens,
             Rank = rank,
             Alpha = 6,
+            Rows = RowReduction.Max,
             Targets = rank == 0 ? LinearNames.All : [LinearName.Query, LinearName.Down],
         };
         using var module = LookaheadModule.Create(TinyDecoder.Config, settings, seed: 9);
@@ -128,6 +129,10 @@ public sealed class LookaheadFilesTests : IDisposable
     [InlineData(
         """{"tokens": 2, "rank": 1, "targets": ["self_attn.x_proj"]}""",
         "unknown target \"self_attn.x_proj\"; allowed: self_attn.q_proj, "
+    )]
+    [InlineData(
+        """{"tokens": 2, "rank": 1, "targets": [], "rows": "least"}""",
+        "unknown reduction of rows \"least\"; allowed: mean, max, power"
     )]
     public void Broken_settings_are_named_with_their_file(string json, string part)
     {
