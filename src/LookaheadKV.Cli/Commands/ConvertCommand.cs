@@ -50,7 +50,7 @@ internal sealed class ConvertCommand : Verb
                 $"--dtype {dtype}: a {Extension} file is written in float32; leave it out, or name a folder by --out."
             );
         var numbers =
-            ModelFiles.Open(path).WeightFiles.Sum(file => new FileInfo(file.Path).Length) < WorthABar
+            ModelFiles.Open(path).WeightBytes < WorthABar
                 ? Write(null)
                 : call.Screen.Progress("convert", tell => Write(ModelOptions.Bar(tell)));
         call.Screen.Line(Units.Format($"{numbers:N0} numbers in {dtype} → {output}"));

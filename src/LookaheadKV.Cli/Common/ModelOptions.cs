@@ -56,7 +56,7 @@ internal sealed class ModelOptions
         var (device, dtype) = Place(call);
         return InputFile.Named(
             folder,
-            () => Bytes(folder) < WorthABar ? Load(null) : call.Screen.Progress("load", tell => Load(Bar(tell)))
+            () => ModelFiles.Open(folder).WeightBytes < WorthABar ? Load(null) : call.Screen.Progress("load", tell => Load(Bar(tell)))
         );
 
         Decoder Load(IProgress<ReadProgress>? progress) => Models.Decoder.Load(folder, device, dtype, progress, call.Cancellation);
@@ -105,8 +105,6 @@ internal sealed class ModelOptions
                 $"{draft}: no such folder; this model has no draft model: name a smaller one with the same tokenizer by --draft."
             );
     }
-
-    private static long Bytes(string model) => ModelFiles.Open(model).WeightFiles.Sum(file => new FileInfo(file.Path).Length);
 
     private string ModuleFolder(Call call) => call.Value(_modules) ?? ModelFolders.Lookahead(Folder(call));
 

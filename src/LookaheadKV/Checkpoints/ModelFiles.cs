@@ -96,9 +96,27 @@ public abstract class ModelFiles
     /// <summary>The files on disk that hold the weights, each with a name that does not depend on where the model lies.</summary>
     public abstract IReadOnlyList<(string Name, string Path)> WeightFiles { get; }
 
+    /// <summary>Bytes of those files.</summary>
+    /// <exception cref="InputException">One cannot be read.</exception>
+    public long WeightBytes => WeightFiles.Sum(file => Length(file.Path));
+
     /// <summary>The tensors: all headers are read and checked, no tensor is.</summary>
     /// <exception cref="InputException">There are none, or what holds them is damaged.</exception>
     public abstract ModelTensors Tensors();
+
+    // Of what a link points to: the hub's tools keep links.
+    private static long Length(string path)
+    {
+        try
+        {
+            using var file = File.OpenHandle(path);
+            return RandomAccess.GetLength(file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{path}: cannot be read ({Quoting.OneLine(error.Message)}).", error);
+        }
+    }
 
     private protected InputException Unreadable(string file, Exception error) =>
         new($"{NameOf(file)}: cannot be read ({Quoting.OneLine(error.Message)}); check its permissions.", error);

@@ -1,4 +1,7 @@
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Checkpoints.Gguf;
 using LookaheadKV.Models;
+using LookaheadKV.Tests.Checkpoints.Gguf;
 using LookaheadKV.Tests.Pretraining;
 using Xunit;
 
@@ -73,6 +76,18 @@ public sealed class HubCacheTests : IDisposable
         Fails("Org/Name", "2 GGUF files", "other.gguf", Commit);
         Snapshot(Commit, "model.safetensors");
         Assert.EndsWith(Commit, Find("Org/Name"));
+    }
+
+    [Fact]
+    public void Models_are_read_through_the_links_of_a_snapshot()
+    {
+        Snapshot(Commit, "m.gguf");
+        Refer("main", Commit);
+        var link = Find("Org/Name");
+        new GgufBuilder().Set("general.architecture", "llama").Tensor("x", [300], new float[300]).Write(Path.GetFullPath(link));
+        Assert.NotNull(File.ResolveLinkTarget(link, returnFinalTarget: true));
+        Assert.NotNull(GgufFile.Open(link).Find("x"));
+        Assert.InRange(ModelFiles.Open(link).WeightBytes, 1200, 2000);
     }
 
     private string Find(string name) => HubCache.Find(name, _root.Path);

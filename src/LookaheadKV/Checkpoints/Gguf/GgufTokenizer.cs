@@ -201,7 +201,7 @@ internal static class GgufTokenizer
             ["continuing_subword_prefix"] = null,
             ["end_of_word_suffix"] = null,
             ["fuse_unk"] = !overBytes,
-            ["byte_fallback"] = !overBytes,
+            ["byte_fallback"] = !overBytes && vocabulary.ContainsKey("<0x00>"),
             ["ignore_merges"] = ignoreMerges,
             ["vocab"] = vocabulary,
             ["merges"] = new JsonArray([.. merges.Select(merge => (JsonNode)merge)]),

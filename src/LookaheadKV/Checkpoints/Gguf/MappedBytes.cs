@@ -31,10 +31,21 @@ internal sealed unsafe class MappedBytes : IDisposable
     {
         try
         {
-            var length = new FileInfo(path).Length;
+            using var file = File.OpenHandle(path);
+            var length = RandomAccess.GetLength(file); // of what a link points to, not of the link
             if (length == 0)
                 throw new InputException($"{path}: the file is empty; fetch it again.");
-            return new(MemoryMappedFile.CreateFromFile(path, FileMode.Open, mapName: null, 0, MemoryMappedFileAccess.Read), length);
+            return new(
+                MemoryMappedFile.CreateFromFile(
+                    file,
+                    mapName: null,
+                    0,
+                    MemoryMappedFileAccess.Read,
+                    HandleInheritability.None,
+                    leaveOpen: true
+                ),
+                length
+            );
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
