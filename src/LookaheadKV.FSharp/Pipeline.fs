@@ -112,10 +112,10 @@ module Model =
 
     /// <summary>Prefills a prompt, evicts under a policy, and answers greedily, with at most 128 tokens.</summary>
     /// <param name="policy">What is kept.</param>
-    /// <param name="prompt">The prompt's text; control tokens in it are recognised, none are added.</param>
+    /// <param name="prompt">The prompt's text; control tokens in it are recognised, and those that the tokenizer puts around a prompt are added.</param>
     /// <param name="model">The model.</param>
     let ask (policy: EvictionPolicy) (prompt: string) model =
-        model |> answer (model.Tokenizer.Encode prompt) policy 128
+        model |> answer (model.Tokenizer.EncodePrompt prompt) policy 128
 
     /// <summary>Looks into one prompt: importance, true and predicted, and what policies keep of it.</summary>
     /// <param name="policies">Policies whose kept sets are wanted.</param>

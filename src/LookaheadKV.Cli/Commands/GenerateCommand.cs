@@ -19,7 +19,8 @@ internal sealed class GenerateCommand : Verb
     private readonly PolicyOptions _policy;
     private readonly Option<string?> _prompt = new("--prompt")
     {
-        Description = "The prompt; special tokens are recognised, none is added (but see --chat).",
+        Description =
+            "The prompt; special tokens in it are recognised, and the tokenizer's begin token is put before it where its files say so (see also --chat).",
     };
     private readonly Option<string?> _promptFile = new("--prompt-file") { Description = "File with the prompt." };
     private readonly Option<string?> _ids = new("--ids") { Description = "JSON file with the prompt's token ids." };
@@ -203,16 +204,17 @@ internal sealed class GenerateCommand : Verb
     {
         var (source, ids) =
             call.Value(_ids) is { } idsFile ? (idsFile, JsonFiles.Ids(idsFile))
-            : call.Value(_promptFile) is { } file ? (file, tokenizer!.Encode(Whole(JsonFiles.Text(file))))
-            : ("--prompt", tokenizer!.Encode(Whole(call.Value(_prompt)!)));
+            : call.Value(_promptFile) is { } file ? (file, Encoded(JsonFiles.Text(file)))
+            : ("--prompt", Encoded(call.Value(_prompt)!));
         var asked = call.Value(_newTokens);
         InputFile.Checked(source, ids, decoder, asked ?? 1);
         return (ids, asked ?? Math.Min(DefaultNewTokens, decoder.Config.MaxPositions - ids.Length));
 
-        string Whole(string question) =>
-            template is null ? question
-            : call.Value(_system) is { } system ? template.Render([ChatMessage.System(system), ChatMessage.User(question)])
-            : template.Render([ChatMessage.User(question)]);
+        int[] Encoded(string question) =>
+            template is null ? tokenizer!.EncodePrompt(question)
+            : call.Value(_system) is { } system
+                ? tokenizer!.Encode(template.Render([ChatMessage.System(system), ChatMessage.User(question)]))
+            : tokenizer!.Encode(template.Render([ChatMessage.User(question)]));
     }
 
     // The first pass of a process compiles operators, which would count as time to the first token.

@@ -54,7 +54,7 @@ internal sealed class BenchmarkOptions
     public IReadOnlyList<PromptSource> Sources(Call call, string folder, Tokenizer tokenizer, CompareOptions options)
     {
         var encoder = new PieceEncoder(tokenizer.Encode);
-        var form = new Lazy<PromptForm>(() => new(tokenizer, Template(call, folder), TokenizerConfig.Read(folder).BeginToken));
+        var form = new Lazy<PromptForm>(() => new(tokenizer, Template(call, folder)));
         var squad = call.Value(_squad) is { } squadFile ? QuestionFile.ReadSquad(squadFile) : null;
         var hotpot = call.Value(_hotpot) is { } hotpotFile ? QuestionFile.ReadHotpot(hotpotFile) : null;
         var essays = call.Value(_essays) is { } texts ? Essays.Read(texts) : null;

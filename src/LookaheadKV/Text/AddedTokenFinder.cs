@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using System.Text;
 
 namespace LookaheadKV.Text;
@@ -10,19 +9,19 @@ internal readonly record struct Stretch(int Start, int End, AddedToken? Token);
 /// <summary>Finds added tokens in a text: the leftmost one, and of those that start there the longest.</summary>
 internal sealed class AddedTokenFinder
 {
-    private readonly (string Content, AddedToken Token)[] longestFirst;
+    private readonly Dictionary<string, AddedToken>.AlternateLookup<ReadOnlySpan<char>> byContent;
+    private readonly int[] lengths; // of contents, longest first
     private readonly SearchValues<string> contents;
 
     /// <summary>Looks for tokens by their content, or by what <paramref name="spelling"/> makes of it.</summary>
     public AddedTokenFinder(IEnumerable<AddedToken> tokens, Func<string, string>? spelling = null)
     {
-        longestFirst =
-        [
-            .. tokens
-                .Select(token => (spelling is null ? token.Content : spelling(token.Content), token))
-                .OrderByDescending(entry => entry.Item1.Length),
-        ];
-        contents = SearchValues.Create([.. longestFirst.Select(entry => entry.Content)], StringComparison.Ordinal);
+        var known = new Dictionary<string, AddedToken>();
+        foreach (var token in tokens)
+            known.TryAdd(spelling is null ? token.Content : spelling(token.Content), token);
+        byContent = known.GetAlternateLookup<ReadOnlySpan<char>>();
+        lengths = [.. known.Keys.Select(content => content.Length).Distinct().OrderDescending()];
+        contents = SearchValues.Create([.. known.Keys], StringComparison.Ordinal);
     }
 
     /// <summary>The text from its start to its end in stretches, none of them empty.</summary>
@@ -50,16 +49,15 @@ internal sealed class AddedTokenFinder
     private AddedToken? Find(ReadOnlySpan<char> text, int at, out int start, out int end)
     {
         (start, end) = (0, 0);
-        var found = longestFirst.Length == 0 ? -1 : text[at..].IndexOfAny(contents);
+        var found = lengths.Length == 0 ? -1 : text[at..].IndexOfAny(contents);
         if (found < 0)
             return null;
         start = at + found;
-        foreach (var (content, token) in longestFirst)
+        foreach (var length in lengths)
         {
-            if (!text[start..].StartsWith(content, StringComparison.Ordinal))
-                continue;
-            end = start + content.Length;
-            return token;
+            end = start + length;
+            if (end <= text.Length && byContent.TryGetValue(text[start..end], out var token))
+                return token;
         }
 
         return null;
@@ -75,21 +73,6 @@ internal sealed class AddedTokenFinder
         return !text.IsEmpty && IsWord(rune);
     }
 
-    /// <summary>Unicode's word characters: letters (circled and squared ones too), marks, decimal digits, connectors and joiners.</summary>
-    private static bool IsWord(Rune rune) =>
-        Rune.GetUnicodeCategory(rune)
-            is <= UnicodeCategory.OtherLetter
-                or UnicodeCategory.NonSpacingMark
-                or UnicodeCategory.SpacingCombiningMark
-                or UnicodeCategory.EnclosingMark
-                or UnicodeCategory.DecimalDigitNumber
-                or UnicodeCategory.LetterNumber
-                or UnicodeCategory.ConnectorPunctuation
-        || rune.Value
-            is 0x200C
-                or 0x200D
-                or (>= 0x24B6 and <= 0x24E9)
-                or (>= 0x1F130 and <= 0x1F149)
-                or (>= 0x1F150 and <= 0x1F169)
-                or (>= 0x1F170 and <= 0x1F189);
+    // Joiners count among word characters here, though a split pattern's \w leaves them out.
+    private static bool IsWord(Rune rune) => rune.Value is 0x200C or 0x200D || CodePoints.IsWord(rune.Value);
 }

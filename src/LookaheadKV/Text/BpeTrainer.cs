@@ -29,7 +29,7 @@ public static class BpeTrainer
         Check(vocabularySize, specialTokens);
         var added = specialTokens.Select((content, id) => new AddedToken(id, content, Special: true)).ToArray();
         string[] spellings = [.. specialTokens, .. ByteLevel.Alphabet];
-        var pretokens = Count(texts, new PretokenPattern(pattern, "tokenizer training"), new AddedTokenFinder(added), cancellation);
+        var pretokens = Count(texts, SplitPattern.Of(pattern, "tokenizer training"), new AddedTokenFinder(added), cancellation);
         var learner = new Learner(spellings, specialTokens, pretokens);
         while (learner.Vocabulary.Count < vocabularySize && learner.MergeMostFrequent())
             cancellation.ThrowIfCancellationRequested();
@@ -55,14 +55,13 @@ public static class BpeTrainer
 
     private static Dictionary<string, long> Count(
         IEnumerable<string> texts,
-        PretokenPattern pattern,
+        SplitPattern pattern,
         AddedTokenFinder special,
         CancellationToken cancellation
     )
     {
         var counts = new Dictionary<string, long>();
         var lookup = counts.GetAlternateLookup<ReadOnlySpan<char>>();
-        var ends = new List<int>();
         foreach (var text in texts)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -78,14 +77,8 @@ public static class BpeTrainer
 
         void CountPieces(ReadOnlySpan<char> text)
         {
-            ends.Clear();
-            pattern.Split(text, ends);
-            var start = 0;
-            foreach (var end in ends)
-            {
-                CollectionsMarshal.GetValueRefOrAddDefault(lookup, text[start..end], out _)++;
-                start = end;
-            }
+            foreach (var piece in pattern.Pieces(text))
+                CollectionsMarshal.GetValueRefOrAddDefault(lookup, text[piece], out _)++;
         }
     }
 

@@ -8,9 +8,18 @@ internal sealed class BytePairMerger
 {
     private readonly Dictionary<long, (int Rank, int Joined)> merges;
 
-    /// <param name="merges">Each merge: the ids of its two sides, its rank, the id of what they become.</param>
-    public BytePairMerger(IEnumerable<(int Left, int Right, int Rank, int Joined)> merges) =>
-        this.merges = merges.ToDictionary(merge => Key(merge.Left, merge.Right), merge => (merge.Rank, merge.Joined));
+    public BytePairMerger(IReadOnlyList<(string Left, string Right)> merges, IReadOnlyDictionary<string, int> vocabulary)
+    {
+        this.merges = [];
+        var (rank, before) = (-1, -1);
+        foreach (var (left, right) in merges)
+        {
+            var joined = vocabulary[left + right];
+            rank += joined == before ? 0 : 1;
+            before = joined;
+            this.merges.Add(Key(vocabulary[left], vocabulary[right]), (rank, joined));
+        }
+    }
 
     /// <summary>Merges a row of ids from <paramref name="first"/> on, in place.</summary>
     public void Merge(List<int> ids, int first)

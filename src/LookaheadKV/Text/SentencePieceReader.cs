@@ -73,6 +73,7 @@ internal static class SentencePieceReader
             .Select(entry => new AddedToken(entry.Index, entry.Item.Text, entry.Item.Kind != Kind.UserDefined))
             .Where(token => config.AddedTokens.All(other => other.Id != token.Id && other.Content != token.Content));
         var unknown = model.Pieces.Find(piece => piece.Kind == Kind.Unknown)?.Text;
+        var begin = config.BeginToken ?? model.Pieces.Find(piece => piece is { Kind: Kind.Control, Text: "<s>" })?.Text;
         // The form before `legacy: false` puts a space before every stretch of text between control tokens, as SentencePiece does.
         var prefixed = model.DummyPrefix && config.AddPrefixSpace != false;
         return new TokenizerJson(
@@ -81,16 +82,24 @@ internal static class SentencePieceReader
             [.. added, .. config.AddedTokens],
             new TextRules
             {
-                OverBytes = false,
                 Normalizers = config.IsLegacy
                     ? [.. prefixed ? [new TextChange.Prepend(Mark)] : (TextChange[])[], new TextChange.Replace(" ", Mark)]
                     : [],
-                Prefix = config.IsLegacy ? null : new TextPrefix.Metaspace(Mark, prefixed ? PrefixScheme.First : PrefixScheme.Never),
+                PreTokenizers = config.IsLegacy
+                    ? []
+                    : [new PreTokenizer.Metaspace(Mark, prefixed ? PrefixScheme.First : PrefixScheme.Never, SplitsWords: false)],
                 ByteFallback = model.ByteFallback,
                 UnknownToken = unknown,
                 FuseUnknown = true,
                 RankByToken = true,
-                Decoding = new PieceDecoding(Mark, model.ByteFallback, prefixed ? 1 : 0),
+                Decoders =
+                [
+                    new TokenDecoder.Replace(Mark, " "),
+                    .. model.ByteFallback ? [new TokenDecoder.ByteFallback()] : (TokenDecoder[])[],
+                    new TokenDecoder.Strip(' ', prefixed ? 1 : 0, OfText: true),
+                ],
+                // The Llama classes, whose files these are, begin a prompt with it unless told otherwise.
+                Ends = new PromptEnds(begin is not null && vocabulary.TryGetValue(begin, out var beginId) ? [beginId] : [], []),
             },
             path
         );
@@ -137,6 +146,9 @@ internal static class SentencePieceReader
             throw Refused("escape_whitespaces", "false", "true");
         if (model.SpaceIsSuffix)
             throw Refused("treat_whitespace_as_suffix", "true", "false");
+        var bytes = model.Pieces.Where(piece => piece.Kind == Kind.Byte).Select(piece => piece.Text).ToHashSet();
+        if (model.ByteFallback && ByteTokens.All.FirstOrDefault(token => !bytes.Contains(token)) is { } missing)
+            throw Refused("byte_fallback", $"true without {missing}", "all 256 byte pieces with it");
         if (model.Pieces.Find(piece => piece.Kind == Kind.Unused) is { } unused)
             throw Refused("a piece's type", $"unused ({unused.Text})", "normal, unknown, control, user_defined and byte");
 

@@ -17,6 +17,12 @@ public sealed record TokenizerConfig
     /// <summary>The chat template (Jinja), or null if the folder has none.</summary>
     public string? ChatTemplate { get; init; }
 
+    /// <summary>Whether the begin token is put before a raw prompt; null leaves it to the tokenizer's own file.</summary>
+    internal bool? AddsBegin { get; init; }
+
+    /// <summary>Whether the end token is put behind a raw prompt; null leaves it to the tokenizer's own file.</summary>
+    internal bool? AddsEnd { get; init; }
+
     /// <summary>Tokens that this file adds to a SentencePiece model.</summary>
     internal IReadOnlyList<AddedToken> AddedTokens { get; init; } = [];
 
@@ -80,10 +86,14 @@ public sealed record TokenizerConfig
             BeginToken = Marker(root["bos_token"]),
             EndToken = Marker(root["eos_token"]),
             ChatTemplate = Template(root["chat_template"]),
+            AddsBegin = OptionalFlag(root["add_bos_token"]),
+            AddsEnd = OptionalFlag(root["add_eos_token"]),
             AddedTokens = root["added_tokens_decoder"].Present ? [.. root["added_tokens_decoder"].Properties().Select(Added)] : [],
             IsLegacy = root["legacy"].Flag(true),
-            AddPrefixSpace = root["add_prefix_space"].Present ? root["add_prefix_space"].Flag(true) : null,
+            AddPrefixSpace = OptionalFlag(root["add_prefix_space"]),
         };
+
+    private static bool? OptionalFlag(JsonField field) => field.Present ? field.Flag(true) : null;
 
     /// <summary>A marker is written as its text, or as an object that holds it.</summary>
     private static string? Marker(JsonField field) =>

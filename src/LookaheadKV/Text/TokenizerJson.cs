@@ -6,19 +6,19 @@ namespace LookaheadKV.Text;
 /// <summary>
 /// What a tokenizer is made of: the vocabulary, the merges in order of priority, the added tokens, and the rules that normalize, cut and
 /// decode text. <see cref="Tokenizer"/> runs it, <see cref="BpeTrainer"/> makes it, and it is read from a Hugging Face tokenizer.json
-/// (byte-level BPE, or BPE over characters with byte fallback) or from a SentencePiece model.
+/// (BPE over bytes or over characters) or from a SentencePiece model.
 /// </summary>
 public sealed class TokenizerJson
 {
     /// <summary>Takes the parts of a byte-level tokenizer and checks that they fit together.</summary>
-    /// <param name="vocabulary">Ids by spelling; bytes are spelled as in GPT-2 (a space is "Ġ"). All 256 single bytes are there.</param>
+    /// <param name="vocabulary">Ids by spelling; bytes are spelled as in GPT-2 (a space is "Ġ"). A byte without a token is left out of what is encoded.</param>
     /// <param name="merges">Pairs of spellings that are joined, first ones first; each side and the joined spelling are in the vocabulary.</param>
     /// <param name="addedTokens">Tokens that are found whole, before any splitting.</param>
     /// <param name="pattern">The regular expression that cuts pre-tokens.</param>
     /// <param name="normalizeNfc">Whether text is brought to Unicode's composed form (NFC) first.</param>
     /// <param name="ignoreMerges">Whether a pre-token that is a vocabulary entry is taken whole, whatever the merges say.</param>
     /// <param name="source">What errors call this tokenizer: its path.</param>
-    /// <exception cref="InputException">An id is negative or used twice, a byte has no token, or a merge names an absent token.</exception>
+    /// <exception cref="InputException">An id is negative or used twice, a merge names an absent token, or the pattern cannot be run.</exception>
     public TokenizerJson(
         IReadOnlyDictionary<string, int> vocabulary,
         IReadOnlyList<(string Left, string Right)> merges,
@@ -35,7 +35,8 @@ public sealed class TokenizerJson
             new TextRules
             {
                 Normalizers = normalizeNfc ? [new TextChange.Form(NormalizationForm.FormC)] : [],
-                Patterns = [pattern],
+                PreTokenizers = [new PreTokenizer.Split(pattern, source), new PreTokenizer.SpellBytes(AddsSpace: false, Splitter: null)],
+                Decoders = [new TokenDecoder.SpelledBytes()],
                 IgnoreMerges = ignoreMerges,
             },
             source
@@ -52,7 +53,6 @@ public sealed class TokenizerJson
     {
         (Vocabulary, Merges, AddedTokens, Rules, Source) = (vocabulary, merges, addedTokens, rules, source);
         CheckIds();
-        CheckSymbols();
         CheckMerges();
     }
 
@@ -73,6 +73,36 @@ public sealed class TokenizerJson
 
     /// <summary>What errors call this tokenizer.</summary>
     internal string Source { get; }
+
+    /// <summary>With the control tokens around a prompt that a tokenizer_config.json asks for, which goes before the file itself.</summary>
+    /// <exception cref="InputException">It asks for a token that is not there.</exception>
+    internal TokenizerJson With(TokenizerConfig config)
+    {
+        if (config.AddsBegin is null && config.AddsEnd is null)
+            return this;
+        return new TokenizerJson(
+            Vocabulary,
+            Merges,
+            AddedTokens,
+            Rules with
+            {
+                Ends = new PromptEnds(Ids(config.AddsBegin, config.BeginToken), Ids(config.AddsEnd, config.EndToken)),
+            },
+            Source
+        );
+
+        int[] Ids(bool? adds, string? token)
+        {
+            if (adds != true || token is null)
+                return [];
+            var id = AddedTokens.FirstOrDefault(known => known.Content == token)?.Id;
+            if (id is null && !Vocabulary.ContainsKey(token))
+                throw new InputException(
+                    $"{Source}: tokenizer_config.json puts {Quoting.Quote(token)} around every prompt, which is not in the vocabulary; correct one of the two."
+                );
+            return [id ?? Vocabulary[token]];
+        }
+    }
 
     /// <summary>Reads a tokenizer.json.</summary>
     /// <exception cref="InputException">The file is missing, damaged, or asks for something that is not implemented, which is named.</exception>
@@ -122,24 +152,8 @@ public sealed class TokenizerJson
     private InputException Twice(int id, string first, string second) =>
         new($"{Source}: id {id} belongs to {Quoting.Quote(first)} and to {Quoting.Quote(second)}; every token needs its own id.");
 
-    private void CheckSymbols()
-    {
-        var bytes = Rules.ByteSpellings;
-        var value = bytes.TakeWhile(Vocabulary.ContainsKey).Count();
-        if (value < bytes.Count)
-            throw new InputException(
-                $"{Source}: the vocabulary has no token for the single byte {value} (written {Quoting.Quote(bytes[value])}); "
-                    + "a vocabulary that falls back on bytes holds all 256."
-            );
-        if (Rules.UnknownToken is { } unknown && !Vocabulary.ContainsKey(unknown))
-            throw new InputException(
-                $"{Source}: the unknown token {Quoting.Quote(unknown)} is not in the vocabulary; add it or name another."
-            );
-        if (!Rules.OverBytes && !Rules.ByteFallback && Rules.UnknownToken is null)
-            throw new InputException(
-                $"{Source}: nothing stands for a character that has no token; the model needs byte_fallback or an unk_token."
-            );
-    }
+    private bool StandsForUnknown(string token) =>
+        token == Rules.UnknownToken || (Rules.ByteFallback && ByteTokens.Value(token) is not null);
 
     private void CheckMerges()
     {
@@ -156,6 +170,11 @@ public sealed class TokenizerJson
                     );
             }
 
+            if (new[] { left, right }.FirstOrDefault(StandsForUnknown) is { } standIn)
+                throw new InputException(
+                    $"{Source}: merge {i} ({Quoting.Quote(left)} + {Quoting.Quote(right)}) joins {Quoting.Quote(standIn)}, which stands for what "
+                        + "has no token; merges of such tokens are not done here."
+                );
             if (!seen.Add((left, right)))
                 throw new InputException(
                     $"{Source}: merge {i} ({Quoting.Quote(left)} + {Quoting.Quote(right)}) is listed twice; remove one of the two."

@@ -1,12 +1,9 @@
 using System.Text;
-using System.Text.RegularExpressions;
 using LookaheadKV.Checkpoints;
 
 namespace LookaheadKV.Text;
 
-/// <summary>
-/// Reads the BPE kinds of tokenizer.json, over bytes and over characters, and refuses, by name, everything that would tokenize differently.
-/// </summary>
+/// <summary>Reads tokenizer.json where its model is BPE, and refuses, by name, everything that would tokenize differently here.</summary>
 internal static class TokenizerJsonReader
 {
     /// <summary>Unicode's normal forms by the name of their normalizer.</summary>
@@ -25,35 +22,21 @@ internal static class TokenizerJsonReader
     {
         var model = root["model"];
         CheckModel(model);
-        var steps = PreTokenizers(root["pre_tokenizer"]);
-        var rules = new TextRules
-        {
-            Normalizers = [.. Steps(root["normalizer"], "normalizers").Select(Normalizer)],
-            Prefix = steps.Prefix,
-            Patterns = steps.Patterns,
-            OverBytes = steps.OverBytes,
-            IgnoreMerges = model["ignore_merges"].Flag(false),
-            ByteFallback = model["byte_fallback"].Flag(false),
-            UnknownToken = model["unk_token"].Present ? model["unk_token"].Text() : null,
-            FuseUnknown = model["fuse_unk"].Flag(false),
-            Decoding = steps.OverBytes ? null : PieceDecoder(root["decoder"]),
-        };
-        if (steps.OverBytes)
-        {
-            if (rules.ByteFallback)
-                throw model["byte_fallback"].Unsupported("false where the pre-tokenizer is ByteLevel");
-            if (root["decoder"].Present && root["decoder"]["type"].Text() != "ByteLevel")
-                throw root["decoder"]["type"].Unsupported("\"ByteLevel\" where the pre-tokenizer is ByteLevel");
-        }
-
         return new TokenizerJson(
             Vocabulary(model["vocab"]),
             Merges(model["merges"]),
             AddedTokens(root["added_tokens"]),
-            rules with
+            new TextRules
             {
-                UnknownToken = steps.OverBytes ? null : rules.UnknownToken,
-            }, // bytes are never unknown
+                Normalizers = [.. Steps(root["normalizer"], "normalizers").Select(Normalizer)],
+                PreTokenizers = [.. Steps(root["pre_tokenizer"], "pretokenizers").SelectMany(PreTokenizerReader.Read)],
+                Decoders = DecoderReader.Read(root["decoder"]),
+                IgnoreMerges = model["ignore_merges"].Flag(false),
+                ByteFallback = model["byte_fallback"].Flag(false),
+                UnknownToken = model["unk_token"].Present ? model["unk_token"].Text() : null,
+                FuseUnknown = model["fuse_unk"].Flag(false),
+                Ends = PostProcessorReader.Read(root["post_processor"]),
+            },
             root.Path
         );
     }
@@ -117,7 +100,7 @@ internal static class TokenizerJsonReader
     }
 
     /// <summary>The steps of a field that holds one, a Sequence of them, or nothing.</summary>
-    private static IEnumerable<JsonField> Steps(JsonField field, string name) =>
+    public static IEnumerable<JsonField> Steps(JsonField field, string name) =>
         !field.Present ? []
         : field["type"].Text() == "Sequence" ? field[name].Items().SelectMany(step => Steps(step, name))
         : [field];
@@ -130,116 +113,20 @@ internal static class TokenizerJsonReader
         return type switch
         {
             "Prepend" => new TextChange.Prepend(step["prepend"].Text()),
-            "Replace" => new TextChange.Replace(NotEmpty(step["pattern"]["String"]), step["content"].Text()),
-            _ => throw step["type"].Unsupported($"the normalizers {string.Join(", ", Forms.Keys)}, Prepend and Replace (of a String)"),
+            "Replace" => step["pattern"]["Regex"].Present
+                ? new TextChange.ReplaceMatches(step["pattern"]["Regex"].Text(), step["content"].Text(), step.Path)
+                : new TextChange.Replace(NotEmpty(step["pattern"]["String"]), step["content"].Text()),
+            "Lowercase" => new TextChange.Lowercase(),
+            "StripAccents" => new TextChange.StripAccents(),
+            "Strip" => new TextChange.Strip(step["strip_left"].Flag(true), step["strip_right"].Flag(true)),
+            "ByteLevel" => new TextChange.SpellBytes(),
+            _ => throw step["type"]
+                .Unsupported(
+                    $"the normalizers {string.Join(", ", Forms.Keys)}, Prepend, Replace, Lowercase, StripAccents, Strip and ByteLevel"
+                ),
         };
     }
 
-    private static (TextPrefix? Prefix, IReadOnlyList<string> Patterns, bool OverBytes) PreTokenizers(JsonField field)
-    {
-        TextPrefix? prefix = null;
-        var patterns = new List<string>();
-        var overBytes = false;
-        foreach (var step in Steps(field, "pretokenizers"))
-        {
-            if (overBytes)
-                throw step["type"].Unsupported("nothing behind ByteLevel");
-            switch (step["type"].Text())
-            {
-                case "Split":
-                    patterns.Add(SplitPattern(step));
-                    break;
-                case "Digits":
-                    patterns.Add(step["individual_digits"].Flag(false) ? @"\p{N}" : @"\p{N}+");
-                    break;
-                case "ByteLevel":
-                    overBytes = true;
-                    if (step["add_prefix_space"].Flag(true))
-                        prefix = FirstStep(step, new TextPrefix.Space());
-                    if (step["use_regex"].Flag(true))
-                        patterns.Add(SplitPatterns.Gpt2);
-                    break;
-                case "Metaspace":
-                    prefix = FirstStep(step, Metaspace(step));
-                    if (step["split"].Flag(true))
-                        patterns.Add($"{Regex.Escape(Mark(step))}[^{Regex.Escape(Mark(step))}]*");
-                    break;
-                default:
-                    throw step["type"].Unsupported("the pre-tokenizers ByteLevel, Split, Digits, Metaspace and a Sequence of them");
-            }
-
-            TextPrefix FirstStep(JsonField here, TextPrefix added) =>
-                patterns.Count == 0 && prefix is null
-                    ? added
-                    : throw here["type"].Unsupported("a step that adds a space in the first place only");
-        }
-
-        return (prefix, patterns, overBytes);
-    }
-
-    private static TextPrefix.Metaspace Metaspace(JsonField step)
-    {
-        var scheme = step["prepend_scheme"];
-        if (!scheme.Present) // as written before there were three schemes
-            return new TextPrefix.Metaspace(Mark(step), step["add_prefix_space"].Flag(true) ? PrefixScheme.Always : PrefixScheme.Never);
-        return new TextPrefix.Metaspace(
-            Mark(step),
-            scheme.Text() switch
-            {
-                "always" => PrefixScheme.Always,
-                "first" => PrefixScheme.First,
-                "never" => PrefixScheme.Never,
-                _ => throw scheme.Unsupported("\"always\", \"first\" or \"never\""),
-            }
-        );
-    }
-
-    private static string Mark(JsonField step) =>
-        step["replacement"].Text() is { Length: 1 } mark ? mark : throw step["replacement"].Unsupported("one character");
-
-    private static string SplitPattern(JsonField step)
-    {
-        if (step["behavior"].Text() != "Isolated")
-            throw step["behavior"].Unsupported("\"Isolated\"");
-        if (step["invert"].Flag(false))
-            throw step["invert"].Unsupported("false");
-        var pattern = step["pattern"];
-        return pattern["String"].Present ? Regex.Escape(NotEmpty(pattern["String"])) : pattern["Regex"].Text();
-    }
-
-    private static PieceDecoding PieceDecoder(JsonField field)
-    {
-        const string Allowed =
-            "Metaspace, or a Sequence of Replace (a String by a space), ByteFallback, Fuse and Strip (spaces at the start)";
-        if (!field.Present)
-            throw field.Unsupported($"the decoder {Allowed}");
-        var decoding = new PieceDecoding(Mark: "", ByteTokens: false, StripFirst: 0);
-        var fused = false;
-        foreach (var step in Steps(field, "decoders"))
-        {
-            switch (step["type"].Text())
-            {
-                case "Metaspace" when field["type"].Text() == "Metaspace":
-                    return new PieceDecoding(Mark(step), false, 0, FirstTokenLosesMarks: Metaspace(step).Scheme != PrefixScheme.Never);
-                case "Replace" when decoding is { Mark: "", ByteTokens: false } && !fused && step["content"].Text() == " ":
-                    decoding = decoding with { Mark = NotEmpty(step["pattern"]["String"]) };
-                    break;
-                case "ByteFallback" when !fused:
-                    decoding = decoding with { ByteTokens = true };
-                    break;
-                case "Fuse":
-                    fused = true;
-                    break;
-                case "Strip" when fused && step["content"].Text() == " " && step["stop"].Integer() == 0:
-                    decoding = decoding with { StripFirst = step["start"].Integer() };
-                    break;
-                default:
-                    throw step.Unsupported($"the decoder {Allowed}, in this order");
-            }
-        }
-
-        return decoding.Mark.Length > 0 ? decoding : throw field.Unsupported($"the decoder {Allowed}");
-    }
-
-    private static string NotEmpty(JsonField field) => field.Text() is { Length: > 0 } text ? text : throw field.Unsupported("a text");
+    /// <summary>A text that must not be empty.</summary>
+    public static string NotEmpty(JsonField field) => field.Text() is { Length: > 0 } text ? text : throw field.Unsupported("a text");
 }

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace LookaheadKV.Text;
 
-/// <summary>Writes a tokenizer in the form of tokenizer.json. Nothing is put before or behind a text: it has no post-processor.</summary>
+/// <summary>Writes a tokenizer in the form of tokenizer.json.</summary>
 internal static class TokenizerJsonWriter
 {
     public static void Write(TokenizerJson tokenizer, Stream stream)
@@ -19,9 +19,9 @@ internal static class TokenizerJsonWriter
             ["padding"] = null,
             ["added_tokens"] = new JsonArray([.. tokenizer.AddedTokens.OrderBy(token => token.Id).Select(Added)]),
             ["normalizer"] = OneOrSequence(rules.Normalizers.Select(Normalizer), "normalizers"),
-            ["pre_tokenizer"] = OneOrSequence(PreTokenizers(rules), "pretokenizers"),
-            ["post_processor"] = null,
-            ["decoder"] = rules.Decoding is { } decoding ? Decoder(decoding) : ByteLevelStep(addPrefixSpace: false),
+            ["pre_tokenizer"] = OneOrSequence(rules.PreTokenizers.Select(PreTokenizer), "pretokenizers"),
+            ["post_processor"] = PostProcessor(tokenizer),
+            ["decoder"] = OneOrSequence(Decoders(rules), "decoders"),
             ["model"] = Model(tokenizer),
         }.WriteTo(json);
     }
@@ -49,77 +49,120 @@ internal static class TokenizerJsonWriter
     private static JsonNode Normalizer(TextChange change) =>
         change switch
         {
-            TextChange.Form form => new JsonObject { ["type"] = TokenizerJsonReader.Forms.First(entry => entry.Value == form.To).Key },
-            TextChange.Prepend prepend => new JsonObject { ["type"] = "Prepend", ["prepend"] = prepend.Text },
-            TextChange.Replace replace => Replace(replace.Old, replace.New),
+            TextChange.Form form => Step(TokenizerJsonReader.Forms.First(entry => entry.Value == form.To).Key),
+            TextChange.Prepend prepend => Step("Prepend", ("prepend", prepend.Text)),
+            TextChange.Replace replace => Step("Replace", ("pattern", String(replace.Old)), ("content", replace.New)),
+            TextChange.ReplaceMatches replace => Step("Replace", ("pattern", Regex(replace.Pattern)), ("content", replace.New)),
+            TextChange.Lowercase => Step("Lowercase"),
+            TextChange.StripAccents => Step("StripAccents"),
+            TextChange.Strip strip => Step("Strip", ("strip_left", strip.Left), ("strip_right", strip.Right)),
+            TextChange.SpellBytes => Step("ByteLevel"),
             _ => throw new NotSupportedException(change.ToString()),
         };
 
-    private static JsonObject Replace(string old, string with) =>
-        new()
+    private static JsonNode PreTokenizer(PreTokenizer step) =>
+        step switch
         {
-            ["type"] = "Replace",
-            ["pattern"] = new JsonObject { ["String"] = old },
-            ["content"] = with,
+            Text.PreTokenizer.Split split => Step(
+                "Split",
+                ("pattern", Regex(split.Pattern)),
+                ("behavior", split.Behavior.ToString()),
+                ("invert", split.Invert)
+            ),
+            Text.PreTokenizer.Metaspace metaspace => Step(
+                "Metaspace",
+                ("replacement", metaspace.Mark),
+                ("prepend_scheme", Name(metaspace.Scheme)),
+                ("split", metaspace.SplitsWords)
+            ),
+            Text.PreTokenizer.SpellBytes bytes => ByteLevelStep(bytes.AddsSpace, bytes.Splitter is not null),
+            _ => throw new NotSupportedException(step.ToString()),
         };
 
-    private static IEnumerable<JsonNode> PreTokenizers(TextRules rules)
+    private static IEnumerable<JsonNode> Decoders(TextRules rules)
     {
-        if (rules.Prefix is TextPrefix.Metaspace metaspace)
-            yield return new JsonObject
-            {
-                ["type"] = "Metaspace",
-                ["replacement"] = metaspace.Mark,
-                ["prepend_scheme"] = metaspace.Scheme.ToString().ToLowerInvariant(),
-                ["split"] = false,
-            };
-        foreach (var pattern in rules.Patterns)
-            yield return new JsonObject
-            {
-                ["type"] = "Split",
-                ["pattern"] = new JsonObject { ["Regex"] = pattern },
-                ["behavior"] = "Isolated",
-                ["invert"] = false,
-            };
-        if (rules.OverBytes)
-            yield return ByteLevelStep(rules.Prefix is TextPrefix.Space);
-    }
-
-    private static JsonObject ByteLevelStep(bool addPrefixSpace) =>
-        new()
+        foreach (var step in rules.Decoders)
         {
-            ["type"] = "ByteLevel",
-            ["add_prefix_space"] = addPrefixSpace,
-            ["trim_offsets"] = false,
-            ["use_regex"] = false,
-        };
-
-    private static JsonNode Decoder(PieceDecoding decoding)
-    {
-        if (decoding.FirstTokenLosesMarks)
-            return new JsonObject
-            {
-                ["type"] = "Metaspace",
-                ["replacement"] = decoding.Mark,
-                ["prepend_scheme"] = "always",
-                ["split"] = false,
-            };
-        var steps = new JsonArray(Replace(decoding.Mark, " "));
-        if (decoding.ByteTokens)
-            steps.Add(new JsonObject { ["type"] = "ByteFallback" });
-        steps.Add(new JsonObject { ["type"] = "Fuse" });
-        if (decoding.StripFirst > 0)
-            steps.Add(
-                new JsonObject
+            if (step is TokenDecoder.Strip { OfText: true })
+                yield return Step("Fuse");
+            if (step is not TokenDecoder.Spaced) // which is what becomes of no decoder
+                yield return step switch
                 {
-                    ["type"] = "Strip",
-                    ["content"] = " ",
-                    ["start"] = decoding.StripFirst,
-                    ["stop"] = 0,
-                }
-            );
-        return new JsonObject { ["type"] = "Sequence", ["decoders"] = steps };
+                    TokenDecoder.SpelledBytes => ByteLevelStep(addPrefixSpace: false, useRegex: false),
+                    TokenDecoder.ByteFallback => Step("ByteFallback"),
+                    TokenDecoder.Metaspace metaspace => Step(
+                        "Metaspace",
+                        ("replacement", metaspace.Mark),
+                        ("prepend_scheme", Name(metaspace.Scheme)),
+                        ("split", false)
+                    ),
+                    TokenDecoder.Replace replace => Step("Replace", ("pattern", String(replace.Old)), ("content", replace.New)),
+                    TokenDecoder.Strip strip => Step("Strip", ("content", strip.Character.ToString()), ("start", strip.Most), ("stop", 0)),
+                    _ => throw new NotSupportedException(step.ToString()),
+                };
+        }
     }
+
+    private static JsonNode? PostProcessor(TokenizerJson tokenizer)
+    {
+        var (before, behind) = (tokenizer.Rules.Ends.Before, tokenizer.Rules.Ends.Behind);
+        if (before.Count + behind.Count == 0)
+            return null;
+        var names = before
+            .Concat(behind)
+            .Distinct()
+            .ToDictionary(
+                id => id,
+                id =>
+                    tokenizer.AddedTokens.FirstOrDefault(token => token.Id == id)?.Content
+                    ?? tokenizer.Vocabulary.First(entry => entry.Value == id).Key
+            );
+        JsonNode Prompt(string id) => new JsonObject { ["Sequence"] = Typed(id) };
+        JsonNode Token(int id) => new JsonObject { ["SpecialToken"] = Typed(names[id]) };
+        JsonArray Around(params JsonNode[] inner) => [.. before.Select(Token), .. inner, .. behind.Select(Token)];
+        return Step(
+            "TemplateProcessing",
+            ("single", Around(Prompt("A"))),
+            ("pair", Around(Prompt("A"), Prompt("B"))),
+            (
+                "special_tokens",
+                new JsonObject(
+                    names.Select(entry =>
+                        KeyValuePair.Create<string, JsonNode?>(
+                            entry.Value,
+                            new JsonObject
+                            {
+                                ["id"] = entry.Value,
+                                ["ids"] = new JsonArray(entry.Key),
+                                ["tokens"] = new JsonArray(entry.Value),
+                            }
+                        )
+                    )
+                )
+            )
+        );
+
+        static JsonNode Typed(string id) => new JsonObject { ["id"] = id, ["type_id"] = 0 };
+    }
+
+    private static JsonNode ByteLevelStep(bool addPrefixSpace, bool useRegex) =>
+        Step("ByteLevel", ("add_prefix_space", addPrefixSpace), ("trim_offsets", false), ("use_regex", useRegex));
+
+    private static JsonObject Step(string type, params (string Name, JsonNode? Value)[] fields) =>
+        new(fields.Prepend(("type", type)).Select(field => KeyValuePair.Create(field.Item1, field.Item2)));
+
+    private static JsonObject String(string text) => new() { ["String"] = text };
+
+    private static JsonObject Regex(string pattern) => new() { ["Regex"] = pattern };
+
+    private static string Name(PrefixScheme scheme) => scheme.ToString().ToLowerInvariant();
+
+    // Every version reads merges as text; only the newer ones read pairs, which tokens with a space in them need.
+    private static bool HasSpace(TokenizerJson tokenizer) => tokenizer.Merges.Any(merge => (merge.Left + merge.Right).Contains(' '));
+
+    private static JsonNode AsText((string Left, string Right) merge) => $"{merge.Left} {merge.Right}";
+
+    private static JsonNode AsPair((string Left, string Right) merge) => new JsonArray(merge.Left, merge.Right);
 
     private static JsonObject Model(TokenizerJson tokenizer) =>
         new()
@@ -137,7 +180,6 @@ internal static class TokenizerJsonWriter
                     .Vocabulary.OrderBy(entry => entry.Value)
                     .Select(entry => KeyValuePair.Create<string, JsonNode?>(entry.Key, entry.Value))
             ),
-            // Every version reads this form, and no spelling of bytes or of marked text has a space.
-            ["merges"] = new JsonArray([.. tokenizer.Merges.Select(merge => (JsonNode)$"{merge.Left} {merge.Right}")]),
+            ["merges"] = new JsonArray([.. tokenizer.Merges.Select<(string, string), JsonNode>(HasSpace(tokenizer) ? AsPair : AsText)]),
         };
 }

@@ -110,12 +110,7 @@ public sealed class GenerateTests : IDisposable
     private void AddTokenizer()
     {
         var vocabulary = "abcdefghijklm".Select((letter, i) => (letter.ToString(), i + 1)).Append(("?", 0)).ToDictionary();
-        var rules = new TextRules
-        {
-            OverBytes = false,
-            UnknownToken = "?",
-            Decoding = new PieceDecoding("▁", ByteTokens: false, StripFirst: 0),
-        };
+        var rules = new TextRules { UnknownToken = "?", Decoders = [new TokenDecoder.Replace("▁", " ")] };
         AddedToken[] added = [new(14, "[INST]", true), new(15, "[/INST]", true)];
         new TokenizerJson(vocabulary, [], added, rules, "toy").Write(Path.Combine(_bench.Model, "tokenizer.json"));
     }

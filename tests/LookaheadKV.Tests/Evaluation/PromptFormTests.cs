@@ -10,8 +10,13 @@ namespace LookaheadKV.Tests.Evaluation;
 
 public class PromptFormTests
 {
-    private static readonly PromptForm Plain = new(World.Tokenizer, null, Templates.Begin);
-    private static readonly PromptForm Chat = new(World.Tokenizer, ChatTemplate.Named("chatml"), Templates.Begin);
+    // Its files put the begin token before raw prompts.
+    private static readonly Tokenizer Begins = new(
+        World.Tokenizer.Definition.With(new TokenizerConfig { BeginToken = Templates.Begin, AddsBegin = true })
+    );
+
+    private static readonly PromptForm Plain = new(Begins, null);
+    private static readonly PromptForm Chat = new(Begins, ChatTemplate.Named("chatml"));
 
     private static readonly EvaluationSample Sample = new(
         "rain",
@@ -28,6 +33,13 @@ public class PromptFormTests
     [Fact]
     public void PlainPromptsAreTheirTextBehindTheBeginToken() =>
         Assert.Equal($"{Templates.Begin}{Sample.Prompt} Answer: over the", Decoded(Plain.Prompt(Sample, 100_000, QueryMode.Aware)));
+
+    [Fact]
+    public void WithoutAWordFromTheFilesNoBeginTokenIsAdded() =>
+        Assert.Equal(
+            World.Tokenizer.Encode(Sample.Prompt + " Answer: over the"),
+            new PromptForm(World.Tokenizer, null).Prompt(Sample, 100_000, QueryMode.Aware).Scored
+        );
 
     [Fact]
     public void ChatPromptsOpenTheAnswerWithItsPrefix()

@@ -40,7 +40,7 @@ public class BpeTrainerTests
         Assert.Equal(Enumerable.Range(0, 700), vocabulary.Values.Order());
         Assert.Equal(0, vocabulary[Samples.End]);
         Assert.Equal(1, vocabulary[Samples.Ask]);
-        var bytes = Enumerable.Range(0, 256).Select(value => vocabulary[ReferenceBpe.Letter((byte)value)]);
+        var bytes = Enumerable.Range(0, 256).Select(value => vocabulary[ByteLevel.Spell((byte)value)]);
         Assert.Equal(Enumerable.Range(2, 256), bytes.Order());
     }
 
@@ -113,11 +113,12 @@ public class BpeTrainerTests
     /// <summary>Counts every pair anew for every merge.</summary>
     private static List<(string, string)> Reference(string[] texts, int size, string[] special, string pattern)
     {
-        var bytes = Enumerable.Range(0, 256).Select(value => ReferenceBpe.Letter((byte)value)).OrderBy(letter => letter[0]);
+        var bytes = Enumerable.Range(0, 256).Select(value => ByteLevel.Spell((byte)value)).OrderBy(letter => letter[0]);
         List<string> vocabulary = [.. special, .. bytes];
+        var splitter = SplitPattern.Of(pattern, "test");
         var words = texts
-            .SelectMany(text => ReferenceBpe.Split(pattern, text))
-            .Select(piece => Encoding.UTF8.GetBytes(piece).Select(ReferenceBpe.Letter).ToList())
+            .SelectMany(text => splitter.Pieces(text).Select(piece => ByteLevel.Spell(text[piece])))
+            .Select(word => word.Select(letter => letter.ToString()).ToList())
             .ToList();
         var merges = new List<(string Left, string Right)>();
         while (vocabulary.Count < size)
@@ -136,9 +137,21 @@ public class BpeTrainerTests
             merges.Add((best.Pair.First, best.Pair.Second));
             if (!vocabulary.Contains(best.Pair.First + best.Pair.Second))
                 vocabulary.Add(best.Pair.First + best.Pair.Second);
-            words = [.. words.Select(word => ReferenceBpe.Merge([merges[^1]], word))];
+            words = [.. words.Select(word => Merge(merges[^1], word))];
         }
 
         return merges;
+    }
+
+    private static List<string> Merge((string Left, string Right) pair, List<string> word)
+    {
+        List<string> merged = [];
+        for (var i = 0; i < word.Count; i++)
+        {
+            var here = i + 1 < word.Count && (word[i], word[i + 1]) == pair;
+            merged.Add(here ? word[i] + word[++i] : word[i]);
+        }
+
+        return merged;
     }
 }

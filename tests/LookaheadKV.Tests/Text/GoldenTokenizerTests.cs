@@ -109,6 +109,9 @@ public sealed class GoldenTokenizerTests : IDisposable
         Assert.True(rendered >= 8);
     }
 
+    /// <summary>The tokenizer.json of a kind.</summary>
+    internal static string Json(string kind) => Golden.Value.RootElement.GetProperty(kind).GetProperty("tokenizer").GetRawText();
+
     private (Tokenizer Tokenizer, JsonElement Golden) Load(string kind)
     {
         var golden = Golden.Value.RootElement.GetProperty(kind);

@@ -8,26 +8,6 @@ namespace LookaheadKV.Tests.Text;
 public sealed class OtherLibraryTests
 {
     [Fact]
-    public void BytesMergeAsTheyDoThere()
-    {
-        var definition = Samples.Definition;
-        var other = BpeTokenizer.Create(
-            new BpeOptions(definition.Vocabulary)
-            {
-                ByteLevel = true,
-                Merges = definition.Merges.Select(merge => $"{merge.Left} {merge.Right}"),
-            }
-        );
-        var ours = new Tokenizer(definition);
-        foreach (var text in Samples.Hard(2000).Select(Tokenizer.WellFormed))
-        {
-            var ids = new List<int>();
-            ours.EncodePiece(text, ids); // one piece: the merges alone
-            Assert.Equal(other.EncodeToIds(text, considerPreTokenization: false, considerNormalization: false), ids);
-        }
-    }
-
-    [Fact]
     public void SentencePieceModelsGiveTheSameIdsThere()
     {
         var folder = Directory.CreateTempSubdirectory("lookahead-text-").FullName;

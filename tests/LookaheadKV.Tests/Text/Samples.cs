@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Tests.Text;
@@ -125,6 +126,28 @@ internal static class Samples
     /// <summary>A tokenizer of 700 entries trained on <see cref="Templates"/>.</summary>
     public static TokenizerJson Definition => Trained.Value;
 
+    /// <summary>The tokenizer of a tokenizer.json.</summary>
+    public static Tokenizer Tokenizer(JsonNode json)
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, json.ToJsonString());
+            return new Tokenizer(TokenizerJson.Read(file));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    /// <summary>The pattern of a tokenizer's first split.</summary>
+    public static string Pattern(this TokenizerJson definition) =>
+        definition
+            .Rules.PreTokenizers.Select(step => step as PreTokenizer.Split ?? (step as PreTokenizer.SpellBytes)?.Splitter)
+            .First(split => split is not null)!
+            .Pattern;
+
     public static IEnumerable<string> Templates(int count, int seed = 1)
     {
         var random = new Random(seed);
@@ -154,7 +177,7 @@ internal static class Samples
         }
     }
 
-    private static Rune RandomRune(Random random)
+    public static Rune RandomRune(Random random)
     {
         while (true)
         {

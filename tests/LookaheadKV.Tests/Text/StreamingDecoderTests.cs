@@ -62,12 +62,14 @@ public sealed class StreamingDecoderTests : IDisposable
         yield return Tokenizer.Load(folder);
     }
 
+    private static byte[] Bytes(string piece) => ByteLevel.Unspell(piece) ?? System.Text.Encoding.UTF8.GetBytes(piece);
+
     /// <summary>The text of all ids at once, from the tokens' own bytes.</summary>
     private static string Whole(Tokenizer tokenizer, int[] ids, bool skip)
     {
-        var shown = ids.Where(id => !skip || !tokenizer.IsSpecial(id)).ToArray();
+        var shown = ids.Where(id => !skip || tokenizer.ControlToken(id) is null).ToArray();
         if (tokenizer.Definition.Rules.OverBytes)
-            return System.Text.Encoding.UTF8.GetString([.. shown.SelectMany(id => tokenizer.Bytes(id).ToArray())]);
+            return System.Text.Encoding.UTF8.GetString([.. shown.SelectMany(id => Bytes(tokenizer.Piece(id)))]);
         var text = "";
         for (var i = 0; i < shown.Length; )
         {

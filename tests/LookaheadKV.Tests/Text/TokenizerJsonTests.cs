@@ -37,7 +37,7 @@ public sealed class TokenizerJsonTests : IDisposable
             Samples.Definition.Vocabulary,
             Samples.Definition.Merges,
             [new AddedToken(900, "\"é\\\n", false, true), .. Samples.Definition.AddedTokens],
-            Samples.Definition.Rules.Patterns[0],
+            Samples.Definition.Pattern(),
             normalizeNfc: true,
             ignoreMerges: true
         );
@@ -65,7 +65,7 @@ public sealed class TokenizerJsonTests : IDisposable
         });
         var read = TokenizerJson.Read(File);
         Assert.Equal(Samples.Definition.Merges, read.Merges);
-        Assert.Equal(SplitPatterns.Gpt2, read.Rules.Patterns.Single());
+        Assert.Equal(SplitPatterns.Gpt2, read.Pattern());
     }
 
     public static TheoryData<string, string, string> Damages =>
@@ -81,7 +81,7 @@ public sealed class TokenizerJsonTests : IDisposable
             { "model.vocab.a", "1.5", "model.vocab[\"a\"]" },
             { "model.vocab.a", "-3", "-3" },
             { "model.vocab.a", "9", "id 9" },
-            { "model.vocab.a", null!, "byte 97" },
+            { "model.vocab.a", null!, "\"a\"" },
             { "model.merges", "null", "model.merges" },
             { "model.merges", "[\"a b c\"]", "a b c" },
             { "model.merges", "[[\"a\"]]", "model.merges[0]" },
@@ -89,25 +89,40 @@ public sealed class TokenizerJsonTests : IDisposable
             { "model.merges", "[\"~ ~\"]", "\"~~\"" },
             { "model.merges", $"[\"{FirstMerge}\", \"{FirstMerge}\"]", "twice" },
             { "model.dropout", "0.1", "model.dropout" },
-            { "model.byte_fallback", "true", "model.byte_fallback" },
             { "model.end_of_word_suffix", "\"_\"", "end_of_word_suffix" },
             { "model.unk_token", "7", "model.unk_token" },
-            { "pre_tokenizer", "null", "decoder" },
-            { "pre_tokenizer.type", "\"BertPreTokenizer\"", "BertPreTokenizer" },
+            { "model.continuing_subword_prefix", "\"##\"", "continuing_subword_prefix" },
+            { "pre_tokenizer.type", "\"UnicodeScripts\"", "UnicodeScripts" },
             { "pre_tokenizer.type", "\"Metaspace\"", "replacement" },
             { "pre_tokenizer", "{\"type\":\"Metaspace\",\"replacement\":\"__\"}", "__" },
             { "pre_tokenizer", "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"last\"}", "last" },
-            { "pre_tokenizer.pretokenizers", "[{\"type\":\"ByteLevel\"},{\"type\":\"Digits\"}]", "pretokenizers[1].type" },
-            { "pre_tokenizer.pretokenizers.0.behavior", "\"Removed\"", "Removed" },
-            { "pre_tokenizer.pretokenizers.0.invert", "true", "invert" },
+            { "pre_tokenizer", "{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"ab\"}", "delimiter" },
+            { "pre_tokenizer.pretokenizers.0.behavior", "\"Merged\"", "Merged" },
+            { "pre_tokenizer.pretokenizers.0.behavior", "\"0\"", "behavior" },
+            { "pre_tokenizer.pretokenizers.0.invert", "7", "invert" },
             { "pre_tokenizer.pretokenizers.0.pattern", "{\"String\":\"\"}", "pattern.String" },
             { "pre_tokenizer.pretokenizers.0.pattern", "{}", "pattern.Regex" },
-            { "pre_tokenizer.pretokenizers.1.add_prefix_space", "true", "pretokenizers[1].type" },
             { "pre_tokenizer.pretokenizers.1.use_regex", "7", "use_regex" },
-            { "normalizer", "{\"type\":\"Lowercase\"}", "Lowercase" },
+            { "normalizer", "{\"type\":\"BertNormalizer\"}", "BertNormalizer" },
             { "normalizer", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Precompiled\"}]}", "normalizers[0].type" },
-            { "normalizer", "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x\"},\"content\":\"\"}", "pattern.String" },
+            { "normalizer", "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x(\"},\"content\":\"\"}", "x(" },
+            { "normalizer", "{\"type\":\"Replace\",\"pattern\":{},\"content\":\"\"}", "pattern.String" },
             { "decoder", "{\"type\":\"WordPiece\"}", "WordPiece" },
+            { "decoder", "{\"type\":\"Strip\",\"content\":\" \",\"start\":0,\"stop\":1}", "stop" },
+            { "decoder", "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"ByteFallback\"}]}", "ByteFallback" },
+            { "post_processor", "{\"type\":\"Template\"}", "\"Template\"" },
+            { "post_processor", "{\"type\":\"BertProcessing\",\"cls\":[7]}", "post_processor.cls" },
+            { "post_processor", "{\"type\":\"TemplateProcessing\",\"single\":[]}", "post_processor.single" },
+            {
+                "post_processor",
+                "{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}]}",
+                "post_processor.single[0]"
+            },
+            {
+                "post_processor",
+                "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\"}},{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{}}",
+                "post_processor.special_tokens.x"
+            },
             { "added_tokens.0.lstrip", "7", "added_tokens[0].lstrip" },
             { "added_tokens.0.id", "5", "has id 5" },
             { "added_tokens.0.content", "\"\"", "must not be empty" },
