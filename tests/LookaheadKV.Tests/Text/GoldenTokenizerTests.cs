@@ -109,6 +109,9 @@ public sealed class GoldenTokenizerTests : IDisposable
         Assert.True(rendered >= 8);
     }
 
+    /// <summary>A thousand texts to trip over.</summary>
+    internal static IReadOnlyList<string> HardTexts => Texts.Value;
+
     /// <summary>The tokenizer.json of a kind.</summary>
     internal static string Json(string kind) => Golden.Value.RootElement.GetProperty(kind).GetProperty("tokenizer").GetRawText();
 
