@@ -37,7 +37,7 @@ public static class TextStream
     /// </summary>
     /// <param name="tokens">The tokens, drawn only when the text before them has been taken.</param>
     /// <param name="tokenizer">Their tokenizer.</param>
-    /// <param name="stops">Stop strings, none of them empty.</param>
+    /// <param name="stops">Stop strings, none of them empty; whole control tokens may stand in them.</param>
     public static IEnumerable<string> Text(this IEnumerable<int> tokens, Tokenizer tokenizer, IEnumerable<string>? stops = null)
     {
         var until = new StopStrings(stops ?? []);
@@ -48,7 +48,7 @@ public static class TextStream
             var decoder = new StreamingDecoder(tokenizer, skipSpecial: true);
             foreach (var token in tokens)
             {
-                yield return until.Add(decoder.Add(token));
+                yield return tokenizer.ControlToken(token) is { } control ? until.AddControl(control) : until.Add(decoder.Add(token));
                 if (until.Stopped)
                     yield break;
             }

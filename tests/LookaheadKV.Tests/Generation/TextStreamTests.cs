@@ -84,6 +84,61 @@ public sealed class TextStreamTests
         Assert.DoesNotContain("", pieces);
     }
 
+    [Theory]
+    [InlineData("the lantern<|end|>the ledger", "<|end|>", "the lantern")]
+    [InlineData("<|end|>the ledger", "<|end|>", "")]
+    [InlineData("the<|ask|> lantern<|end|>", "n<|end|>", "the lanter")]
+    [InlineData("the<|ask|><|end|> lantern", "<|ask|><|end|>", "the")]
+    [InlineData("the<|ask|> lantern", "|> l", "the lantern")] // control tokens count as wholes only
+    [InlineData("the<|ask|> lantern", "e lantern", "the lantern")]
+    [InlineData("the<|ask|> lantern", "<", "the lantern")]
+    [InlineData("the <lantern", "<", "the ")]
+    public void ControlTokensStopWhereAStopStringNamesThem(string text, string stop, string wanted)
+    {
+        var taken = 0;
+        var tokens = Tokenizer.Encode(text).Select(id => (taken++, id).id);
+        Assert.Equal(wanted, string.Concat(tokens.Text(Tokenizer, [stop])));
+        if (text.StartsWith(stop, StringComparison.Ordinal))
+            Assert.Equal(1, taken);
+    }
+
+    [Fact]
+    public void TheStopThatIsCompleteFirstCutsAnyTokens()
+    {
+        var random = new Random(8);
+        var (end, ask) = (Tokenizer.Id(Samples.End)!.Value, Tokenizer.Id(Samples.Ask)!.Value);
+        string[] stops = [Samples.End, Samples.Ask + Samples.Ask, "a" + Samples.Ask, Samples.Ask + "b", "ab", "ba"];
+        for (var round = 0; round < 2000; round++)
+        {
+            int[] ids =
+            [
+                .. Enumerable
+                    .Range(0, random.Next(12))
+                    .Select(_ =>
+                        random.Next(8) switch
+                        {
+                            0 => end,
+                            < 3 => ask,
+                            < 6 => Tokenizer.Id("a")!.Value,
+                            _ => Tokenizer.Id("b")!.Value,
+                        }
+                    ),
+            ];
+            string[] chosen = [.. stops.Where(_ => random.Next(3) == 0)];
+            // Every token is one unit here: a letter, or a control token.
+            var whole = string.Concat(ids.Select(Tokenizer.Token));
+            var cut = chosen
+                .Select(stop => (Start: whole.IndexOf(stop, StringComparison.Ordinal), stop.Length))
+                .Where(place => place.Start >= 0)
+                .OrderBy(place => place.Start + place.Length)
+                .ThenBy(place => place.Start)
+                .Select(place => (int?)place.Start)
+                .FirstOrDefault();
+            var shown = whole[..(cut ?? whole.Length)].Replace(Samples.End, "").Replace(Samples.Ask, "");
+            Assert.Equal(shown, string.Concat(ids.Text(Tokenizer, chosen)));
+        }
+    }
+
     [Fact]
     public async Task TheStreamGivesTheSameAndCanBeCancelled()
     {
