@@ -72,20 +72,38 @@ public sealed class GgufTokenizerTests : IDisposable
     }
 
     [Fact]
-    public void Every_name_that_is_offered_loads_and_loses_nothing()
+    public void Every_name_that_is_offered_gives_the_ids_that_the_Rust_library_gives_of_its_text()
     {
         Bytes("no such name").Write(Model);
         var message = Assert.Throws<InputException>(() => Tokenizer.Load(Model)).Message;
         Assert.Contains("tokenizer.ggml.pre is \"no such name\"", message);
         var names = message[(message.IndexOf("one of ", StringComparison.Ordinal) + 7)..].TrimEnd('.').Split(", ");
         Assert.InRange(names.Length, 40, 100);
+        string[] texts =
+        [
+            .. Samples.Templates(3),
+            .. Samples.Hard(40).TakeLast(60),
+            "日本語 12345 naïve\r\n\t\u00a0  x's 🙂 Ⅷ $+<=>^~|` HelloWorld!",
+        ];
         foreach (var name in names)
         {
-            Bytes(name).Write(Model);
-            var tokenizer = Tokenizer.Load(Model);
-            foreach (var text in Samples.Templates(3).Append("日本語 12345 naïve\r\n\t\u00a0  x's 🙂 Ⅷ $+<=>^~|`"))
-                Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));
+            Bytes(name).Set("tokenizer.ggml.bos_token_id", 0u).Write(Model);
+            AssertSameAsRust(texts);
         }
+        Pieces(SentencePieceModel.Sample()).Write(Model);
+        AssertSameAsRust(texts);
+    }
+
+    // The text is what convert writes, so other programs read the same tokenizer from it.
+    private void AssertSameAsRust(string[] texts)
+    {
+        var json = JsonNode.Parse(ModelFiles.Open(Model).Text(ModelFiles.TokenizerJson))!;
+        var ours = Tokenizer.Load(Model);
+        using (var plain = RustTokenizer.Plain(json))
+            plain.AssertSame(ours, texts);
+        using var whole = RustTokenizer.WithEnds(json);
+        foreach (var text in texts.Where(text => !text.StartsWith(Samples.End, StringComparison.Ordinal)))
+            Assert.Equal(whole.Encode(text), ours.EncodePrompt(text));
     }
 
     [Fact]
