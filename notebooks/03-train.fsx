@@ -210,6 +210,6 @@ for name, modules in
 (**
 ## Where to go
 
-* The command trains with checkpoints, resumes, and takes your own prompts: `lookahead train --model DIR --data prompts.jsonl`.
+* The command trains with checkpoints, resumes, and takes your own prompts: `lookahead train --model DIR --data prompts.jsonl --out modules`.
 * Which of these choices matter (32 tokens, rank 8, all linear maps, the KL divergence, how long): the ablations in `docs/results/ablations.md`.
 *)

@@ -17,22 +17,7 @@ internal static class EntryPoint
         CancellationToken cancellation = default
     )
     {
-        var root = new RootCommand("KV-cache eviction research: LookaheadKV and its rivals.")
-        {
-            new CompareCommand(),
-            new GenerateCommand(),
-            new LogitsCommand(),
-            new KeepCommand(),
-            new ImportanceCommand(),
-            new TokenizeCommand(),
-            new TasksCommand(),
-            new TrainCommand(),
-            new ConvertCommand(),
-            new RandomCommand(),
-            new PretrainCommand(),
-            new BenchCommand(),
-            new AblateCommand(),
-        };
+        var root = Root();
         // A prompt may begin with "@": no response files.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
@@ -58,9 +43,10 @@ internal static class EntryPoint
             };
             return await parsed.InvokeAsync(configuration, cancellation);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException e)
         {
-            await error.WriteLineAsync("cancelled.");
+            await error.WriteLineAsync(e.Message);
+            return ExitCode.Cancelled;
         }
         catch (Exception e)
         {
@@ -72,6 +58,25 @@ internal static class EntryPoint
         }
         return ExitCode.Failed;
     }
+
+    /// <summary>All verbs with their options.</summary>
+    internal static RootCommand Root() =>
+        new("KV-cache eviction research: LookaheadKV and its rivals.")
+        {
+            new CompareCommand(),
+            new GenerateCommand(),
+            new LogitsCommand(),
+            new KeepCommand(),
+            new ImportanceCommand(),
+            new TokenizeCommand(),
+            new TasksCommand(),
+            new TrainCommand(),
+            new ConvertCommand(),
+            new RandomCommand(),
+            new PretrainCommand(),
+            new BenchCommand(),
+            new AblateCommand(),
+        };
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim();
 

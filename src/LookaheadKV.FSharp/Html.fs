@@ -42,5 +42,5 @@ module Html =
     /// <param name="style">Its CSS.</param>
     /// <param name="body">What stands in it.</param>
     let page (title: string) (style: string) (body: string) =
-        $"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        $"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"generator\" content=\"LookaheadKV\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
         + $"<title>{escape title}</title>\n<style>{style}</style>\n<script>{plotlyJs.Value}</script>\n</head>\n<body>\n{body}\n</body>\n</html>\n"

@@ -17,10 +17,7 @@ internal sealed class AblateCommand : Verb
 {
     private readonly ModelOptions _model = new();
     private readonly Option<string> _study = new("--study") { Description = "The study's JSON file.", Required = true };
-    private readonly Option<string?> _out = new("--out")
-    {
-        Description = "Folder of results [default: the study file's path without .json].",
-    };
+    private readonly Output _out;
     private readonly Setting<Shard?> _shard = new(
         "--shard",
         "i/n, 1 ≤ i ≤ n: runs every n-th cell only; shards may run anywhere, at any time, on one folder.",
@@ -36,6 +33,12 @@ internal sealed class AblateCommand : Verb
     public AblateCommand()
         : base("ablate", "Run a study: a grid of trainings and measurements, resumable and shardable.")
     {
+        _out = Output.Folder(
+            "--out",
+            "Folder of results [default: the study file's path without .json].",
+            folder => Output.First(folder, (StudyFolder.TableFile, path => OwnFiles.FirstLineEnds(path, StudyTable.FixedColumns)))
+        );
+        _out.Fallback = call => Path.ChangeExtension(call.Value(_study), null);
         // The model and the seeds are the study's.
         AddAll([_study, _out, _shard, _merge, _query, .. _model.All.Where(option => option != _model.Model && option != _model.Seed)]);
         Validators.Add(result =>
@@ -64,11 +67,13 @@ internal sealed class AblateCommand : Verb
         public bool Holds(int cell) => cell % Count == Number - 1;
     }
 
+    protected override string WhenCancelled(Call call) => GoesOn(call);
+
     protected override Outcome Run(Call call)
     {
         var (path, shard) = (call.Value(_study), call.Value(_shard));
         var study = Study.Read(path);
-        var place = call.Value(_out) ?? Path.ChangeExtension(path, null);
+        var place = _out.Path(call);
         var folderOfModel = ModelFolders.Resolve(study.Model);
         var (device, dtype) = _model.Place(call);
         var run = RunInfo.Of(call.CommandLine, 0, Devices.Describe(device), dtype.ToString().ToLowerInvariant(), study.Model);

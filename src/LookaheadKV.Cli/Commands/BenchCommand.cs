@@ -90,7 +90,6 @@ internal sealed class BenchCommand : Verb
             DecodeTokens = call.Value(_decode),
             Seed = call.Value(_model.Seed),
         };
-        _report.Probe(call);
         if (call.Value(_steps))
             return Steps(call, shape, options);
         var before = Devices.BytesInUse(device); // nothing of this process is on the device yet

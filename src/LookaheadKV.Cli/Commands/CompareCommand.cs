@@ -59,7 +59,6 @@ internal sealed class CompareCommand : Verb
 
     protected override Outcome Run(Call call)
     {
-        _report.Probe(call);
         var (texts, budgets) = (call.Value(_policies), call.Value(_budgets));
         call.Screen.Line(
             $"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}"

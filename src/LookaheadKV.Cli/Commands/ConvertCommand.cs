@@ -17,11 +17,11 @@ internal sealed class ConvertCommand : Verb
     {
         Description = "A .gguf file (of a split one the first part), or ORG/NAME[@REVISION] of the local Hugging Face cache.",
     };
-    private readonly Option<string> _out = new("--out")
-    {
-        Description = $"Folder of the model, without one in it; or FILE{Extension}: every tensor under its own name in float32.",
-        Required = true,
-    };
+    private readonly Output _out = Output.Either(
+        Output.File("--out", $"FILE{Extension}: every tensor under its own name in float32.", IsOwn),
+        Output.Folder("--out", "Folder of the model, without one in it; or", NoModel),
+        path => !IsFile(path)
+    );
     private readonly Setting<string?> _dtype = new(
         "--dtype",
         $"Type of the folder's weights: {string.Join(", ", GgufConversion.Types.Keys)}; in half precision they are rounded [default: {GgufConversion.LosslessType}].",
@@ -34,16 +34,28 @@ internal sealed class ConvertCommand : Verb
     public ConvertCommand()
         : base("convert", "Write a GGUF file as a Hugging Face folder, or all of its tensors as one safetensors file.")
     {
+        _out.Required = true;
         Add(_file);
         AddAll(_out, _dtype);
     }
 
+    private static bool IsFile(string path) => path.EndsWith(Extension, StringComparison.OrdinalIgnoreCase);
+
+    // Hugging Face has other names for the tensors of a model.
+    private static bool IsOwn(string path) => OwnFiles.HasTensor(path, "token_embd.weight");
+
+    private static string? NoModel(string folder)
+    {
+        OutputFolder.RefuseModel(folder);
+        return null;
+    }
+
     protected override Outcome Run(Call call)
     {
-        var (path, output) = (ModelFolders.Resolve(call.Arguments.GetValue(_file)!), call.Value(_out));
+        var (path, output) = (ModelFolders.Resolve(call.Arguments.GetValue(_file)!), _out.Path(call));
         if (Directory.Exists(path))
             throw new InputException($"{path} is a folder already; convert takes a .gguf file.");
-        var alone = output.EndsWith(Extension, StringComparison.OrdinalIgnoreCase);
+        var alone = IsFile(output);
         var dtype = call.Value(_dtype) ?? GgufConversion.LosslessType;
         if (alone && dtype != GgufConversion.LosslessType)
             throw new InputException(

@@ -18,22 +18,22 @@ internal sealed class ImportanceCommand : Verb
     {
         Description = "JSON file with the response's ids [default: the model's own greedy answer].",
     };
-    private readonly Option<string> _out = new("--out")
-    {
-        Description = "Safetensors file for `true` and `predicted` [L,H,N], float32.",
-        Required = true,
-    };
+    private readonly Output _out = Output.File(
+        "--out",
+        "Safetensors file for `true` and `predicted` [L,H,N], float32.",
+        path => OwnFiles.IsTensors(path, ["true"], "predicted")
+    );
 
     public ImportanceCommand()
         : base("importance", "Write the true importance of every prompt entry and, with modules, the predicted one.")
     {
+        _out.Required = true;
         AddAll([_ids, _response, _out, .. _model.WithModules]);
     }
 
     protected override Outcome Run(Call call)
     {
-        var path = call.Value(_out);
-        AtomicFile.Probe(path);
+        var path = _out.Path(call);
         using var decoder = _model.Decoder(call);
         using var module = _model.ModuleIfAny(call, decoder);
         var prompt = InputFile.Ids(call.Value(_ids), decoder, room: 1);

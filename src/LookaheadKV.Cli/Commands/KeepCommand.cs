@@ -1,5 +1,4 @@
 using System.CommandLine;
-using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
@@ -13,7 +12,11 @@ internal sealed class KeepCommand : Verb
     private readonly ModelOptions _model = new();
     private readonly PolicyOptions _policy;
     private readonly Option<string?> _ids = new("--ids") { Description = "JSON file with the prompt's token ids." };
-    private readonly Option<string?> _out = new("--out") { Description = "JSON file for the kept positions." };
+    private readonly Output _out = Output.File(
+        "--out",
+        "JSON file for the kept positions.",
+        path => OwnFiles.IsObjectOf(path, "policy", "budget", "length", "layers")
+    );
     private readonly Setting<int?> _blocks = new(
         "--blocks",
         "Round outwards to whole blocks of this many positions, as paged engines hold them.",
@@ -43,8 +46,7 @@ internal sealed class KeepCommand : Verb
 
     private Outcome Write(Call call)
     {
-        var path = call.Value(_out)!;
-        AtomicFile.Probe(path);
+        var path = _out.Path(call);
         using var scope = NewDisposeScope();
         using var decoder = _model.Decoder(call);
         var ids = InputFile.Ids(call.Value(_ids)!, decoder);

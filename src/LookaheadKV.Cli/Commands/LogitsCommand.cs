@@ -13,22 +13,22 @@ internal sealed class LogitsCommand : Verb
     private const int RowsAtOnce = 256;
     private readonly ModelOptions _model = new();
     private readonly Option<string> _ids = new("--ids") { Description = "JSON file with token ids.", Required = true };
-    private readonly Option<string> _out = new("--out")
-    {
-        Description = "Safetensors file for `logits` [N, vocabulary], float32.",
-        Required = true,
-    };
+    private readonly Output _out = Output.File(
+        "--out",
+        "Safetensors file for `logits` [N, vocabulary], float32.",
+        path => OwnFiles.IsTensors(path, ["logits"])
+    );
 
     public LogitsCommand()
         : base("logits", "Write the logits of every position.")
     {
+        _out.Required = true;
         AddAll([_ids, _out, .. _model.All]);
     }
 
     protected override Outcome Run(Call call)
     {
-        var path = call.Value(_out);
-        AtomicFile.Probe(path);
+        var path = _out.Path(call);
         using var decoder = _model.Decoder(call);
         var ids = InputFile.Ids(call.Value(_ids), decoder);
         using var logits = Logits(decoder, ids, call.Cancellation);

@@ -13,11 +13,8 @@ namespace LookaheadKV.Cli.Commands;
 /// <summary><c>lookahead pretrain</c>: trains the small model in resumable pieces and writes it as a Hugging Face folder.</summary>
 internal sealed class PretrainCommand : Verb
 {
-    private readonly Option<string> _out = new("--out")
-    {
-        Description = "Folder of the run: checkpoint, loss curve, model/.",
-        Required = true,
-    };
+    private const string ModelFolder = "model";
+    private readonly Output _out = Output.Folder("--out", "Folder of the run: checkpoint, loss curve, model/.", InTheWay);
     private readonly Option<string?> _plan = new("--plan") { Description = "JSON file with the plan (model, stages, optimiser, seed)." };
     private readonly Option<double?> _minutes = new("--minutes")
     {
@@ -33,18 +30,20 @@ internal sealed class PretrainCommand : Verb
     public PretrainCommand()
         : base("pretrain", "Train the small model from nothing, in resumable pieces.")
     {
+        _out.Required = true;
         AddAll(_out, _plan, _minutes, _device, _from, _fuse);
     }
 
+    protected override string WhenCancelled(Call call) => GoesOn(call);
+
     protected override Outcome Run(Call call)
     {
-        var folder = call.Value(_out);
-        var model = Path.Combine(folder, "model");
+        var folder = _out.Path(call);
+        var model = Path.Combine(folder, ModelFolder);
         var device = Devices.Parse(call.Value(_device));
         var plan = call.Value(_plan) is { } path ? PretrainingPlan.Load(path) : new PretrainingPlan { TotalMinutes = 16 };
-        Directory.CreateDirectory(model);
-        AtomicFile.Probe(Path.Combine(model, "config.json"));
-        var tokenizer = TokenizerOf(model, call.Value(_from), plan, call.Cancellation);
+        OutputFolder.Create(model);
+        var tokenizer = TokenizerOf(call, model, plan);
         var encoder = new PieceEncoder(tokenizer.Encode);
         plan = plan with { Model = plan.Model with { VocabularySize = (tokenizer.VocabularySize + 63) / 64 * 64 } };
         var options = new PretrainingOptions
@@ -88,18 +87,28 @@ internal sealed class PretrainCommand : Verb
         );
     }
 
-    private static Tokenizer TokenizerOf(string model, string? from, PretrainingPlan plan, CancellationToken cancellation)
+    // A run that has a checkpoint goes on from it. Without one, all that a killed run may have left is a tokenizer and a loss curve.
+    private static string? InTheWay(string folder)
+    {
+        if (PretrainingCheckpoint.Exists(folder))
+            return null;
+        OutputFolder.RefuseModel(Path.Combine(folder, ModelFolder), mayHaveTokenizer: true);
+        return Output.First(folder, (LossCurve.FileName, path => OwnFiles.IsObjectOf(path, "Step", "Tokens")))
+            ?? PretrainingCheckpoint.TensorFiles(folder).FirstOrDefault();
+    }
+
+    private Tokenizer TokenizerOf(Call call, string model, PretrainingPlan plan)
     {
         var path = Path.Combine(model, "tokenizer.json");
         if (!File.Exists(path))
         {
-            if (from is not null)
+            if (call.Value(_from) is { } from)
             {
                 foreach (var file in new[] { "tokenizer.json", "tokenizer_config.json" })
-                    AtomicFile.WriteText(Path.Combine(model, file), JsonFiles.Text(Path.Combine(from, file)));
+                    _out.WriteText(call, Path.Combine(ModelFolder, file), JsonFiles.Text(Path.Combine(from, file)));
                 return Tokenizer.Load(path);
             }
-            NanoRecipe.TrainTokenizer((long)plan.Seed, cancellation).Write(path);
+            NanoRecipe.TrainTokenizer((long)plan.Seed, call.Cancellation).Write(path);
             TokenizerConfig.Write(Path.Combine(model, "tokenizer_config.json"), Templates.Begin, Templates.End, plan.Model.MaxPositions);
         }
         return Tokenizer.Load(path);

@@ -11,12 +11,13 @@ namespace LookaheadKV.Cli.Commands;
 /// <summary><c>lookahead random</c>: a model folder of a known shape with random weights, to measure speed and memory on.</summary>
 internal sealed class RandomCommand : Verb
 {
+    private const string PromptFile = "prompts.jsonl";
     private readonly Option<string> _shape = new("--shape")
     {
         Description = string.Join(", ", ModelShapes.All.Keys) + ".",
         Required = true,
     };
-    private readonly Option<string> _out = new("--out") { Description = "Folder of the model.", Required = true };
+    private readonly Output _out = Output.Folder("--out", "Folder of the model, in which there is none yet.", InTheWay);
     private readonly Option<long> _seed = ModelOptions.NewSeed();
     private readonly Option<string?> _device = new("--device")
     {
@@ -28,12 +29,13 @@ internal sealed class RandomCommand : Verb
     public RandomCommand()
         : base("random", "Write a model folder of a known shape with random weights (bfloat16), to measure speed and memory on.")
     {
+        _out.Required = true;
         AddAll(_shape, _out, _seed, _device, _prompts, _length);
     }
 
     protected override Outcome Run(Call call)
     {
-        var (shape, folder, seed) = (call.Value(_shape), call.Value(_out), call.Value(_seed));
+        var (shape, folder, seed) = (call.Value(_shape), _out.Path(call), call.Value(_seed));
         var config = InputFile.Named("--shape", () => ModelShapes.Find(shape));
         var device = Devices.Parse(call.Value(_device));
         var parameters = call.Screen.Progress(
@@ -49,7 +51,7 @@ internal sealed class RandomCommand : Verb
                 )
         );
         if (call.Value(_prompts) > 0)
-            AtomicFile.WriteText(Path.Combine(folder, "prompts.jsonl"), Prompts(config, call.Value(_prompts), call.Value(_length), seed));
+            _out.WriteText(call, PromptFile, Prompts(config, call.Value(_prompts), call.Value(_length), seed));
         call.Screen.Line(Units.Format($"{parameters:N0} random parameters of shape {shape} → {folder}"));
         return new Outcome(
             RunInfo.Of(call.CommandLine, seed, Devices.Describe(device)),
@@ -60,6 +62,12 @@ internal sealed class RandomCommand : Verb
                 parameters,
             }
         );
+    }
+
+    private static string? InTheWay(string folder)
+    {
+        OutputFolder.RefuseModel(folder);
+        return Output.First(folder, (PromptFile, path => OwnFiles.BeginsWith(path, "{\"prompt_ids\":[")));
     }
 
     private static string Prompts(DecoderConfig config, int count, int length, long seed)

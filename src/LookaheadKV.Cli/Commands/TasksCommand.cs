@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Tasks;
@@ -17,11 +16,12 @@ internal sealed class TasksCommand : Verb
     private readonly Setting<int> _samples = Parsed.Count("--samples", "Prompts a task.", 12);
     private readonly Option<long> _seed = ModelOptions.NewSeed();
     private readonly Option<string> _model = ModelOptions.NewModel();
-    private readonly Option<string> _out = new("--out") { Description = "JSON-lines file, one prompt a line.", Required = true };
+    private readonly Output _out = Output.File("--out", "JSON-lines file, one prompt a line.", OwnLines);
 
     public TasksCommand()
         : base("tasks", "Write the prompts and answers of tasks.")
     {
+        _out.Required = true;
         AddAll(_tasks, _length, _samples, _seed, _model, _out);
     }
 
@@ -36,8 +36,6 @@ internal sealed class TasksCommand : Verb
 
     protected override Outcome Run(Call call)
     {
-        var path = call.Value(_out);
-        AtomicFile.Probe(path);
         var encoder = new PieceEncoder(Tokenizer.Load(ModelFolders.Resolve(call.Value(_model))).Encode);
         var (length, seed) = (call.Value(_length), call.Value(_seed));
         var samples = (
@@ -46,8 +44,8 @@ internal sealed class TasksCommand : Verb
             select TaskGenerators.Generate(task, length, seed, index, encoder)
         );
         var count = 0;
-        AtomicFile.Write(
-            path,
+        _out.Write(
+            call,
             stream =>
             {
                 foreach (var sample in samples)
@@ -59,6 +57,7 @@ internal sealed class TasksCommand : Verb
                 }
             }
         );
+        var path = _out.Path(call);
         call.Screen.Line($"{count} prompts → {path}");
         return new Outcome(
             RunInfo.Of(call.CommandLine, seed, model: call.Value(_model)),
@@ -71,6 +70,8 @@ internal sealed class TasksCommand : Verb
             }
         );
     }
+
+    private static bool OwnLines(string path) => OwnFiles.IsObjectOf(path, "task", "prompt", "answer", "prompt_ids", "answer_ids");
 
     private static object Line(TaskSample sample) =>
         new

@@ -1,10 +1,10 @@
-using System.CommandLine;
 using System.Globalization;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Lookahead.Texts;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
 
@@ -16,9 +16,10 @@ internal sealed class TrainCommand : Verb
     private const string EvaluationFile = "evaluation.json";
     private const string TextRecipeFile = "text-recipe.json";
     private const string OfTheTable = "auto";
+    private static readonly string[] Made = [.. LookaheadFiles.All, EvaluationFile];
     private readonly ModelOptions _model = new();
     private readonly TrainingData _data = new();
-    private readonly Option<string?> _out = new("--out") { Description = "Folder of checkpoint and modules [default: MODEL/lookahead]." };
+    private readonly Output _out = Output.Folder("--out", "Folder of checkpoint and modules.", InTheWay);
     private readonly Setting<TrainingRecipe?> _recipe = new(
         "--recipe",
         $"Defaults of the options below: {string.Join(", ", TrainingRecipe.All.Select(recipe => recipe.Name))} [default: the paper's for the model's family; small for the synthetic tasks].",
@@ -80,6 +81,11 @@ internal sealed class TrainCommand : Verb
             ),
         "64,128,256"
     );
+    private readonly Setting<int> _checkpointEvery = Parsed.Count(
+        "--checkpoint-every",
+        "Steps between two checkpoints at most; one is written every 10 minutes too, and at the end of a piece.",
+        500
+    );
     private readonly Setting<double?> _minutes = Parsed.Number(
         "--minutes",
         "Minutes this piece may take; the next call goes on from there."
@@ -88,6 +94,7 @@ internal sealed class TrainCommand : Verb
     public TrainCommand()
         : base("train", "Train lookahead modules for a frozen model, in resumable pieces.")
     {
+        _out.Required = true;
         AddAll([
             .. _model.All.Take(1),
             .. _data.Options,
@@ -108,23 +115,59 @@ internal sealed class TrainCommand : Verb
             _clip,
             _execution,
             _recallAt,
+            _checkpointEvery,
             _minutes,
             .. _model.All.Skip(1),
         ]);
     }
 
+    protected override string WhenCancelled(Call call) => GoesOn(call);
+
+    // A training goes on from its checkpoint. Without one, all that a killed run may have left are a loss curve, responses and how texts are used.
+    private static string? InTheWay(string folder)
+    {
+        if (File.Exists(Path.Combine(folder, ModelFiles.Config)))
+            throw new InputException($"--out {folder} is a model's own folder; name another one for its modules.");
+        return Directory.Exists(folder) && TrainingProgress.Of(folder) is null
+            ? Output.First(
+                folder,
+                [
+                    .. Made.Select(file => (file, (Func<string, bool>)(_ => false))),
+                    (LookaheadTrainer.CurveFile, IsCurve),
+                    (TextRecipeFile, IsTextRecipe),
+                ]
+            )
+            : null;
+    }
+
+    private static bool IsTextRecipe(string path)
+    {
+        try
+        {
+            TextRecipe.Read(path);
+            return true;
+        }
+        catch (InputException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsCurve(string path) => OwnFiles.IsObjectOf(path, "Step", "Steps");
+
     protected override Outcome Run(Call call)
     {
-        var folder = call.Value(_out) ?? ModelFolders.Lookahead(_model.Folder(call));
+        var folder = _out.Path(call);
         // All that can be wrong with the data is said before gigabytes of weights are read.
         var config = DecoderConfig.Load(_model.Folder(call));
         var recipe = Recipe(call, config);
         var set = _data.Read(call, _model, config, recipe);
+        var dependsOn = Settings(call, recipe);
+        var before = Before(call, folder, dependsOn, recipe.Steps);
         using var decoder = _model.Decoder(call);
-        Directory.CreateDirectory(folder);
-        AtomicFile.Probe(Path.Combine(folder, "lookahead.json"));
+        OutputFolder.Create(folder);
         if (set.Texts is { } texts)
-            AtomicFile.WriteText(Path.Combine(folder, TextRecipeFile), texts.ToJson() + "\n");
+            _out.WriteText(call, TextRecipeFile, texts.ToJson() + "\n");
         decoder.Execution =
             call.Value(_execution) ?? (set.Texts is not null && DecodingGraph.Works(decoder) ? Execution.Graph : decoder.Execution);
         var (responses, measuring) = _data.Responses(call, _model, decoder, recipe, set, folder);
@@ -150,8 +193,11 @@ internal sealed class TrainCommand : Verb
             PassSize = PassSize(call, recipe, set, responses),
             Minutes = call.Value(_minutes),
             Folder = folder,
+            Settings = dependsOn,
+            CheckpointEvery = call.Value(_checkpointEvery),
         };
         var run = _model.Run(call, decoder);
+        WriteIncomplete(call, run, new { @out = folder, step = before?.Step ?? 0 });
         call.Screen.Line(
             Units.Format($"lookahead modules for {run.Model} on {run.Device}: {settings.ParameterCount(decoder.Config):N0} parameters; ")
                 + Units.Format($"recipe {recipe.Name}: {recipe.Steps} steps of {recipe.Batch} prompts of up to {recipe.MaxPrompt} tokens, ")
@@ -168,8 +214,9 @@ internal sealed class TrainCommand : Verb
         var (finished, last, loss, bytes) = Train(call, decoder, module, set, options);
         var quality = finished ? Measure(call, decoder, module, settings, set.HeldOut, measuring) : null;
         if (quality is not null)
-            AtomicFile.WriteText(
-                Path.Combine(folder, EvaluationFile),
+            _out.WriteText(
+                call,
+                EvaluationFile,
                 System.Text.Json.JsonSerializer.Serialize(
                     new
                     {
@@ -180,27 +227,30 @@ internal sealed class TrainCommand : Verb
                     JsonFiles.Indented
                 ) + "\n"
             );
+        var progress = TrainingProgress.Of(folder)!;
         LookaheadFiles.Save(
             module,
             folder,
             new Dictionary<string, object>
             {
                 ["run"] = run,
-                ["steps"] = last?.Step ?? options.Steps,
+                ["steps"] = progress.Step,
                 ["recipe"] = recipe,
                 ["objective"] = Lower(options.Objective),
                 ["target"] = Lower(options.Target),
                 ["clip"] = options.ClipNorm ?? 0,
+                ["settings"] = progress.Settings.Values,
+                ["schedules"] = progress.Schedules,
             }
         );
-        call.Screen.Line(finished ? $"done → {folder}" : $"piece done after {last?.Step ?? 0} steps; call again to go on → {folder}");
+        call.Screen.Line(finished ? $"done → {folder}" : $"piece done after {progress.Step} steps; {GoesOn(call)}");
         return new Outcome(
             run,
             new
             {
                 @out = folder,
                 finished,
-                step = last?.Step,
+                step = progress.Step,
                 seconds = last?.Seconds,
                 peakDeviceBytes = bytes,
                 loss,
@@ -209,8 +259,45 @@ internal sealed class TrainCommand : Verb
                 lastStep = last?.Times,
                 before = quality?.Before,
                 after = quality?.After,
-            }
+            },
+            Complete: finished
         );
+    }
+
+    // The recipe stands for the options that it has values for.
+    private RunSettings Settings(Call call, TrainingRecipe recipe) =>
+        CallSettings
+            .Of(call)
+            .With([
+                .. _model.Fingerprints(call),
+                (_steps.Name, null),
+                (_recipe.Name, null),
+                (_recallAt.Name, null),
+                (_batch.Name, $"{recipe.Batch}"),
+                (_rate.Name, Units.Format($"{recipe.LearningRate}")),
+                .. TrainingData.Lengths(recipe),
+            ]);
+
+    /// <summary>What has been done of this training; null where nothing has, or where it begins anew.</summary>
+    private TrainingProgress? Before(Call call, string folder, RunSettings settings, int steps)
+    {
+        var before = TrainingProgress.Of(folder);
+        if (call.Overwrites)
+        {
+            if (before is not null)
+                call.Screen.Line($"{Output.Overwrite}: the training of {before.Step} steps in {folder} begins anew");
+            _out.Delete(call, [.. Made, TextRecipeFile, TrainingProgress.FileName]);
+            return null;
+        }
+        try
+        {
+            before?.Require(folder, settings, steps);
+        }
+        catch (InputException e)
+        {
+            throw new InputException($"{e.Message.TrimEnd('.')}, or begin anew by {Output.Overwrite}.", e);
+        }
+        return before;
     }
 
     private TrainingRecipe Recipe(Call call, DecoderConfig config)

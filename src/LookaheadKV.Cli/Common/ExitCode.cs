@@ -9,4 +9,7 @@ internal static class ExitCode
 
     /// <summary>A result was refused by a sanity gate.</summary>
     public const int Refused = 3;
+
+    /// <summary>It was cancelled, by Ctrl-C or SIGTERM: what shells give for the former.</summary>
+    public const int Cancelled = 130;
 }

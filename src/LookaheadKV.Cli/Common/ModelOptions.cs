@@ -84,7 +84,7 @@ internal sealed class ModelOptions
         return Directory.Exists(folder)
             ? LookaheadFiles.Load(folder, decoder.Config, decoder.Device)
             : throw new InputException(
-                $"{folder}: no such folder; this model has no lookahead modules yet: make them with `lookahead train --model {call.Value(Model)}`."
+                $"{folder}: no such folder; this model has no lookahead modules yet: make them with `lookahead train --model {call.Value(Model)} --out DIR`, and name DIR by --modules."
             );
     }
 
@@ -98,7 +98,7 @@ internal sealed class ModelOptions
     /// <summary>The draft model, where the model is; an error where there is none.</summary>
     public Decoder Draft(Call call, Decoder decoder)
     {
-        var draft = call.Value(_draft) is { } named ? ModelFolders.Resolve(named) : ModelFolders.Draft(Folder(call));
+        var draft = DraftModel(call);
         return ModelFiles.Exists(draft)
             ? InputFile.Named(draft, () => Models.Decoder.Load(draft, decoder.Device, decoder.DType))
             : throw new InputException(
@@ -106,7 +106,25 @@ internal sealed class ModelOptions
             );
     }
 
+    private string DraftModel(Call call) =>
+        call.Value(_draft) is { } named ? ModelFolders.Resolve(named) : ModelFolders.Draft(Folder(call));
+
     private string ModuleFolder(Call call) => call.Value(_modules) ?? ModelFolders.Lookahead(Folder(call));
+
+    /// <summary>What results depend on of the model, as values of its options: contents in place of names, the kind of device that was taken.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="modules">Whether lookahead modules are used.</param>
+    /// <param name="draft">Whether a draft model is used.</param>
+    public IEnumerable<(string Name, string? Value)> Fingerprints(Call call, bool modules = false, bool draft = false) =>
+        [
+            (Model.Name, FolderFingerprint.Of(Folder(call))[..CallSettings.Shown]),
+            (_device.Name, Place(call).Device.type.ToString().ToLowerInvariant()),
+            (_modules.Name, modules ? CallSettings.OfFiles(ModuleFolder(call), LookaheadFiles.All) : null),
+            (
+                _draft.Name,
+                draft && ModelFiles.Exists(DraftModel(call)) ? FolderFingerprint.Of(DraftModel(call))[..CallSettings.Shown] : null
+            ),
+        ];
 
     /// <summary>Of a run without a model.</summary>
     public RunInfo Run(Call call) => RunInfo.Of(call.CommandLine, call.Value(Seed), "", "", "");

@@ -75,10 +75,15 @@ internal sealed class TrainingData
         "0",
         orZero: true
     );
-    private readonly Option<string?> _cache = new("--response-cache")
-    {
-        Description = "File in which the model's answers are remembered [default: responses.jsonl in --out; with --texts none].",
-    };
+    private readonly Output _cache = Output.File(
+        "--response-cache",
+        "File in which the model's answers are remembered [default: responses.jsonl in --out; with --texts none].",
+        static path =>
+        {
+            ResponseCache.Require(path); // it is added to, and never replaced
+            return true;
+        }
+    );
     private readonly Setting<ChatTemplate?> _template = new(
         "--template",
         $"Chat template of messages, instead of the folder's: {string.Join(", ", ChatTemplate.Names)}.",
@@ -147,6 +152,10 @@ internal sealed class TrainingData
             return recipe with { MaxPrompt = longest, MaxResponse = response };
         }
     }
+
+    /// <summary>The lengths of a recipe, as values of their options.</summary>
+    public static IEnumerable<(string Name, string? Value)> Lengths(TrainingRecipe recipe) =>
+        [("--max-prompt", $"{recipe.MaxPrompt}"), ("--max-response", $"{recipe.MaxResponse}")];
 
     /// <summary>Reads the data.</summary>
     public TrainingSet Read(Call call, ModelOptions model, DecoderConfig config, TrainingRecipe recipe)
@@ -229,7 +238,7 @@ internal sealed class TrainingData
             $"{FolderFingerprint.Of(model.Folder(call))} {decoder.DType} {recipe.MaxResponse} {sampling.Temperature} {(greedy ? 0 : sampling.Seed)} {string.Join(',', set.EndTokens)}"
         );
         // Prompts made of texts come once: remembering their answers serves other runs on the same ones.
-        var file = call.Value(_cache) ?? (set.Texts is null ? Path.Combine(folder, "responses.jsonl") : null);
+        var file = _cache.PathIfAny(call) ?? (set.Texts is null ? Path.Combine(folder, ResponseCache.FileName) : null);
         var cache = file is null ? null : ResponseCache.Open(file, settings);
         var own = new OwnResponses(decoder, sampling, recipe.MaxResponse, cache, set.EndTokens);
         return (greedy && call.Value(_data) == Synthetic && set.Texts is null ? null : own, own);

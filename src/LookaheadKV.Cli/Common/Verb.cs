@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LookaheadKV.Checkpoints;
 using LookaheadKV.Evaluation;
 
 namespace LookaheadKV.Cli.Common;
@@ -13,8 +12,20 @@ internal sealed record Call(ParseResult Arguments, Screen Screen, CancellationTo
 
     public T Value<T>(Setting<T> setting) => setting.Read(Arguments)!;
 
+    /// <summary>Name of the verb.</summary>
+    public string Verb => Arguments.CommandResult.Command.Name;
+
+    /// <summary>Whether what lies at the places of outputs may be replaced, whatever it is.</summary>
+    public bool Overwrites => Arguments.GetValue<bool>(Output.Overwrite);
+
     /// <summary>The command line, as one could type it again.</summary>
-    public string CommandLine => string.Join(' ', Arguments.Tokens.Select(token => Quoted(token.Value)).Prepend("lookahead"));
+    public string CommandLine => Line(Arguments.Tokens.Select(token => token.Value));
+
+    /// <summary>The command line that goes on where this one stopped: it begins nothing anew.</summary>
+    public string GoOn =>
+        Line(Arguments.Tokens.Select(token => token.Value).Where(text => text is not (Output.Overwrite or Common.Verb.Restart)));
+
+    private static string Line(IEnumerable<string> tokens) => string.Join(' ', tokens.Select(Quoted).Prepend("lookahead"));
 
     private static string Quoted(string text) =>
         text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "-_./,:=%+@".Contains(c))
@@ -26,47 +37,101 @@ internal sealed record Call(ParseResult Arguments, Screen Screen, CancellationTo
 /// <param name="Run">What made it.</param>
 /// <param name="Numbers">The numbers that <c>--json</c> writes beside the run.</param>
 /// <param name="ExitCode">One of <see cref="Common.ExitCode"/>.</param>
-internal sealed record Outcome(RunInfo Run, object Numbers, int ExitCode = ExitCode.Done);
+/// <param name="Complete">Of a verb that may stop and go on, whether it is done; null of others.</param>
+internal sealed record Outcome(RunInfo Run, object Numbers, int ExitCode = ExitCode.Done, bool? Complete = null);
 
-/// <summary>A verb of the command, with the option that all share: <c>--json</c>.</summary>
+/// <summary>A verb of the command, with the options that all share: <c>--json</c> and <c>--overwrite</c>.</summary>
 internal abstract class Verb : Command
 {
-    private readonly Option<string?> _json = new("--json")
+    /// <summary>Name of the option of verbs that go on where they stopped, which begins anew.</summary>
+    public const string Restart = "--restart";
+
+    private const string Complete = "complete";
+    private readonly Output _json;
+    private readonly Option<bool> _overwrite = new(Output.Overwrite)
     {
-        Description = "Write the numbers to this JSON file too, with version, commit, seed, device and command line.",
+        Description = "Replace what lies at the places of outputs, whatever it is but a model [default: only what this verb wrote].",
     };
 
     protected Verb(string name, string description)
         : base(name, description)
     {
-        SetAction((arguments, cancellation) => Task.Run(() => Execute(arguments, cancellation), cancellation));
+        _json = Output.File(
+            "--json",
+            "Write the numbers to this JSON file too, with version, commit, seed, device and command line.",
+            path => OwnFiles.IsResultOf(name, path)
+        );
+        SetAction((arguments, cancellation) => Task.Run(() => Execute(arguments, cancellation), CancellationToken.None));
     }
 
     protected abstract Outcome Run(Call call);
 
-    /// <summary>Adds options, and <c>--json</c> last.</summary>
+    /// <summary>What is said when a call was cancelled: what is left, and how to go on.</summary>
+    protected virtual string WhenCancelled(Call call) => "nothing is kept.";
+
+    /// <summary>What <see cref="WhenCancelled"/> says where the same command goes on.</summary>
+    protected static string GoesOn(Call call) => $"go on with: {call.GoOn}";
+
+    /// <summary>Where <c>--json</c> writes; null where it is not given.</summary>
+    protected string? JsonPath(Call call) => _json.PathIfAny(call);
+
+    /// <summary>Says in the file of <c>--json</c> that the result is not complete; a complete one that is there stays until then.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="run">What is at work.</param>
+    /// <param name="numbers">What is known so far.</param>
+    protected void WriteIncomplete(Call call, RunInfo run, object numbers)
+    {
+        if (JsonPath(call) is not { } path || IsComplete(path))
+            return;
+        WriteJson(call, new Outcome(run, numbers, Complete: false));
+    }
+
+    /// <summary>Adds options, and those that all verbs share last.</summary>
     protected void AddAll(params IEnumerable<Option> options)
     {
-        foreach (var option in options.Append(_json))
+        foreach (var option in options.Concat([_json, _overwrite]))
             Add(option);
     }
 
+    // Files of versions before the member was written are complete.
+    private bool IsComplete(string path) =>
+        File.Exists(path) && OwnFiles.IsResultOf(Name, path) && OwnFiles.Member(path, Complete) is not JsonValueKind.False;
+
     private int Execute(ParseResult arguments, CancellationToken cancellation)
     {
-        var json = arguments.GetValue(_json);
-        if (json is not null)
-            AtomicFile.Probe(json);
-        var outcome = Run(new Call(arguments, new Screen(arguments.InvocationConfiguration.Output), cancellation));
-        if (json is not null)
-            WriteJson(json, outcome);
-        return outcome.ExitCode;
+        var call = new Call(arguments, new Screen(arguments.InvocationConfiguration.Output), cancellation);
+        try
+        {
+            Look(call);
+            var outcome = Run(call);
+            if (JsonPath(call) is not null)
+                WriteJson(call, outcome);
+            return outcome.ExitCode;
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new OperationCanceledException($"cancelled; {WhenCancelled(call)}", e);
+        }
     }
 
-    private static void WriteJson(string path, Outcome outcome)
+    // Whatever a verb writes, what lies there is looked at before it does anything else.
+    private void Look(Call call)
+    {
+        Output[] outputs = [.. Options.OfType<Output>()];
+        foreach (var output in outputs)
+            output.Look(call);
+        var places = outputs.Where(output => output.PathIfAny(call) is not null).GroupBy(output => Path.GetFullPath(output.Path(call)));
+        if (places.FirstOrDefault(place => place.Count() > 1) is { } twice)
+            throw new InputException($"{string.Join(" and ", twice.Select(output => output.Name))} name the same place, {twice.Key}.");
+    }
+
+    private void WriteJson(Call call, Outcome outcome)
     {
         var content = new JsonObject { ["run"] = JsonSerializer.SerializeToNode(outcome.Run, JsonFiles.Options) };
+        if (outcome.Complete is { } complete)
+            content[Complete] = complete;
         foreach (var (key, value) in JsonSerializer.SerializeToNode(outcome.Numbers, JsonFiles.Options)!.AsObject())
             content[key] = value?.DeepClone();
-        AtomicFile.WriteText(path, content.ToJsonString(JsonFiles.Indented) + "\n");
+        _json.WriteText(call, content.ToJsonString(JsonFiles.Indented) + "\n");
     }
 }

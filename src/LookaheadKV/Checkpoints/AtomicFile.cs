@@ -3,17 +3,26 @@ using LookaheadKV.Text;
 
 namespace LookaheadKV.Checkpoints;
 
-/// <summary>Writes a file beside its place and renames it, so that a reader finds the old one or the new one, never half of it.</summary>
+/// <summary>
+/// Writes a file beside its place and renames it, so that a reader finds the old one or the new one, never half of it. A link stays one: what it
+/// points to is replaced. Devices, such as /dev/null and /dev/stdout, are written to.
+/// </summary>
 internal static class AtomicFile
 {
     private const string Extension = ".tmp";
 
     public static void Write(string path, Action<Stream> write)
     {
-        var full = Path.GetFullPath(path);
+        var full = Target(path);
         var beside = Beside(full);
         try
         {
+            if (IsDevice(path))
+            {
+                using var device = new FileStream(path, FileMode.Open, FileAccess.Write);
+                write(device);
+                return;
+            }
             using (var stream = new FileStream(beside, FileMode.CreateNew))
                 write(stream);
             Rename(beside, full);
@@ -38,7 +47,7 @@ internal static class AtomicFile
     /// </summary>
     public static void Sweep(string folder)
     {
-        foreach (var left in Directory.EnumerateFiles(folder, $"*{Extension}").Where(file => File.Exists(Target(file))))
+        foreach (var left in Directory.EnumerateFiles(folder, $"*{Extension}").Where(file => File.Exists(Written(file))))
             try
             {
                 File.Delete(left);
@@ -55,10 +64,12 @@ internal static class AtomicFile
     {
         if (Directory.Exists(path))
             throw Unwritable(path, "it is a folder");
+        if (IsDevice(path))
+            return;
         try
         {
             using var probe = new FileStream(
-                Beside(Path.GetFullPath(path)),
+                Beside(Target(path)),
                 FileMode.CreateNew,
                 FileAccess.Write,
                 FileShare.None,
@@ -72,10 +83,33 @@ internal static class AtomicFile
         }
     }
 
+    /// <summary>Whether a path is that of a device, which cannot be replaced.</summary>
+    public static bool IsDevice(string path) =>
+        !OperatingSystem.IsWindows()
+        && Path.GetFullPath(path) is var full
+        && full.StartsWith("/dev/", StringComparison.Ordinal)
+        && !full.StartsWith("/dev/shm/", StringComparison.Ordinal);
+
+    /// <summary>The full path that is written: where a link points to, whether or not something is there.</summary>
+    public static string Target(string path)
+    {
+        var full = Path.GetFullPath(path);
+        if (IsDevice(full) || new FileInfo(full).LinkTarget is null)
+            return full;
+        try
+        {
+            return File.ResolveLinkTarget(full, returnFinalTarget: true)!.FullName;
+        }
+        catch (IOException error)
+        {
+            throw Unwritable(path, error.Message, error); // links in a circle
+        }
+    }
+
     private static string Beside(string path) => $"{path}.{Guid.NewGuid():N}{Extension}";
 
     // The inverse of Beside; null for files that are none of ours.
-    private static string? Target(string file)
+    private static string? Written(string file)
     {
         var stem = file[..^Extension.Length];
         return Guid.TryParseExact(Path.GetExtension(stem).TrimStart('.'), "N", out _) ? Path.ChangeExtension(stem, null) : null;

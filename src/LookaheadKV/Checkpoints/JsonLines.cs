@@ -29,10 +29,13 @@ internal static class JsonLines
         if (!File.Exists(path))
             return;
         var kept = new StringBuilder();
-        foreach (var line in File.ReadLines(path).Where(line => Parse<T>(line) is (true, var value) && holds(value!)))
+        foreach (var line in File.ReadLines(path).Where(line => Holds(line, holds)))
             kept.Append(line).Append('\n');
         AtomicFile.WriteText(path, kept.ToString());
     }
+
+    /// <summary>Whether a line is such a value, for which something holds.</summary>
+    public static bool Holds<T>(string line, Func<T, bool> holds) => Parse<T>(line) is (true, var value) && holds(value!);
 
     private static (bool Sound, T? Value) Parse<T>(string line)
     {

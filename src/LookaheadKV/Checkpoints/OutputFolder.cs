@@ -5,8 +5,8 @@ namespace LookaheadKV.Checkpoints;
 /// <summary>Looks at a folder before something is written into it: nothing of the user's is replaced.</summary>
 internal static class OutputFolder
 {
-    // What a model, modules or a tokenizer are made of, in any format. A second format beside the first would be read in its place.
-    private static readonly string[] OfModels =
+    // What models and modules are made of, in any format. A second format beside the first would be read in its place.
+    private static readonly string[] Weights =
     [
         "config.json",
         "*.safetensors",
@@ -16,20 +16,21 @@ internal static class OutputFolder
         "*.bin.index.json",
         "*.pt",
         "*.pth",
-        "tokenizer.json",
-        "tokenizer.model",
-        "tokenizer_config.json",
     ];
+
+    private static readonly string[] Tokenizers = ["tokenizer.json", "tokenizer.model", "tokenizer_config.json"];
 
     /// <summary>Refuses a folder that holds files of a model, and a path that is a file; a folder that is not there, or holds other things, passes.</summary>
     /// <param name="folder">Where a model shall be written.</param>
+    /// <param name="mayHaveTokenizer">Whether a tokenizer alone may be there, which then stays.</param>
     /// <exception cref="InputException">There is a model, or part of one, or the path is a file.</exception>
-    public static void RefuseModel(string folder)
+    public static void RefuseModel(string folder, bool mayHaveTokenizer = false)
     {
         RefuseFile(folder);
         if (!Directory.Exists(folder))
             return;
-        if (OfModels.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).FirstOrDefault() is { } file)
+        var patterns = mayHaveTokenizer ? Weights : [.. Weights, .. Tokenizers];
+        if (patterns.SelectMany(pattern => Directory.EnumerateFiles(folder, pattern)).FirstOrDefault() is { } file)
             throw new InputException(
                 $"{folder} holds a model ({Path.GetFileName(file)}), which is not replaced; name another folder, or remove this one first."
             );

@@ -16,6 +16,9 @@ public static class LookaheadFiles
     private const string SettingsFile = "lookahead.json";
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
+    /// <summary>Names of a module's files within its folder.</summary>
+    public static IReadOnlyList<string> All { get; } = [Weights, PeftConfig, SettingsFile];
+
     /// <summary>A module's tensors under the names of its file.</summary>
     public static IEnumerable<(string Name, Tensor Tensor)> Named(LookaheadModule module)
     {

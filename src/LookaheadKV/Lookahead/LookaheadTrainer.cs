@@ -87,6 +87,11 @@ public sealed record LookaheadTrainerOptions
     /// <summary>Folder of the checkpoint; null trains without one.</summary>
     public string? Folder { get; init; }
 
+    /// <summary>
+    /// What the training depends on beside its steps: the model, the data, the recipe. They are kept in the checkpoint, and a checkpoint of others is refused.
+    /// </summary>
+    public RunSettings Settings { get; init; } = RunSettings.None;
+
     /// <summary>Steps between two checkpoints at most; one is always written at the end of a piece.</summary>
     public int CheckpointEvery
     {
@@ -147,7 +152,7 @@ public static class LookaheadTrainer
     /// <param name="progress">Receives every step.</param>
     /// <param name="cancellation">Looked at before every layer and token; a checkpoint of the last whole step is written first.</param>
     /// <returns>Whether all steps are done.</returns>
-    /// <exception cref="InputException">The training diverged, or the checkpoint is of another module.</exception>
+    /// <exception cref="InputException">The training diverged, or the checkpoint is of other settings or has more steps than are wanted.</exception>
     public static bool Run(
         Decoder decoder,
         LookaheadModule module,
@@ -157,7 +162,7 @@ public static class LookaheadTrainer
         CancellationToken cancellation = default
     )
     {
-        using var state = LookaheadTrainingState.Begin(module, options.Folder);
+        using var state = LookaheadTrainingState.Begin(module, options);
         var curve = options.Folder is { } folder ? Path.Combine(folder, CurveFile) : null;
         if (curve is not null)
             JsonLines.Keep<LookaheadTrainingPoint>(curve, point => point.Step <= state.Step);

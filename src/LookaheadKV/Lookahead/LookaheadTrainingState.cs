@@ -1,4 +1,3 @@
-using System.Globalization;
 using LookaheadKV.Checkpoints;
 using static TorchSharp.torch;
 
@@ -7,7 +6,6 @@ namespace LookaheadKV.Lookahead;
 /// <summary>Adam (Kingma and Ba, 2015) over a module's parameters, and all that a resumed run needs.</summary>
 internal sealed class LookaheadTrainingState : IDisposable
 {
-    private const string FileName = "checkpoint.safetensors";
     private const double Beta1 = 0.9;
     private const double Beta2 = 0.999;
     private const double Epsilon = 1e-8;
@@ -16,8 +14,12 @@ internal sealed class LookaheadTrainingState : IDisposable
     private readonly Tensor[] _first;
     private readonly Tensor[] _second;
 
-    private LookaheadTrainingState(LookaheadModule module)
+    private readonly RunSettings _settings;
+    private IReadOnlyList<TrainingSchedule> _schedules;
+
+    private LookaheadTrainingState(LookaheadModule module, LookaheadTrainerOptions options)
     {
+        (_settings, _schedules) = (options.Settings, [new(0, options.Steps)]);
         _parameters = [.. LookaheadFiles.Named(module)];
         _first = [.. _parameters.Select(p => zeros_like(p.Tensor).DetachFromDisposeScope())];
         _second = [.. _parameters.Select(p => zeros_like(p.Tensor).DetachFromDisposeScope())];
@@ -28,11 +30,18 @@ internal sealed class LookaheadTrainingState : IDisposable
     public double Seconds { get; set; }
 
     /// <summary>State at the folder's checkpoint, or at the start.</summary>
-    public static LookaheadTrainingState Begin(LookaheadModule module, string? folder)
+    /// <exception cref="InputException">The checkpoint is of other settings, or has more steps than are wanted.</exception>
+    public static LookaheadTrainingState Begin(LookaheadModule module, LookaheadTrainerOptions options)
     {
-        var state = new LookaheadTrainingState(module);
-        if (folder is not null && File.Exists(Path.Combine(folder, FileName)))
-            state.Load(Path.Combine(folder, FileName));
+        var state = new LookaheadTrainingState(module, options);
+        if (options.Folder is not { } folder || TrainingProgress.Of(folder) is not { } there)
+            return state;
+        there.Require(folder, options.Settings, options.Steps);
+        state.Load(TrainingProgress.FileIn(folder));
+        (state.Step, state.Seconds) = (there.Step, there.Seconds);
+        // Of a schedule that no step was taken on, nothing is left.
+        var taken = there.Schedules.Where(schedule => schedule.From < there.Step).ToList();
+        state._schedules = taken.LastOrDefault()?.Steps == options.Steps ? taken : [.. taken, new(there.Step, options.Steps)];
         return state;
     }
 
@@ -76,12 +85,11 @@ internal sealed class LookaheadTrainingState : IDisposable
         if (folder is null)
             return;
         Directory.CreateDirectory(folder);
-        var metadata = new Dictionary<string, string>
-        {
-            ["step"] = Step.ToString(CultureInfo.InvariantCulture),
-            ["seconds"] = Seconds.ToString("R", CultureInfo.InvariantCulture),
-        };
-        Safetensors.Write(Path.Combine(folder, FileName), Tensors(), metadata);
+        Safetensors.Write(
+            TrainingProgress.FileIn(folder),
+            Tensors(),
+            new TrainingProgress(Step, Seconds, _settings, _schedules).ToMetadata()
+        );
     }
 
     public void Dispose()
@@ -108,9 +116,5 @@ internal sealed class LookaheadTrainingState : IDisposable
                 );
             tensor.copy_(file.Read(name));
         }
-        if (!file.Metadata.TryGetValue("step", out var step) || !file.Metadata.TryGetValue("seconds", out var seconds))
-            throw new InputException($"{path}: no step is recorded; this is no checkpoint of a training run.");
-        Step = long.Parse(step, CultureInfo.InvariantCulture);
-        Seconds = double.Parse(seconds, CultureInfo.InvariantCulture);
     }
 }

@@ -20,6 +20,10 @@ internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDe
     /// <summary>Whether a folder holds a checkpoint.</summary>
     public static bool Exists(string folder) => File.Exists(Path.Combine(folder, StateFile));
 
+    /// <summary>Tensor files of checkpoints that lie in a folder.</summary>
+    public static IEnumerable<string> TensorFiles(string folder) =>
+        Directory.Exists(folder) ? Directory.EnumerateFiles(folder, "step-*.safetensors") : [];
+
     /// <summary>Writes a checkpoint, then removes the tensors of the one before.</summary>
     public static void Save(string folder, PretrainingPlan plan, PretrainingState state, OptimizerState tensors)
     {
@@ -34,7 +38,7 @@ internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDe
             Path.Combine(folder, StateFile),
             JsonSerializer.Serialize(new PretrainingCheckpoint(state, plan.Model, plan.Seed, name), Json)
         );
-        foreach (var old in Directory.EnumerateFiles(folder, "step-*.safetensors"))
+        foreach (var old in TensorFiles(folder))
             if (Path.GetFileName(old) != name)
                 File.Delete(old);
     }

@@ -45,11 +45,11 @@ public sealed class ShippedModelTests : IDisposable
                 )
             )
         );
-        Assert.Equal(0, (await _bench.Run("tokenize", "--texts", "{texts.json}", "--out", "{ids.json}")).ExitCode);
+        Assert.Equal(0, (await _bench.Run("tokenize", "--texts", "{texts.json}", "--out", "{tokens.json}")).ExitCode);
         var wanted = lines
             .SelectMany(line => new[] { line.GetProperty("prompt_ids"), line.GetProperty("answer_ids") })
             .Select(ids => ids.GetRawText());
-        Assert.Equal(wanted, _bench.Json("ids.json").EnumerateArray().Select(ids => ids.GetRawText()));
+        Assert.Equal(wanted, _bench.Json("tokens.json").EnumerateArray().Select(ids => ids.GetRawText()));
     }
 
     [Fact]
@@ -59,10 +59,10 @@ public sealed class ShippedModelTests : IDisposable
         File.Copy(Path.Combine(ModelFolders.Resolve("nano"), "tokenizer.json"), Path.Combine(_bench["bare"], "tokenizer.json"));
         string[] texts = ["The amber vault.", "", "a<|end|>b", "naïve 🙂"];
         _bench.Write("texts.json", JsonSerializer.Serialize(texts));
-        var ran = await _bench.Run("tokenize", "--model", "{bare}", "--texts", "{texts.json}", "--out", "{ids.json}");
+        var ran = await _bench.Run("tokenize", "--model", "{bare}", "--texts", "{texts.json}", "--out", "{tokens.json}");
         Assert.Equal((0, ""), (ran.ExitCode, ran.Error));
         var tokenizer = Tokenizer.Load(_bench["bare"]);
-        var ids = JsonSerializer.Deserialize<int[][]>(File.ReadAllText(_bench["ids.json"]))!;
+        var ids = JsonSerializer.Deserialize<int[][]>(File.ReadAllText(_bench["tokens.json"]))!;
         Assert.Equal(texts, ids.Select(line => tokenizer.Decode(line)));
         Assert.Contains(tokenizer.Id(Templates.End)!.Value, ids[2]);
     }

@@ -156,15 +156,43 @@ public sealed class VerbTests : IDisposable
     {
         var lines = Enumerable.Range(0, 5).Select(i => $$"""{"prompt_ids": [{{string.Join(", ", Bench.Ids.Skip(i))}}]}""");
         _bench.Write("data.jsonl", string.Join('\n', lines));
-        string[] fixedArguments = ["--data", "{data.jsonl}", "--batch", "2", "--tokens", "2", "--rank", "1", "--json", "{train.json}"];
+        string[] fixedArguments =
+        [
+            "--data",
+            "{data.jsonl}",
+            "--batch",
+            "2",
+            "--tokens",
+            "2",
+            "--rank",
+            "1",
+            "--out",
+            "{m}",
+            "--json",
+            "{train.json}",
+        ];
         await Succeeds(_bench.RunOnModel("train", [.. fixedArguments, "--steps", "3"]));
         Assert.True(_bench.Json("train.json").GetProperty("finished").GetBoolean());
-        Assert.Equal(3, File.ReadLines(_bench["model/lookahead/curve.jsonl"]).Count());
+        Assert.Equal(3, File.ReadLines(_bench["m/curve.jsonl"]).Count());
         await Succeeds(_bench.RunOnModel("train", [.. fixedArguments, "--steps", "5"]));
         Assert.Equal(5, _bench.Json("train.json").GetProperty("step").GetInt32());
-        Assert.Equal(5, File.ReadLines(_bench["model/lookahead/curve.jsonl"]).Count());
-        Assert.Equal(5, File.ReadLines(_bench["model/lookahead/responses.jsonl"]).Count()); // a prompt is answered once
-        await Succeeds(_bench.RunOnModel("keep", "--ids", "{ids.json}", "--policy", "lookahead", "--budget", "4", "--out", "{kept.json}"));
+        Assert.Equal(5, File.ReadLines(_bench["m/curve.jsonl"]).Count());
+        Assert.Equal(5, File.ReadLines(_bench["m/responses.jsonl"]).Count()); // a prompt is answered once
+        await Succeeds(
+            _bench.RunOnModel(
+                "keep",
+                "--ids",
+                "{ids.json}",
+                "--policy",
+                "lookahead",
+                "--modules",
+                "{m}",
+                "--budget",
+                "4",
+                "--out",
+                "{kept.json}"
+            )
+        );
     }
 
     [Theory]
@@ -192,6 +220,8 @@ public sealed class VerbTests : IDisposable
                     heldOut,
                     "--recall-at",
                     "2,30",
+                    "--out",
+                    "{m}",
                     "--json",
                     "{train.json}",
                     "--accumulate",
@@ -212,7 +242,7 @@ public sealed class VerbTests : IDisposable
         Assert.InRange(after.GetProperty("recall").GetProperty("2").GetDouble(), 0, 1);
         Assert.InRange(after.GetProperty("textRecall").GetProperty("2").GetDouble(), 0, 1);
         Assert.Equal(JsonValueKind.Null, after.GetProperty("recall").GetProperty("30").ValueKind);
-        Assert.Equal(Divergence(after), Divergence(_bench.Json("model/lookahead/evaluation.json").GetProperty("after")));
+        Assert.Equal(Divergence(after), Divergence(_bench.Json("m/evaluation.json").GetProperty("after")));
         Assert.Equal("paper-llama", json.GetProperty("recipe").GetProperty("name").GetString());
     }
 

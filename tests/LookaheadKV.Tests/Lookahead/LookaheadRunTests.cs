@@ -145,7 +145,7 @@ public sealed class LookaheadRunTests : IDisposable
         LookaheadTrainer.Run(decoder, module, Examples, options);
         using (torch.no_grad())
             module.Embeddings.fill_(float.NaN);
-        using (var state = LookaheadTrainingState.Begin(Module(decoder), null))
+        using (var state = LookaheadTrainingState.Begin(Module(decoder), new()))
             Assert.Equal(0, state.Step);
         var error = Assert.Throws<InputException>(() => LookaheadTrainer.Run(decoder, module, Examples, options with { Folder = null }));
         Assert.Contains("the training diverged at step 0", error.Message);

@@ -21,7 +21,7 @@ public sealed class LookaheadTrainingStateTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var module = LookaheadModule.Create(TinyDecoder.Config, Small, seed: 2);
-        using var state = LookaheadTrainingState.Begin(module, null);
+        using var state = LookaheadTrainingState.Begin(module, new());
         var (plain, m, v) = (Numbers(module.Embeddings), new double[16], new double[16]);
         for (var step = 1; step <= 4; step++)
         {
@@ -55,7 +55,7 @@ public sealed class LookaheadTrainingStateTests : IDisposable
         double[] Moments(double? clip)
         {
             using var module = LookaheadModule.Create(TinyDecoder.Config, Small, seed: 2);
-            using var state = LookaheadTrainingState.Begin(module, null);
+            using var state = LookaheadTrainingState.Begin(module, new());
             foreach (var parameter in module.Parameters)
                 parameter.requires_grad_().mul(3).sum().backward();
             state.Update(0.01, clip);
@@ -69,14 +69,14 @@ public sealed class LookaheadTrainingStateTests : IDisposable
     public void Steps_seconds_and_moments_come_back_and_go_on_alike()
     {
         using var module = LookaheadModule.Create(TinyDecoder.Config, Small, seed: 2);
-        using var state = LookaheadTrainingState.Begin(module, _folder.Path);
+        using var state = LookaheadTrainingState.Begin(module, new() { Folder = _folder.Path });
         Step(module, state, 1);
         Step(module, state, 2);
         state.Seconds = 12.25;
         state.Save(_folder.Path);
 
         using var other = LookaheadModule.Create(TinyDecoder.Config, Small, seed: 3);
-        using var resumed = LookaheadTrainingState.Begin(other, _folder.Path);
+        using var resumed = LookaheadTrainingState.Begin(other, new() { Folder = _folder.Path });
         Assert.Equal((2, 12.25), (resumed.Step, resumed.Seconds));
         Step(module, state, 3);
         Step(other, resumed, 3);
@@ -94,7 +94,7 @@ public sealed class LookaheadTrainingStateTests : IDisposable
     public void Without_a_folder_nothing_is_written_and_a_folder_is_made()
     {
         using var module = LookaheadModule.Create(TinyDecoder.Config, Small);
-        using var state = LookaheadTrainingState.Begin(module, null);
+        using var state = LookaheadTrainingState.Begin(module, new());
         state.Save(null);
         Assert.Empty(Directory.GetFiles(_folder.Path));
         state.Save(_folder["new"]);
@@ -107,7 +107,7 @@ public sealed class LookaheadTrainingStateTests : IDisposable
     public void A_file_that_records_no_step_is_no_checkpoint(string missing)
     {
         using var module = LookaheadModule.Create(TinyDecoder.Config, Small);
-        using var state = LookaheadTrainingState.Begin(module, null);
+        using var state = LookaheadTrainingState.Begin(module, new());
         state.Save(_folder.Path);
         var path = _folder["checkpoint.safetensors"];
         using (var scope = NewDisposeScope())
@@ -119,8 +119,8 @@ public sealed class LookaheadTrainingStateTests : IDisposable
         }
         File.Move(_folder["copy"], path, overwrite: true);
         Assert.Contains(
-            "no step is recorded",
-            Assert.Throws<InputException>(() => LookaheadTrainingState.Begin(module, _folder.Path)).Message
+            "records no step",
+            Assert.Throws<InputException>(() => LookaheadTrainingState.Begin(module, new() { Folder = _folder.Path })).Message
         );
     }
 
@@ -128,12 +128,12 @@ public sealed class LookaheadTrainingStateTests : IDisposable
     public void A_checkpoint_that_lacks_a_parameter_is_refused()
     {
         using var few = LookaheadModule.Create(TinyDecoder.Config, Small with { Rank = 0 });
-        using (var state = LookaheadTrainingState.Begin(few, null))
+        using (var state = LookaheadTrainingState.Begin(few, new()))
             state.Save(_folder.Path);
         using var all = LookaheadModule.Create(TinyDecoder.Config, Small);
         Assert.Contains(
             "lora_A.weight is missing",
-            Assert.Throws<InputException>(() => LookaheadTrainingState.Begin(all, _folder.Path)).Message
+            Assert.Throws<InputException>(() => LookaheadTrainingState.Begin(all, new() { Folder = _folder.Path })).Message
         );
     }
 
@@ -142,7 +142,7 @@ public sealed class LookaheadTrainingStateTests : IDisposable
     {
         using var module = LookaheadModule.Create(TinyDecoder.Config, Small);
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-        LookaheadTrainingState.Begin(module, null).Dispose();
+        LookaheadTrainingState.Begin(module, new()).Dispose();
         Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 

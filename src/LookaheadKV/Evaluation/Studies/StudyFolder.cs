@@ -12,6 +12,9 @@ namespace LookaheadKV.Evaluation.Studies;
 /// <param name="model">What tells the model from others.</param>
 public sealed class StudyFolder(string path, string model)
 {
+    /// <summary>Name of the table of all cells within the folder.</summary>
+    public const string TableFile = "table.csv";
+
     private static readonly JsonSerializerOptions Indented = new(Study.Json) { WriteIndented = true };
 
     /// <summary>The folder of a study's results on a model.</summary>
@@ -56,7 +59,7 @@ public sealed class StudyFolder(string path, string model)
     /// <returns>Its file.</returns>
     public string WriteTable(string csv)
     {
-        var file = Path.Combine(path, "table.csv");
+        var file = Path.Combine(path, TableFile);
         AtomicFile.WriteText(file, csv);
         AtomicFile.Sweep(path);
         AtomicFile.Sweep(Cells);

@@ -28,13 +28,16 @@ public sealed record StudyRow(
 /// <summary>Cells' results as tables.</summary>
 public static class StudyTable
 {
+    /// <summary>The columns that every table ends with.</summary>
+    public const string FixedColumns = "seed,policy,budget,task,metric,value";
+
     /// <summary>All numbers of all cells as CSV, a line each: the varied settings, seed, policy, budget, task, metric, value.</summary>
     /// <param name="cells">Cells with their results.</param>
     public static string Csv(IReadOnlyList<(StudyCell Cell, CellResult Result)> cells)
     {
         string[] varied = [.. cells.SelectMany(c => c.Cell.Varied.Keys).Distinct()];
         var text = new StringBuilder();
-        Line([.. varied, "seed", "policy", "budget", "task", "metric", "value"]);
+        Line([.. varied, .. FixedColumns.Split(',')]);
         foreach (var (cell, result) in cells)
         foreach (var m in result.Measurements)
             Line([
