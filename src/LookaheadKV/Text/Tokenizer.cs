@@ -92,6 +92,9 @@ public sealed class Tokenizer
         return [.. ids];
     }
 
+    /// <summary>The control tokens that a raw prompt begins with, such as the begin token; none where the tokenizer's files ask for none.</summary>
+    public IReadOnlyList<int> PromptBegin => rules.Ends.Before;
+
     /// <summary>
     /// The ids of a whole raw prompt: those of its text, and around them the control tokens that the tokenizer's files ask for, such as the
     /// begin token. One that the text starts with itself is not put before it again. A rendered chat is no raw prompt: it has its own.

@@ -48,13 +48,12 @@ public sealed class TextPrompts
     /// <param name="recipe">What prompts are made of them.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="frame">The model's chat template as tokens.</param>
-    /// <param name="begin">Tokens that plain text begins with; null for none.</param>
     /// <exception cref="InputException">A length has no room for the frame and an instruction.</exception>
-    public TextPrompts(TextCorpus corpus, TextRecipe recipe, Tokenizer tokenizer, PromptFrame frame, IReadOnlyList<int>? begin = null)
+    public TextPrompts(TextCorpus corpus, TextRecipe recipe, Tokenizer tokenizer, PromptFrame frame)
     {
         (_recipe, _tokenizer, _frame) = (recipe, tokenizer, frame);
         _corpus = new CorpusTokens(corpus, Encode, tokenizer.Token);
-        _begin = [.. begin ?? []];
+        _begin = [.. tokenizer.PromptBegin];
         _control = [.. tokenizer.SpecialTokens.Select(token => token.Content)];
         var longest = recipe.Instructions.Max(text => tokenizer.Encode(text + Gap).Length);
         var needed = frame.Head.Length + frame.Tail.Length + 2 * longest;

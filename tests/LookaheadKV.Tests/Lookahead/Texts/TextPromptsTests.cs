@@ -174,6 +174,18 @@ public class TextPromptsTests
     }
 
     [Fact]
+    public void The_recipe_of_the_documentation_is_the_one_that_is_built_in()
+    {
+        for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
+            if (Path.Combine(folder, "docs", "text-recipe.json") is var file && File.Exists(file))
+            {
+                Assert.Equal(new TextRecipe().ToJson() + "\n", File.ReadAllText(file));
+                return;
+            }
+        Assert.Fail("docs/text-recipe.json is not above the tests.");
+    }
+
+    [Fact]
     public void A_recipe_written_out_is_read_as_it_was()
     {
         var json = new TextRecipe().ToJson();
