@@ -69,6 +69,7 @@ internal static class EntryPoint
             new KeepCommand(),
             new ImportanceCommand(),
             new TokenizeCommand(),
+            new RenderCommand(),
             new TasksCommand(),
             new TrainCommand(),
             new ConvertCommand(),

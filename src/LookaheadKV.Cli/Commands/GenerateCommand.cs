@@ -14,7 +14,6 @@ namespace LookaheadKV.Cli.Commands;
 internal sealed class GenerateCommand : Verb
 {
     private const int DefaultNewTokens = 128;
-    private const string Raw = "raw";
     private readonly ModelOptions _model = new();
     private readonly PolicyOptions _policy;
     private readonly Option<string?> _prompt = new("--prompt")
@@ -40,11 +39,7 @@ internal sealed class GenerateCommand : Verb
         Description = "Take the prompt as a question and put the folder's chat template around it.",
     };
     private readonly Option<string?> _system = new("--system") { Description = "System message before the question (implies --chat)." };
-    private readonly Setting<ChatTemplate?> _template = new(
-        "--template",
-        $"Chat template to use instead of the folder's (implies --chat): {string.Join(", ", ChatTemplate.Names)}; or {Raw}: none.",
-        name => name == Raw ? null : ChatTemplate.Named(name)
-    );
+    private readonly TemplateOptions _template = new("Chat template to use instead of the model's default (implies --chat)");
     private readonly Setting<double> _temperature = new(
         "--temperature",
         "Temperature to sample at; 0 takes the most likely token.",
@@ -82,7 +77,7 @@ internal sealed class GenerateCommand : Verb
             _ids,
             _chat,
             _system,
-            _template,
+            .. _template.All,
             .. _policy.All,
             _kept,
             _newTokens,
@@ -100,11 +95,14 @@ internal sealed class GenerateCommand : Verb
                 result.AddError("give the prompt by exactly one of --prompt, --prompt-file and --ids.");
             if (Given(_kept) && _policy.All.FirstOrDefault(Given) is { } policy)
                 result.AddError($"{policy.Name} and --kept both say what to keep; leave one out.");
-            Option[] chat = [_chat, _system, _template];
+            Option[] chat = [_chat, _system, .. _template.All];
             if (result.GetResult(_ids) is not null && chat.FirstOrDefault(Given) is { } option)
                 result.AddError($"{option.Name} works on a text; give the prompt by --prompt or --prompt-file.");
-            if (result.GetValue<string?>(_template) == Raw && new Option[] { _chat, _system }.FirstOrDefault(Given) is { } contrary)
-                result.AddError($"{contrary.Name} and --template {Raw} are contrary; leave one out.");
+            if (
+                result.GetValue(_template.Template) == TemplateOptions.Raw
+                && new Option[] { _chat, _system }.FirstOrDefault(Given) is { } contrary
+            )
+                result.AddError($"{contrary.Name} and --template {TemplateOptions.Raw} are contrary; leave one out.");
             Option[] filters = [_topK, _topP, _minP];
             if (IsGreedy(result.GetValue<string?>(_temperature)) && filters.FirstOrDefault(Given) is { } filter)
                 result.AddError($"{filter.Name} filters what is sampled; give a --temperature above 0 too.");
@@ -178,10 +176,15 @@ internal sealed class GenerateCommand : Verb
     private static bool IsGreedy(string? temperature) =>
         temperature is null || (double.TryParse(temperature, CultureInfo.InvariantCulture, out var value) && value == 0);
 
-    private ChatTemplate? Template(Call call) =>
-        call.Arguments.GetValue<string?>(_template) is not null ? call.Value(_template)
-        : call.Value(_chat) || call.Value(_system) is not null ? ChatTemplate.Of(_model.Folder(call))
-        : null;
+    private ChatTemplate? Template(Call call)
+    {
+        var model = _model.Folder(call);
+        var chats =
+            call.Value(_chat)
+            || call.Value(_system) is not null
+            || _template.All.Any(option => call.Arguments.GetResult(option) is not null);
+        return _template.Read(call, model, () => chats ? ChatTemplate.Of(model) : null);
+    }
 
     private SamplingOptions Drawing(Call call) =>
         new()
@@ -194,11 +197,8 @@ internal sealed class GenerateCommand : Verb
         };
 
     // Beside those that the model's folder names.
-    private static IEnumerable<int> Ends(Tokenizer? tokenizer, ChatTemplate? template)
-    {
-        int? ofTemplate = template is null ? null : tokenizer?.Id(template.EndOfAnswer);
-        return ofTemplate is { } id ? [id] : [];
-    }
+    private static IEnumerable<int> Ends(Tokenizer? tokenizer, ChatTemplate? template) =>
+        tokenizer is not null && template?.EndToken(tokenizer) is { } id ? [id] : [];
 
     private (int[] Ids, int Room) Prompt(Call call, Decoder decoder, Tokenizer? tokenizer, ChatTemplate? template)
     {

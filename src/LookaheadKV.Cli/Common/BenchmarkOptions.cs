@@ -13,7 +13,6 @@ internal sealed class BenchmarkOptions
 {
     private const string All = "all";
     private const string Ruler = "ruler";
-    private const string Raw = "raw";
 
     private static readonly string[] Known = [.. TaskNames.All, .. RulerTasks.Names];
 
@@ -39,13 +38,11 @@ internal sealed class BenchmarkOptions
         Description = "JSONL file of LongBench; its data sets become tasks. May be given several times.",
     };
     private readonly Option<string?> _longProc = new("--longproc") { Description = "JSON or JSONL file of LongProc's HTML→TSV task." };
-    private readonly Setting<ChatTemplate?> _template = new(
-        "--template",
-        $"Chat template for RULER and files [default: the folder's, or {Raw} where it has none]: {string.Join(", ", ChatTemplate.Names)}; or {Raw}: none.",
-        name => name == Raw ? null : ChatTemplate.Named(name)
+    private readonly TemplateOptions _template = new(
+        $"Chat template for RULER and files [default: the model's, or {TemplateOptions.Raw} where it has none]"
     );
 
-    public IEnumerable<Option> Options => [_tasks, _squad, _hotpot, _essays, _longBench, _longProc, _template];
+    public IEnumerable<Option> Options => [_tasks, _squad, _hotpot, _essays, _longBench, _longProc, .. _template.All];
 
     /// <summary>The synthetic tasks among those asked for.</summary>
     public IReadOnlyList<string> Synthetic(Call call) => [.. Tasks(call).Intersect(TaskNames.All)];
@@ -140,10 +137,8 @@ internal sealed class BenchmarkOptions
         bool Has(string task) => call.Value(task == RulerTasks.Squad ? _squad : _hotpot) is not null;
     }
 
-    private ChatTemplate? Template(Call call, string folder) =>
-        call.Arguments.GetValue<string?>(_template) is not null ? call.Value(_template)
-        : TokenizerConfig.Read(folder).ChatTemplate is null ? null
-        : ChatTemplate.Of(folder);
+    private ChatTemplate? Template(Call call, string model) =>
+        _template.Read(call, model, () => ChatTemplate.IsIn(model) ? ChatTemplate.Of(model) : null);
 
     private static IReadOnlyList<string> Named(string name) =>
         name switch

@@ -84,11 +84,7 @@ internal sealed class TrainingData
             return true;
         }
     );
-    private readonly Setting<ChatTemplate?> _template = new(
-        "--template",
-        $"Chat template of messages, instead of the folder's: {string.Join(", ", ChatTemplate.Names)}.",
-        ChatTemplate.Named
-    );
+    private readonly TemplateOptions _template = new("Chat template of messages, instead of the model's default", takesRaw: false);
     private readonly Setting<HeldOut?> _heldOut = new(
         "--held-out",
         "Prompts to measure on before and after, not trained on: 5%, a number, or a JSON-lines file [default: 5%, at most 64; 16 of the synthetic tasks or of texts].",
@@ -96,7 +92,7 @@ internal sealed class TrainingData
     );
 
     public IEnumerable<Option> Options =>
-        [_data, _texts, _textRecipe, _lengths, _maxPrompt, _maxResponse, _responses, _temperature, _cache, _template, _heldOut];
+        [_data, _texts, _textRecipe, _lengths, _maxPrompt, _maxResponse, _responses, _temperature, _cache, .. _template.All, _heldOut];
 
     /// <summary>Whether prompts are made of texts.</summary>
     public bool OfTexts(Call call) => call.Value(_texts) is not null;
@@ -157,6 +153,9 @@ internal sealed class TrainingData
     public static IEnumerable<(string Name, string? Value)> Lengths(TrainingRecipe recipe) =>
         [("--max-prompt", $"{recipe.MaxPrompt}"), ("--max-response", $"{recipe.MaxResponse}")];
 
+    private ChatTemplate Template(Call call, ModelOptions model) =>
+        _template.Read(call, model.Folder(call), () => ChatTemplate.Of(model.Folder(call)))!;
+
     /// <summary>Reads the data.</summary>
     public TrainingSet Read(Call call, ModelOptions model, DecoderConfig config, TrainingRecipe recipe)
     {
@@ -164,7 +163,7 @@ internal sealed class TrainingData
         var file = new TrainingFile(
             config,
             () => model.Tokenizer(call),
-            () => call.Value(_template) ?? ChatTemplate.Of(model.Folder(call))
+            () => Template(call, model)
         );
         if (data == Synthetic && !OfTexts(call))
         {
@@ -181,8 +180,7 @@ internal sealed class TrainingData
         {
             texts = texts with { PromptsPerStep = recipe.Batch };
             var tokenizer = model.Tokenizer(call);
-            var template = call.Value(_template) ?? ChatTemplate.Of(model.Folder(call));
-            var frame = PromptFrame.Of(template, tokenizer);
+            var frame = PromptFrame.Of(Template(call, model), tokenizer);
             var corpus = TextCorpus.Read(call.Value(_texts)!);
             var prompts = new TextPrompts(corpus, texts, tokenizer, frame);
             call.Screen.Line(Units.Format($"{corpus.Documents.Count} texts of {corpus.Characters / 1e6:0.0} million characters"));

@@ -60,7 +60,7 @@ public sealed record PromptForm(Tokenizer Tokenizer, ChatTemplate? Template)
     // An answer ends where its turn does, whether or not the model's configuration names that token.
     private string Answer(IReadOnlyList<int> response)
     {
-        var end = Template is null ? null : Tokenizer.Id(Template.EndOfAnswer);
+        var end = Template?.EndToken(Tokenizer);
         return Tokenizer.Decode(response.TakeWhile(id => id != end), skipSpecial: true);
     }
 }

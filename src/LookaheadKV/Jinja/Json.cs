@@ -15,7 +15,7 @@ internal static class Json
         RuntimeHelpers.EnsureSufficientExecutionStack();
         return element.ValueKind switch
         {
-            JsonValueKind.String => element.GetString(),
+            JsonValueKind.String => Text(element),
             JsonValueKind.True => true,
             JsonValueKind.False => false,
             JsonValueKind.Number => Number(element.GetRawText()),
@@ -25,6 +25,18 @@ internal static class Json
             ),
             _ => null,
         };
+    }
+
+    private static string Text(JsonElement element)
+    {
+        try
+        {
+            return element.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw new JinjaException("a text that the template is given holds half of a surrogate pair");
+        }
     }
 
     /// <summary>The value as JSON.</summary>

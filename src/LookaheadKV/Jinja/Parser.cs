@@ -52,10 +52,10 @@ internal sealed class Parser : ExpressionParser
         return new Body(parser.Statements([]));
     }
 
-    /// <summary>Statements up to one of the tags in <paramref name="ends"/>, whose name is then the current token.</summary>
-    private List<Statement> Statements(string[] ends)
+    /// <summary>Statements up to one of the tags in <paramref name="ends"/>, whose name is then the current token; they begin on <paramref name="line"/>.</summary>
+    private List<Statement> Statements(string[] ends, int line = 1)
     {
-        var (statements, line) = (new List<Statement>(), Current.Line);
+        var statements = new List<Statement>();
         while (true)
         {
             var token = Next();
@@ -249,8 +249,9 @@ internal sealed class Parser : ExpressionParser
     private List<Statement> Block(params string[] ends)
     {
         SkipSign(":");
+        var line = Current.Line;
         EndTag();
-        return Statements(ends);
+        return Statements(ends, line);
     }
 
     /// <summary>What is assigned to: names, with commas between them or in parentheses.</summary>

@@ -5,8 +5,8 @@ using LookaheadKV.Text;
 namespace LookaheadKV.Lookahead;
 
 /// <summary>
-/// Prompts to train on, one JSON object a line: <c>prompt_ids</c> (token ids), <c>messages</c> (<c>role</c> and <c>content</c> each, put into the model's
-/// chat template) or <c>prompt</c> (text, encoded as it is); and, where there is one, <c>response_ids</c> or <c>response</c> (<c>answer_ids</c> and
+/// Prompts to train on, one JSON object a line: <c>prompt_ids</c> (token ids), <c>messages</c> (objects with what the model's chat template reads, and put
+/// into it) or <c>prompt</c> (text, encoded as it is); and, where there is one, <c>response_ids</c> or <c>response</c> (<c>answer_ids</c> and
 /// <c>answer</c> mean the same), or an assistant's last message.
 /// </summary>
 /// <param name="config">The model's vocabulary and context.</param>
@@ -21,8 +21,7 @@ public sealed class TrainingFile(DecoderConfig config, Func<Tokenizer> tokenizer
     public int Cut { get; private set; }
 
     /// <summary>Tokens beside those of the model's configuration that end a response: that of the chat template, where one was used.</summary>
-    public IReadOnlyList<int> EndTokens =>
-        _template.IsValueCreated && _tokenizer.Value.Id(_template.Value.EndOfAnswer) is { } id ? [id] : [];
+    public IReadOnlyList<int> EndTokens => _template.IsValueCreated && _template.Value.EndToken(_tokenizer.Value) is { } id ? [id] : [];
 
     /// <summary>Reads all lines of a file; blank ones are passed over.</summary>
     /// <param name="path">The file.</param>
@@ -104,20 +103,24 @@ public sealed class TrainingFile(DecoderConfig config, Func<Tokenizer> tokenizer
     private (int[] Prompt, int[]? Response) Prompt(JsonPlace line)
     {
         if (line.Find("prompt_ids") is null && line.Find("messages") is { } messages)
-            return Conversation([.. messages.Items().Select(m => new ChatMessage(m.Member("role").Text(), m.Member("content").Text()))]);
+            return Conversation([.. messages.Items().Select(static message => new ChatMessage(message.Value))]);
         return Ids(line, "prompt") is { } ids
             ? (ids, null)
             : throw new InputException("none of \"prompt_ids\", \"messages\" and \"prompt\" is there; give one.");
     }
 
-    // An assistant's last message is the response, with the token that ends it.
+    // An assistant's last message is the response, with what the template puts behind it.
     private (int[] Prompt, int[]? Response) Conversation(ChatMessage[] messages)
     {
-        if (messages is not [.. var asked, { Role: ChatMessage.AssistantRole } last])
-            return (Encode(messages), null);
-        return (Encode(asked), _tokenizer.Value.Encode(last.Content + _template.Value.EndOfAnswer));
-
-        int[] Encode(IReadOnlyList<ChatMessage> turns) => _tokenizer.Value.Encode(_template.Value.Render(turns));
+        var (template, tokenizer) = (_template.Value, _tokenizer.Value);
+        if (messages is not [.. { Length: > 0 } asked, { Role: ChatMessage.AssistantRole }])
+            return (tokenizer.Encode(template.Render(messages)), null);
+        var (prompt, whole) = (template.Render(asked), template.Render(messages, answer: false));
+        return whole.StartsWith(prompt, StringComparison.Ordinal)
+            ? (tokenizer.Encode(prompt), tokenizer.Encode(whole[prompt.Length..].TrimEnd()))
+            : throw new InputException(
+                "the chat template writes the conversation before its last answer otherwise than when it asks for that answer; give \"prompt\" and \"response\" instead."
+            );
     }
 
     private int[]? Ids(JsonPlace line, string name) =>

@@ -84,11 +84,5 @@ internal readonly record struct JsonField(JsonElement Element, string Name, stri
     public InputException Unsupported(string allowed) =>
         new($"{Path}: {(Name.Length == 0 ? "the file" : Name)} is {Shown()}; this reader takes {allowed}.");
 
-    private string Shown()
-    {
-        if (!Present)
-            return "missing";
-        var raw = Quoting.OneLine(Element.GetRawText());
-        return raw.Length <= 80 ? raw : raw[..80] + "…";
-    }
+    private string Shown() => Present ? Quoting.Shown(Element) : "missing";
 }

@@ -11,6 +11,14 @@ internal static class Quoting
     /// <summary>The text in quotes, its control characters escaped.</summary>
     public static string Quote(string? text) => JsonSerializer.Serialize(text, Relaxed);
 
+    /// <summary>The beginning of a value of a JSON file, on one line.</summary>
+    public static string Shown(JsonElement element)
+    {
+        const int Most = 80;
+        var raw = OneLine(element.GetRawText());
+        return raw.Length <= Most ? raw : raw[..Most] + "…";
+    }
+
     /// <summary>The text without line breaks.</summary>
     public static string OneLine(string text) => text.ReplaceLineEndings(" ");
 }

@@ -5,7 +5,7 @@ using LookaheadKV.Checkpoints;
 
 namespace LookaheadKV.Text;
 
-/// <summary>The tokenizer_config.json beside a tokenizer, from which transformers takes the class, the markers and the chat template.</summary>
+/// <summary>The tokenizer_config.json beside a tokenizer, from which transformers takes the class and the markers; its chat template is read by <see cref="ChatTemplate"/>.</summary>
 public sealed record TokenizerConfig
 {
     /// <summary>The text of the begin-of-sequence token, or null if none is named.</summary>
@@ -13,9 +13,6 @@ public sealed record TokenizerConfig
 
     /// <summary>The text of the end-of-sequence token, or null if none is named.</summary>
     public string? EndToken { get; init; }
-
-    /// <summary>The chat template (Jinja), or null if the folder has none.</summary>
-    public string? ChatTemplate { get; init; }
 
     /// <summary>Whether the begin token is put before a raw prompt; null leaves it to the tokenizer's own file.</summary>
     internal bool? AddsBegin { get; init; }
@@ -33,17 +30,11 @@ public sealed record TokenizerConfig
     internal bool? AddPrefixSpace { get; init; }
 
     /// <summary>
-    /// Reads a model's tokenizer_config.json, and its chat_template.jinja, which goes before the template in the former. Without a file
-    /// everything is as if it said nothing.
+    /// Reads a model's tokenizer_config.json. Without the file everything is as if it said nothing.
     /// </summary>
     /// <exception cref="InputException">A file is damaged.</exception>
-    public static TokenizerConfig Read(ModelFiles files)
-    {
-        var config = files.Has(ModelFiles.TokenizerConfig)
-            ? JsonField.Read(files, ModelFiles.TokenizerConfig, Parse)
-            : new TokenizerConfig();
-        return files.Has(ModelFiles.ChatTemplate) ? config with { ChatTemplate = files.Text(ModelFiles.ChatTemplate) } : config;
-    }
+    public static TokenizerConfig Read(ModelFiles files) =>
+        files.Has(ModelFiles.TokenizerConfig) ? JsonField.Read(files, ModelFiles.TokenizerConfig, Parse) : new TokenizerConfig();
 
     /// <summary>The same, of the model at a path.</summary>
     /// <param name="model">What <see cref="ModelFiles.Open"/> takes.</param>
@@ -85,7 +76,6 @@ public sealed record TokenizerConfig
         {
             BeginToken = Marker(root["bos_token"]),
             EndToken = Marker(root["eos_token"]),
-            ChatTemplate = Template(root["chat_template"]),
             AddsBegin = OptionalFlag(root["add_bos_token"]),
             AddsEnd = OptionalFlag(root["add_eos_token"]),
             AddedTokens = root["added_tokens_decoder"].Present ? [.. root["added_tokens_decoder"].Properties().Select(Added)] : [],
@@ -100,17 +90,6 @@ public sealed record TokenizerConfig
         !field.Present ? null
         : field.IsObject ? field["content"].Text()
         : field.Text();
-
-    /// <summary>A template alone, or the one called "default" of several.</summary>
-    private static string? Template(JsonField field)
-    {
-        if (!field.Present)
-            return null;
-        if (!field.IsArray)
-            return field.Text();
-        var named = field.Items().FirstOrDefault(item => item["name"].Text() == "default");
-        return named.Present ? named["template"].Text() : null;
-    }
 
     private static AddedToken Added((string Key, JsonField Value) entry) =>
         int.TryParse(entry.Key, NumberStyles.None, CultureInfo.InvariantCulture, out var id)

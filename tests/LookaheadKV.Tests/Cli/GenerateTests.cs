@@ -40,17 +40,28 @@ public sealed class GenerateTests : IDisposable
     public async Task The_prompt_is_raw_unless_a_template_is_asked_for()
     {
         AddTokenizer();
-        File.WriteAllText(Path.Combine(_bench.Model, "tokenizer_config.json"), """{"chat_template": "[|im_start|]"}""");
+        File.WriteAllText(Path.Combine(_bench.Model, "tokenizer_config.json"), """{"chat_template": "{{ messages | spell }}"}""");
         Assert.Equal(3, await PromptTokens("--prompt", "abc"));
         Assert.Equal(3, await PromptTokens("--prompt", "abc", "--template", "raw"));
-        Assert.Contains("none of those that are known", (await Run("--prompt", "abc", "--chat")).Error);
+        Assert.Contains("no filter 'spell'", (await Run("--prompt", "abc", "--chat")).Error);
         File.WriteAllText(
             Path.Combine(_bench.Model, "tokenizer_config.json"),
-            """{"chat_template": "{{ bos_token }}{{ '[INST]' + message['content'] + '[/INST]' }}", "bos_token": "a"}"""
+            """
+            {"bos_token": "a", "chat_template": "{{ bos_token }}{% if messages[0].role == 'system' %}{{ raise_exception('No system here.') }}{% endif %}[INST]{{ messages[0]['content'] }}[/INST]"}
+            """
         );
         Assert.Equal(6, await PromptTokens("--prompt", "abc", "--chat")); // a [INST] abc [/INST]
         Assert.Equal(5, await PromptTokens("--prompt-file", _bench.Write("question.txt", "bc"), "--chat"));
-        Assert.Contains("no place for a system message", (await Run("--prompt", "abc", "--system", "be brief")).Error);
+        var refused = await Run("--prompt", "abc", "--system", "be brief");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("No system here.", refused.Error);
+        var own = _bench.Write("own.jinja", "{{ messages[0].content }}{{ bos_token }}");
+        Assert.Equal(4, await PromptTokens("--prompt", "abc", "--template", own));
+        Assert.Contains("no such file", (await Run("--prompt", "abc", "--template", "nothing.jinja")).Error);
+        Assert.Contains(
+            "there is no chat template \"alpaca\"; name one of default",
+            (await Run("--prompt", "abc", "--template", "alpaca")).Error
+        );
     }
 
     [Theory]
@@ -62,7 +73,6 @@ public sealed class GenerateTests : IDisposable
     [InlineData("--temperature 1 --min-p 1.5", "min-p 1.5")]
     [InlineData("--top-k 5", "--top-k filters what is sampled; give a --temperature")]
     [InlineData("--temperature 0 --min-p 0.5", "--min-p filters")]
-    [InlineData("--template alpaca", "chat template \"alpaca\" is unknown; use llama3")]
     [InlineData("--ids {ids.json} --chat", "exactly one of --prompt")]
     [InlineData("--template raw --chat", "--chat and --template raw are contrary")]
     public async Task Usage_errors_are_one_line(string options, string part)

@@ -3,6 +3,7 @@ using LookaheadKV.Evaluation.Metrics;
 using LookaheadKV.Evaluation.Samples;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Tests.Evaluation.Tasks;
+using LookaheadKV.Tests.Text;
 using LookaheadKV.Text;
 using Xunit;
 
@@ -16,7 +17,7 @@ public class PromptFormTests
     );
 
     private static readonly PromptForm Plain = new(Begins, null);
-    private static readonly PromptForm Chat = new(Begins, ChatTemplate.Named("chatml"));
+    private static readonly PromptForm Chat = new(Begins, ChatTemplates.ChatMl);
 
     private static readonly EvaluationSample Sample = new(
         "rain",
@@ -45,7 +46,7 @@ public class PromptFormTests
     public void ChatPromptsOpenTheAnswerWithItsPrefix()
     {
         Assert.Equal(
-            ChatTemplate.Named("chatml").Render([ChatMessage.User(Sample.Prompt)]) + "Answer: over the",
+            ChatTemplates.ChatMl.Render([ChatMessage.User(Sample.Prompt)]) + "Answer: over the",
             Decoded(Chat.Prompt(Sample, 100_000, QueryMode.Aware))
         );
         Assert.Equal(

@@ -87,6 +87,7 @@ public sealed class GoldenTokenizerTests : IDisposable
         var golden = Golden.Value.RootElement.GetProperty("chat").GetProperty(format);
         File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), golden.GetRawText()); // its cases are passed over
         var template = ChatTemplate.Of(folder);
+        var variables = new Dictionary<string, JsonElement> { ["enable_thinking"] = JsonSerializer.SerializeToElement(false) };
         var rendered = 0;
         foreach (var one in golden.GetProperty("cases").EnumerateArray())
         {
@@ -100,10 +101,10 @@ public sealed class GoldenTokenizerTests : IDisposable
             if (one.GetProperty("text").GetString() is { } wanted)
             {
                 rendered++;
-                Assert.Equal(wanted, template.Render(messages, answer));
+                Assert.Equal(wanted, template.Render(messages, answer, variables));
             }
             else
-                Assert.Throws<InputException>(() => template.Render(messages, answer));
+                Assert.Throws<InputException>(() => template.Render(messages, answer, variables));
         }
 
         Assert.True(rendered >= 8);

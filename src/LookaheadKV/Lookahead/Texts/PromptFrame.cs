@@ -17,7 +17,7 @@ public sealed record PromptFrame(int[] Head, int[] Tail, IReadOnlyList<int> EndT
     {
         var parts = template.Render([ChatMessage.User(Place)]).Split(Place);
         if (parts.Length != 2)
-            throw new InputException($"chat template {template.Name} has {parts.Length - 1} places for a question; one is needed.");
-        return new(tokenizer.Encode(parts[0]), tokenizer.Encode(parts[1]), tokenizer.Id(template.EndOfAnswer) is { } end ? [end] : []);
+            throw new InputException($"the chat template has {parts.Length - 1} places for a question; one is needed.");
+        return new(tokenizer.Encode(parts[0]), tokenizer.Encode(parts[1]), template.EndToken(tokenizer) is { } end ? [end] : []);
     }
 }

@@ -166,18 +166,21 @@ public sealed class GgufTokenizerTests : IDisposable
     {
         Bytes("gpt-2").Set("tokenizer.ggml.bos_token_id", 0u).Set("tokenizer.ggml.padding_token_id", 1u).Write(Model);
         var config = TokenizerConfig.Read(Model);
-        Assert.Equal((Samples.End, null, null), (config.BeginToken, config.EndToken, config.ChatTemplate));
-        Bytes("gpt-2").Set("tokenizer.chat_template", "{{ plain }}").Write(Model);
-        Assert.Equal("{{ plain }}", TokenizerConfig.Read(Model).ChatTemplate);
+        Assert.Equal((Samples.End, null), (config.BeginToken, config.EndToken));
+        Assert.False(ChatTemplate.IsIn(Model));
+        Bytes("gpt-2").Set("tokenizer.chat_template", "{{ 'plain' }}").Write(Model);
+        Assert.Equal("plain", Rendered());
         Bytes("gpt-2")
-            .Set("tokenizer.chat_template", "{{ plain }}")
+            .Set("tokenizer.chat_template", "{{ 'plain' }}")
             .Set("tokenizer.chat_templates", new[] { "tool_use", "rag" })
             .Set("tokenizer.chat_template.tool_use", "{{ tools }}")
             .Set("tokenizer.chat_template.rag", "{{ documents }}")
             .Write(Model);
-        Assert.Equal("{{ plain }}", TokenizerConfig.Read(Model).ChatTemplate);
+        Assert.Equal("plain", Rendered());
         var named = JsonNode.Parse(ModelFiles.Open(Model).Text(ModelFiles.TokenizerConfig))!["chat_template"]!.AsArray();
         Assert.Equal(["default", "tool_use", "rag"], named.Select(template => template!["name"]!.GetValue<string>()));
+
+        string Rendered() => ChatTemplate.Of(Model).Render([ChatMessage.User("?")]);
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using LookaheadKV.Lookahead.Texts;
 using LookaheadKV.Models;
+using LookaheadKV.Tests.Text;
 using LookaheadKV.Text;
 using Xunit;
 
@@ -21,13 +22,13 @@ public class TextPromptsTests
         MostFacts = 3,
     };
 
-    public static TheoryData<string> Templates => [.. ChatTemplate.Names];
+    public static TheoryData<string> Templates => [.. ChatTemplates.ByName.Keys];
 
     [Theory]
     [MemberData(nameof(Templates))]
     public void Prompts_have_exactly_the_tokens_asked_for_and_the_templates_stand_whole(string name)
     {
-        var frame = PromptFrame.Of(ChatTemplate.Named(name), Nano);
+        var frame = PromptFrame.Of(ChatTemplates.ByName[name], Nano);
         var seen = new HashSet<TextPromptKind>();
         foreach (var length in (int[])[700, 701, 997])
         {
@@ -62,7 +63,7 @@ public class TextPromptsTests
     public void Nothing_but_the_piece_of_text_is_cut()
     {
         var recipe = Recipe with { Shares = new(1, 0, 0), Unwrapped = 0, Instructions = ["Do this with \"{word}\"."] };
-        var frame = PromptFrame.Of(ChatTemplate.Named("chatml"), Nano);
+        var frame = PromptFrame.Of(ChatTemplates.ChatMl, Nano);
         var documents = new[] { Document, Written(3_000, seed: 2) };
         foreach (var prompt in new TextPrompts(Corpus, recipe, Nano, frame).Step(seed: 3, step: 0))
         {
@@ -193,7 +194,7 @@ public class TextPromptsTests
         Assert.Equal(json, TextRecipe.Parse("{}").ToJson());
     }
 
-    private static TextPrompts Make(TextRecipe recipe) => new(Corpus, recipe, Nano, PromptFrame.Of(ChatTemplate.Named("chatml"), Nano));
+    private static TextPrompts Make(TextRecipe recipe) => new(Corpus, recipe, Nano, PromptFrame.Of(ChatTemplates.ChatMl, Nano));
 
     private static List<TextPrompt> Prompts(TextRecipe recipe, int steps)
     {
