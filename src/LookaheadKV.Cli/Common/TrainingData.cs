@@ -160,11 +160,7 @@ internal sealed class TrainingData
     public TrainingSet Read(Call call, ModelOptions model, DecoderConfig config, TrainingRecipe recipe)
     {
         var (data, seed, held) = (call.Value(_data), call.Value(model.Seed), call.Value(_heldOut) ?? HeldOut.Default);
-        var file = new TrainingFile(
-            config,
-            () => model.Tokenizer(call),
-            () => Template(call, model)
-        );
+        var file = new TrainingFile(config, () => model.Tokenizer(call), () => Template(call, model));
         if (data == Synthetic && !OfTexts(call))
         {
             var lengths = call.Value(_lengths);

@@ -18,7 +18,10 @@ public sealed class RenderTests : IDisposable
     {
         File.WriteAllText(Path.Combine(_bench.Model, "tokenizer_config.json"), Config);
         _bench.Write("list.json", """[{"role": "user", "content": "é\n"}]""");
-        _bench.Write("whole.json", """{"messages": [{"role": "user", "content": "q"}], "tools": [{"n": 1}], "mood": "good", "add_generation_prompt": false}""");
+        _bench.Write(
+            "whole.json",
+            """{"messages": [{"role": "user", "content": "q"}], "tools": [{"n": 1}], "mood": "good", "add_generation_prompt": false}"""
+        );
     }
 
     public void Dispose() => _bench.Dispose();
@@ -41,7 +44,14 @@ public sealed class RenderTests : IDisposable
 
     [Theory]
     [InlineData(1, "chat template, line 2: Not today.", "--messages", "{list.json}", "--template", "strict")]
-    [InlineData(1, "there is no chat template \"lax\"; name one of default, strict, or a file", "--messages", "{list.json}", "--template", "lax")]
+    [InlineData(
+        1,
+        "there is no chat template \"lax\"; name one of default, strict, or a file",
+        "--messages",
+        "{list.json}",
+        "--template",
+        "lax"
+    )]
     [InlineData(1, "nothing.json: no such file; give a JSON file of messages", "--messages", "{nothing.json}")]
     [InlineData(2, "--messages", "--no-generation-prompt")]
     [InlineData(2, "not a JSON object", "--messages", "{list.json}", "--template-variables", "[1]")]

@@ -21,7 +21,9 @@ internal static class ChatTemplates
                 "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content|trim }}<|eot_id|>{% endfor %}"
                     + "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
             ),
-            ["inst"] = Of("{{ bos_token }}{% for m in messages %}{{ '[INST] ' + m.content + ' [/INST]' if m.role == 'user' else ' ' + m.content + '</s>' }}{% endfor %}"),
+            ["inst"] = Of(
+                "{{ bos_token }}{% for m in messages %}{{ '[INST] ' + m.content + ' [/INST]' if m.role == 'user' else ' ' + m.content + '</s>' }}{% endfor %}"
+            ),
         };
 
     private static ChatTemplate Of(string jinja) => ChatTemplate.Parse(jinja, [KeyValuePair.Create("bos_token", "<s>")]);
