@@ -112,7 +112,7 @@ public sealed class TrainingFile(DecoderConfig config, Func<Tokenizer> tokenizer
     // An assistant's last message is the response, with what the template puts behind it.
     private (int[] Prompt, int[]? Response) Conversation(ChatMessage[] messages)
     {
-        var (template, tokenizer) = (_template.Value, _tokenizer.Value);
+        var (tokenizer, template) = (_tokenizer.Value, _template.Value);
         if (messages is not [.. { Length: > 0 } asked, { Role: ChatMessage.AssistantRole }])
             return (tokenizer.Encode(template.Render(messages)), null);
         var (prompt, whole) = (template.Render(asked), template.Render(messages, answer: false));

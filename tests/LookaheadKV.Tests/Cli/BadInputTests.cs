@@ -1,4 +1,5 @@
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Tests.Text;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -271,7 +272,7 @@ public sealed class BadInputTests : IDisposable
             "--device",
             "cpu",
             "--template",
-            "chatml",
+            _bench.Write("chatml.jinja", ChatTemplates.ChatMlText),
             "--steps",
             "1",
             "--out",

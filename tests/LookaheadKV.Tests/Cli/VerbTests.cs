@@ -2,6 +2,7 @@ using System.Text.Json;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Pretraining;
 using LookaheadKV.Tests.Pretraining;
+using LookaheadKV.Tests.Text;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -265,7 +266,7 @@ public sealed class VerbTests : IDisposable
             "--text-recipe",
             "{recipe.json}",
             "--template",
-            "chatml",
+            _bench.Write("chatml.jinja", ChatTemplates.ChatMlText),
             "--max-response",
             "3",
             "--tokens",

@@ -5,12 +5,11 @@ namespace LookaheadKV.Tests.Text;
 /// <summary>Chat templates for tests of what uses one.</summary>
 internal static class ChatTemplates
 {
-    public static ChatTemplate ChatMl { get; } =
-        ChatTemplate.Parse(
-            "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
-                + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
-            []
-        );
+    public const string ChatMlText =
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
+        + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
+    public static ChatTemplate ChatMl { get; } = ChatTemplate.Parse(ChatMlText, []);
 
     /// <summary>Several, in the style of published ones.</summary>
     public static IReadOnlyDictionary<string, ChatTemplate> ByName { get; } =
