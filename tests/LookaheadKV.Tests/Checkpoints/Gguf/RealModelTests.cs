@@ -16,6 +16,8 @@ public sealed class RealModelTests
 
     private sealed record Text(string text, int[] ids);
 
+    private sealed record Chat(string user, string prompt, int[] ids);
+
     private sealed record Answer(int[] ids, int[] greedy, int[] top_ids, float[] top_logits);
 
     [Fact]
@@ -30,7 +32,20 @@ public sealed class RealModelTests
             Assert.Equal(text, tokenizer.Decode(ids));
         }
         Assert.Equal([2], EndTokens.Of(RealModel.SmolLm2));
-        Assert.Contains("You are a helpful AI assistant named SmolLM", TokenizerConfig.Read(RealModel.SmolLm2).ChatTemplate);
+    }
+
+    [Fact]
+    public void Chats_are_rendered_as_transformers_renders_them()
+    {
+        var (tokenizer, template) = (Tokenizer.Load(RealModel.SmolLm2), ChatTemplate.Of(RealModel.SmolLm2));
+        var chats = Reference<Chat>("answers.json");
+        Assert.Equal(5, chats.Count);
+        foreach (var (user, prompt, ids) in chats)
+        {
+            Assert.Equal(prompt, template.Render([ChatMessage.User(user)]));
+            Assert.Equal(ids, tokenizer.Encode(prompt));
+        }
+        Assert.Equal(2, template.EndToken(tokenizer));
     }
 
     [Fact]
