@@ -30,7 +30,7 @@ internal static partial class HubCache
         string Home() => variable("HOME") ?? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
     }
 
-    /// <summary>Where a model of the cache lies: its snapshot, or the one GGUF file where the snapshot has nothing else to run.</summary>
+    /// <summary>The folder of a model of the cache.</summary>
     /// <param name="name">A name of the hub, <c>ORG/NAME</c> or <c>ORG/NAME@REVISION</c>: a branch, a tag, or the beginning of a commit.</param>
     /// <param name="root">The cache's folder.</param>
     /// <exception cref="InputException">It is not there; the message says where it was looked for and how to fetch it.</exception>
@@ -46,7 +46,7 @@ internal static partial class HubCache
             );
         var revision = asked.Length > 0 ? asked : DefaultRevision;
         return Snapshot(folder, revision) is { } snapshot
-            ? Runnable(name, snapshot)
+            ? snapshot
             : throw new InputException(
                 $"{name}: the Hugging Face cache has no revision {revision} of it ({Revisions(folder)}); fetch it with `{fetch}`."
             );
@@ -69,22 +69,6 @@ internal static partial class HubCache
         return matching is [var one] ? one : null;
     }
 
-    private static string Runnable(string name, string snapshot)
-    {
-        var files = Directory
-            .GetFiles(snapshot, "*.gguf")
-            .Where(file => !LaterPart().IsMatch(file))
-            .Order(StringComparer.Ordinal)
-            .ToArray();
-        if (files.Length == 0 || Directory.EnumerateFiles(snapshot, "*.safetensors").Any())
-            return snapshot;
-        return files is [var one]
-            ? one
-            : throw new InputException(
-                $"{name}: its snapshot holds {files.Length} GGUF files ({string.Join(", ", files.Select(Path.GetFileName))}); name one by its path in {snapshot}."
-            );
-    }
-
     private static string Revisions(string folder)
     {
         var references = Path.Combine(folder, "refs");
@@ -102,7 +86,4 @@ internal static partial class HubCache
 
     [GeneratedRegex(@"\A(?<model>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?<revision>(?!.*\.\.)[A-Za-z0-9][\w./-]*))?\z")]
     private static partial Regex Name();
-
-    [GeneratedRegex(@"-(?!00001)\d{5}-of-\d{5}\.gguf\z")]
-    private static partial Regex LaterPart();
 }

@@ -42,8 +42,24 @@ public static class ModelFolders
         }
         // What is here goes before what is in the cache, as everywhere where hub names are taken.
         return !ModelFiles.Exists(model) && HubCache.IsName(model) && !model.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)
-            ? HubCache.Find(model, HubCache.Root(Environment.GetEnvironmentVariable))
-            : ModelFiles.Existing(model);
+            ? Runnable(HubCache.Find(model, HubCache.Root(Environment.GetEnvironmentVariable)))
+            : Runnable(ModelFiles.Existing(model));
+    }
+
+    // Many folders, the hub's among them, hold GGUF files and nothing else that runs.
+    private static string Runnable(string model)
+    {
+        if (!Directory.Exists(model) || Directory.EnumerateFiles(model, "*.safetensors").Any())
+            return model;
+        string[] files = [.. Directory.GetFiles(model, "*.gguf").Where(GgufFile.IsFirst).Order(StringComparer.Ordinal)];
+        return files switch
+        {
+            [] => model,
+            [var one] => one,
+            _ => throw new InputException(
+                $"{model}: it holds {files.Length} GGUF models ({string.Join(", ", files.Select(Path.GetFileName))}); name one of them."
+            ),
+        };
     }
 
     private static string Beside(string model, string name) =>

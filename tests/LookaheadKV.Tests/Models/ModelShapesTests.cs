@@ -54,6 +54,14 @@ public sealed class ModelShapesTests
         Assert.Equal(folder["lookahead"], ModelFolders.Lookahead(folder.Path));
         Assert.Equal(folder["draft"], ModelFolders.Draft(folder.Path));
         Assert.True(File.Exists(Path.Combine(ModelFolders.Resolve("nano"), "config.json")));
+        foreach (var file in (string[])["README.md", "m-00001-of-00002.gguf", "m-00002-of-00002.gguf"])
+            File.WriteAllText(folder[file], "");
+        Assert.Equal(folder["m-00001-of-00002.gguf"], ModelFolders.Resolve(folder.Path)); // nothing else in it runs
+        File.WriteAllText(folder["other.gguf"], "");
+        var message = Assert.Throws<InputException>(() => ModelFolders.Resolve(folder.Path)).Message;
+        Assert.Contains("2 GGUF models (m-00001-of-00002.gguf, other.gguf)", message);
+        File.WriteAllText(folder["model.safetensors"], "");
+        Assert.Equal(folder.Path, ModelFolders.Resolve(folder.Path));
         Assert.Contains("no/such: no such folder", Assert.Throws<InputException>(() => ModelFolders.Resolve("no/such")).Message);
     }
 }

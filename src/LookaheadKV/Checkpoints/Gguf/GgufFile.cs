@@ -108,8 +108,12 @@ internal sealed partial class GgufFile
     public static string Stem(string path) =>
         PartName().Match(path) is { Success: true } part ? path[..part.Index] : Path.ChangeExtension(path, null);
 
+    /// <summary>Whether a path is not that of a later part of a split model.</summary>
+    public static bool IsFirst(string path) =>
+        PartName().Match(path) is not { Success: true } part || part.Groups["part"].Value == Number(1);
+
     private static string Number(int part) => part.ToString("00000", CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"-\d{5}-of-(?<count>\d{5})\.gguf\z")]
+    [GeneratedRegex(@"-(?<part>\d{5})-of-(?<count>\d{5})\.gguf\z")]
     private static partial Regex PartName();
 }
