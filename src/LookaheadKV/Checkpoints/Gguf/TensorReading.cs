@@ -6,7 +6,9 @@ namespace LookaheadKV.Checkpoints.Gguf;
 /// <summary>Reads a stored tensor to where it shall be, some rows at a time: besides the place itself, a few MiB are in use.</summary>
 internal static unsafe class TensorReading
 {
-    private const long ChunkElements = 1 << 20;
+    /// <summary>Elements that are in use besides the place, or one row or group of rows where those are longer.</summary>
+    public const long ChunkElements = 1 << 20;
+
     private const long WorthThreads = 1 << 17;
 
     /// <param name="bytes">The tensor's file.</param>
@@ -14,8 +16,10 @@ internal static unsafe class TensorReading
     /// <param name="place">
     /// Of its number of elements, in the order of the file; its first dimension may be cut anywhere, as whole rows or as whole groups of rows.
     /// </param>
-    public static void Into(MappedBytes bytes, GgufTensor tensor, Tensor place)
+    /// <param name="scratch">Makes what is used besides the place; by default, memory of the host.</param>
+    public static void Into(MappedBytes bytes, GgufTensor tensor, Tensor place, Func<long[], ScalarType, Tensor>? scratch = null)
     {
+        scratch ??= (shape, type) => empty(shape, type, CPU);
         if (tensor.Elements == 0)
             return;
         using var scope = NewDisposeScope();
@@ -29,7 +33,7 @@ internal static unsafe class TensorReading
         {
             using var chunk = NewDisposeScope();
             var target = rows.narrow(0, row, Math.Min(step, rows.shape[0] - row));
-            var values = direct ? target : empty(target.shape, stored, CPU);
+            var values = direct ? target : scratch(target.shape, stored);
             Fill(tensor.Type, bytes.At(tensor.Begin + tensor.Type.Bytes(row * rowElements)), values);
             if (!direct)
                 target.copy_(target.device_type == DeviceType.CPU ? values : values.to(target.device));

@@ -208,31 +208,6 @@ public sealed class GgufModelTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Loading_takes_the_model_and_little_more()
-    {
-        // 64 MiB in bfloat16, the largest tensor 16 MiB: chunks are a part of that, whatever the tensor.
-        const int Rows = 4096;
-        var block = PlainBlock.All.Single(type => type.Name == "Q8_0");
-        var bytes = block.Random(new Random(1), Rows * 2048 / 32);
-        var builder = new GgufBuilder();
-        foreach (var i in Enumerable.Range(0, 4))
-            builder.Tensor($"t{i}", block.Number, [Rows, 2048], bytes);
-        builder.Write(Model);
-        var file = GgufFile.Open(Model);
-        using var scope = NewDisposeScope();
-        var places = file.Tensors.ToDictionary(tensor => tensor.Name, _ => empty([Rows, 2048], ScalarType.BFloat16));
-        var managed = GC.GetAllocatedBytesForCurrentThread();
-        var live = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-        var most = 0L;
-        file.ReadInto(
-            places,
-            new Inline<ReadProgress>(_ => most = Math.Max(most, TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount))
-        );
-        Assert.Equal(live, most); // nothing is kept from one tensor to the next
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - managed, 0, 4 << 20);
-    }
-
     private static GgufBuilder Minimal(DecoderConfig shape, string without = "")
     {
         var builder = new GgufBuilder();

@@ -69,6 +69,38 @@ public sealed class StoredTypesTests : IDisposable
         Assert.Equal(straight.view(2, 3, 2, 64).transpose(1, 2).contiguous().bytes, place.bytes);
     }
 
+    [Theory]
+    [InlineData("Q4_0", 4096, 2048, ScalarType.BFloat16)]
+    [InlineData("F16", 4096, 2048, ScalarType.BFloat16)]
+    [InlineData("Q8_0", 2, 3 << 20, ScalarType.Float16)] // rows beyond a chunk
+    [InlineData("Q8_0", 4096, 2048, ScalarType.Float32)]
+    [InlineData("F32", 1000, 2100, ScalarType.Float32)]
+    public void Besides_its_place_a_tensor_takes_one_chunk_at_a_time(string name, int rows, int columns, ScalarType dtype)
+    {
+        var block = PlainBlock.All.Single(type => type.Name == name);
+        new GgufBuilder()
+            .Tensor("x", block.Number, [rows, columns], new byte[(long)rows * columns / block.Size * block.Bytes])
+            .Write(_folder["x.gguf"]);
+        using var bytes = MappedBytes.Open(_folder["x.gguf"]);
+        var tensor = GgufHeader.Read("x", bytes).Tensors.Single();
+        using var scope = NewDisposeScope();
+        var place = empty([rows, columns], dtype);
+        var scratch = new List<Tensor>();
+        var managed = GC.GetAllocatedBytesForCurrentThread();
+        TensorReading.Into(bytes, tensor, place, Scratch);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - managed, 0, 1 << 20);
+        Assert.Equal(dtype == ScalarType.Float32, scratch.Count == 0); // the same bits, or made where they stay
+        Assert.All(scratch, used => Assert.True(used.IsInvalid));
+
+        Tensor Scratch(long[] shape, ScalarType type)
+        {
+            Assert.All(scratch, before => Assert.True(before.IsInvalid)); // each goes before the next comes
+            Assert.InRange(shape.Aggregate(1L, (a, b) => a * b), 1, Math.Max(TensorReading.ChunkElements, columns));
+            scratch.Add(empty(shape, type));
+            return scratch[^1];
+        }
+    }
+
     private static Tensor Read(GgufFile file, string name, ScalarType dtype)
     {
         var place = empty([.. file.Find(name)!.Shape], dtype);
