@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LookaheadKV.Cli.Commands;
 using LookaheadKV.Cli.Common;
+using LookaheadKV.Runtime;
 
 namespace LookaheadKV.Cli;
 
@@ -14,10 +15,13 @@ internal static class EntryPoint
         IReadOnlyList<string> arguments,
         TextWriter output,
         TextWriter error,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Func<ThreadTimes?>? threadClock = null
     )
     {
         var root = Root();
+        foreach (var verb in root.Subcommands.OfType<Verb>())
+            verb.ThreadClock = threadClock ?? verb.ThreadClock;
         // A prompt may begin with "@": no response files.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
@@ -42,6 +46,11 @@ internal static class EntryPoint
                 ProcessTerminationTimeout = TimeToStop,
             };
             return await parsed.InvokeAsync(configuration, cancellation);
+        }
+        catch (UsageException e)
+        {
+            await error.WriteLineAsync($"{OneLine(e.Message)} See lookahead {parsed.CommandResult.Command.Name} --help.");
+            return ExitCode.Usage;
         }
         catch (OperationCanceledException e)
         {

@@ -50,7 +50,10 @@ type Answer =
 /// Models in one call each.
 module Model =
 
-    /// <summary>Loads a model onto a device.</summary>
+    /// <summary>
+    /// Loads a model onto a device. On the CPU, libtorch then computes with as many threads as find a processor, unless the environment or
+    /// <c>Threads.Use</c> has said how many.
+    /// </summary>
     /// <param name="device">"cpu", "cuda", "cuda:1"; null is the GPU where there is one, else the CPU.</param>
     /// <param name="dtype">Float32 or BFloat16: weights, activations and cache.</param>
     /// <param name="name">"nano", the shipped model, a Hugging Face folder, a .gguf file, or a name of the hub in the local cache.</param>
@@ -58,6 +61,7 @@ module Model =
     let loadOn (device: string | null) (dtype: torch.ScalarType) (name: string) =
         let folder = ModelFolders.Resolve name
         let device = Devices.Parse device
+        Threads.UseDefault()
         let decoder = Decoder.Load(folder, device, dtype)
         let tokenizer = Tokenizer.Load folder
         let modules = ModelFolders.Lookahead(folder)

@@ -60,6 +60,9 @@ public class RangesTests
             "StepTimes",
             "StoredTensor",
             "StudyRow",
+            "TrainingProgress",
+            "TrainingSchedule",
+            "TextShares", // TextRecipe.Check
             "WholePrompt",
         },
     ];

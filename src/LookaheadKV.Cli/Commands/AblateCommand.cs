@@ -164,9 +164,12 @@ internal sealed class AblateCommand : Verb
                         continue;
                     var clock = Stopwatch.StartNew();
                     var label = $"{StudyTable.Label(cell.Varied)}, seed {cell.Seed}";
+                    var watch = call.Watch.Value;
                     var progress = new Inline<CellProgress>(p =>
-                        tell(new Tick(i + (double)p.Done / p.Total, cells.Count, $"{label}: {p.Text} {p.Done}/{p.Total}"))
-                    );
+                    {
+                        tell(new Tick(i + (double)p.Done / p.Total, cells.Count, $"{label}: {p.Text} {p.Done}/{p.Total}"));
+                        watch.PromptDone();
+                    });
                     var measured = StudyCells.Run(model, cell.Settings, cell.Seed, progress, call.Cancellation);
                     folder.Write(
                         cell,

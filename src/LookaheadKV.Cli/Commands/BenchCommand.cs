@@ -166,10 +166,10 @@ internal sealed class BenchCommand : Verb
     private Outcome Steps(Call call, string? shape, SpeedOptions options)
     {
         if (shape is null)
-            throw new InputException("--steps takes a layer of a --shape; name one.");
+            throw new UsageException("--steps takes a layer of a --shape; name one.");
         var budgets = call.Value(_budgets);
         if (budgets is not [Budget.InTokens budget])
-            throw new InputException("--steps takes one budget in tokens, such as --budgets 128.");
+            throw new UsageException("--steps takes one budget in tokens, such as --budgets 128.");
         var (device, dtype) = _model.Place(call);
         var (config, lengths) = (ModelShapes.Find(shape), call.Value(_lengths));
         var ceilings = DeviceCeilings.Measure(device, dtype);

@@ -1,6 +1,8 @@
+using System.CommandLine;
 using LookaheadKV.Budgeting;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
+using LookaheadKV.Evaluation.Samples;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Eviction;
 using LookaheadKV.FSharp;
@@ -16,12 +18,16 @@ internal sealed class CompareCommand : Verb
     // One fact, facts asked for before the text, and the long answer.
     private static readonly string[] Telling = [TaskNames.MultiKey, TaskNames.QuestionFirst, TaskNames.ListAll];
     private readonly ModelOptions _model = new();
-    private readonly Setting<IReadOnlyList<PolicyText>> _policies = new(
-        "--policies",
-        $"Some of {string.Join(", ", PolicyText.Methods)}; options in brackets, such as snapkv[window=16,pool=max:7].",
-        PolicyText.ParseList,
-        "full,random,streaming,snapkv,lookahead,oracle"
-    );
+    private readonly Option<string> _policies = new("--policies")
+    {
+        Description = $"Some of {string.Join(", ", PolicyText.Methods)}; options in brackets, such as snapkv[window=16,pool=max:7].",
+        DefaultValueFactory = _ => "full,random,streaming,snapkv,lookahead,oracle",
+    };
+    private readonly Option<string[]> _scorers = new("--scorer")
+    {
+        Description =
+            "Assembly (.dll) with scorers of your own: a policy is then called by its class, options in brackets are what its constructor takes. May be given several times.",
+    };
     private readonly Setting<IReadOnlyList<Budget>> _budgets = new(
         "--budgets",
         "Kept a layer and kv head: tokens (64), shares of the prompt (5%), bytes in all (2MiB).",
@@ -47,6 +53,7 @@ internal sealed class CompareCommand : Verb
         AddAll([
             _model.Model,
             _policies,
+            _scorers,
             _budgets,
             .. _tasks.Options,
             _length,
@@ -55,11 +62,23 @@ internal sealed class CompareCommand : Verb
             _report.Option,
             .. _model.WithPolicies.Skip(1),
         ]);
+        Validators.Add(result =>
+        {
+            try
+            {
+                if (result.GetResult(_scorers) is null && result.GetResult(_policies)?.Tokens is [var given])
+                    PolicyText.ParseList(given.Value);
+            }
+            catch (InputException e)
+            {
+                result.AddError($"--policies: {e.Message}");
+            }
+        });
     }
 
     protected override Outcome Run(Call call)
     {
-        var (texts, budgets) = (call.Value(_policies), call.Value(_budgets));
+        var (texts, budgets) = (Asked(call), call.Value(_budgets));
         call.Screen.Line(
             $"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}"
         );
@@ -75,7 +94,7 @@ internal sealed class CompareCommand : Verb
             Policies = [.. texts.Select(text => text.Build(parts))],
             Budgets = budgets,
             Tasks = _tasks.Synthetic(call),
-            Length = call.Value(_length),
+            Length = Length(call, decoder),
             Samples = call.Value(_samples),
             Seed = run.Seed,
             Query = call.Value(_query),
@@ -91,7 +110,12 @@ internal sealed class CompareCommand : Verb
             tell =>
             {
                 var sofar = new SoFar(budgets[0]);
-                var progress = new Inline<CompareProgress>(p => tell(new Tick(p.Done, p.Total, $"{p.Task}; {sofar.Add(p.Latest)}")));
+                var watch = call.Watch.Value;
+                var progress = new Inline<CompareProgress>(p =>
+                {
+                    tell(new Tick(p.Done, p.Total, $"{p.Task}; {sofar.Add(p.Latest)}"));
+                    watch.PromptDone();
+                });
                 return Comparison.Run(decoder, sources, options, progress, call.Cancellation);
             }
         );
@@ -109,6 +133,29 @@ internal sealed class CompareCommand : Verb
             refusals,
         };
         return new Outcome(run, numbers, refusals.Count == 0 ? ExitCode.Done : ExitCode.Refused);
+    }
+
+    // Questions of one's own are read whole, unless someone says how much of them.
+    private int Length(Call call, Decoder decoder) =>
+        _tasks.IsOwnAlone(call) && call.Arguments.GetResult(_length) is not { Implicit: false }
+            ? Math.Max(1, decoder.Config.MaxPositions - OwnQuestions.AnswerTokens)
+            : call.Value(_length);
+
+    // With scorers of one's own, what is a policy is known only when they are loaded.
+    private IReadOnlyList<PolicyText> Asked(Call call)
+    {
+        var own = OwnScorers.Load(call.Value(_scorers));
+        try
+        {
+            var texts = PolicyText.ParseList(call.Value(_policies), own);
+            foreach (var text in texts.Where(text => text.IsOwn))
+                text.Build(new PolicyParts(() => null!, () => null!)); // its constructor may refuse its options
+            return texts;
+        }
+        catch (InputException e)
+        {
+            throw new UsageException($"--policies: {e.Message}");
+        }
     }
 
     /// <summary>A prompt of each of a few tasks, looked into at a small budget, the oracle's choice among the others.</summary>

@@ -58,7 +58,7 @@ internal sealed class ConvertCommand : Verb
         var alone = IsFile(output);
         var dtype = call.Value(_dtype) ?? GgufConversion.LosslessType;
         if (alone && dtype != GgufConversion.LosslessType)
-            throw new InputException(
+            throw new UsageException(
                 $"--dtype {dtype}: a {Extension} file is written in float32; leave it out, or name a folder by --out."
             );
         var numbers =

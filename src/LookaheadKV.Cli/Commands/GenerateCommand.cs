@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using LookaheadKV.Cli.Common;
+using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
@@ -123,8 +124,11 @@ internal sealed class GenerateCommand : Verb
         using var decoder = _model.Decoder(call);
         var (prompt, room) = Prompt(call, decoder, tokenizer, template);
         using var scope = NewDisposeScope();
+        Hint(call);
         WarmUp(decoder, prompt);
+        var watch = call.Watch.Value;
         var (session, name, budget) = Start(call, decoder, prompt, room);
+        watch.PromptDone();
         using var ended = session;
         var ids = new List<int>();
         var clock = new Stopwatch();
@@ -215,6 +219,23 @@ internal sealed class GenerateCommand : Verb
             : call.Value(_system) is { } system
                 ? tokenizer!.Encode(template.Render([ChatMessage.System(system), ChatMessage.User(question)]))
             : tokenizer!.Encode(template.Render([ChatMessage.User(question)]));
+    }
+
+    // The shipped model answers everything, and what it says of another world than its own means nothing.
+    private void Hint(Call call)
+    {
+        const int Named = 5;
+        var text = call.Value(_promptFile) is { } file ? JsonFiles.Text(file) : call.Value(_prompt);
+        if (
+            text is null
+            || call.Value(_model.Model) != ModelFolders.Nano
+            || SyntheticWorld.UnknownWords(text) is not { Count: > 0 } unknown
+        )
+            return;
+        call.Screen.Line(
+            $"hint: {ModelFolders.Nano} knows a synthetic world alone, and in it no {string.Join(", ", unknown.Take(Named))}{(unknown.Count > Named ? ", …" : "")}: "
+                + "what follows means nothing. `lookahead tasks --samples 1 --out -` shows what it can be asked; for English, give --model a language model."
+        );
     }
 
     // The first pass of a process compiles operators, which would count as time to the first token.

@@ -33,7 +33,7 @@ internal sealed class ImportanceCommand : Verb
 
     protected override Outcome Run(Call call)
     {
-        var path = _out.Path(call);
+        var place = _out.Place(call);
         using var decoder = _model.Decoder(call);
         using var module = _model.ModuleIfAny(call, decoder);
         var prompt = InputFile.Ids(call.Value(_ids), decoder, room: 1);
@@ -43,17 +43,17 @@ internal sealed class ImportanceCommand : Verb
         var tensors = new List<(string Name, Tensor Tensor)> { ("true", Inspection.Importance(trace, new OracleOf(response))) };
         if (module is not null)
             tensors.Add(("predicted", Inspection.Importance(trace, new LookaheadScore(module))));
-        Safetensors.Write(path, tensors);
+        _out.WriteFile(call, path => Safetensors.Write(path, tensors));
         var (names, shape) = (tensors.Select(t => t.Name).ToArray(), tensors[0].Tensor.shape);
         call.Screen.Line(
-            $"{string.Join(", ", names)} [{string.Join(", ", shape)}] over a response of {response.Count} tokens → {path}"
+            $"{string.Join(", ", names)} [{string.Join(", ", shape)}] over a response of {response.Count} tokens → {place}"
                 + (module is null ? " (no modules, so nothing is predicted)" : "")
         );
         return new Outcome(
             _model.Run(call, decoder),
             new
             {
-                @out = path,
+                @out = place,
                 tensors = names,
                 shape,
                 responseIds = response,

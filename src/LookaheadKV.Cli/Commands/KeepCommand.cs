@@ -46,7 +46,7 @@ internal sealed class KeepCommand : Verb
 
     private Outcome Write(Call call)
     {
-        var path = _out.Path(call);
+        var place = _out.Place(call);
         using var scope = NewDisposeScope();
         using var decoder = _model.Decoder(call);
         var ids = InputFile.Ids(call.Value(_ids)!, decoder);
@@ -55,16 +55,16 @@ internal sealed class KeepCommand : Verb
         var kept = session.KeptPositions(policy);
         if (call.Value(_blocks) is { } size)
             kept = kept.RoundToBlocks(size);
-        kept.Save(path);
+        _out.WriteFile(call, kept.Save);
         call.Screen.Line(
             Units.Format($"{kept.Policy} kept {kept.MeanCount:0.#} of {ids.Length} tokens in {kept.Layers.Count} layers of ")
-                + $"{kept.Layers[0].Count} kv heads → {path}"
+                + $"{kept.Layers[0].Count} kv heads → {place}"
         );
         return new Outcome(
             _model.Run(call, decoder),
             new
             {
-                @out = path,
+                @out = place,
                 policy = kept.Policy,
                 budget = kept.Budget,
                 length = ids.Length,

@@ -28,13 +28,13 @@ internal sealed class LogitsCommand : Verb
 
     protected override Outcome Run(Call call)
     {
-        var path = _out.Path(call);
+        var place = _out.Place(call);
         using var decoder = _model.Decoder(call);
         var ids = InputFile.Ids(call.Value(_ids), decoder);
         using var logits = Logits(decoder, ids, call.Cancellation);
-        Safetensors.Write(path, [("logits", logits)]);
-        call.Screen.Line($"logits [{logits.size(0)}, {logits.size(1)}] → {path}");
-        return new Outcome(_model.Run(call, decoder), new { @out = path, shape = logits.shape });
+        _out.WriteFile(call, path => Safetensors.Write(path, [("logits", logits)]));
+        call.Screen.Line($"logits [{logits.size(0)}, {logits.size(1)}] → {place}");
+        return new Outcome(_model.Run(call, decoder), new { @out = place, shape = logits.shape });
     }
 
     /// <summary>Logits [N, vocabulary] (float32) on the CPU; the device holds some rows at a time.</summary>

@@ -57,13 +57,13 @@ internal sealed class TasksCommand : Verb
                 }
             }
         );
-        var path = _out.Path(call);
-        call.Screen.Line($"{count} prompts → {path}");
+        var place = _out.Place(call);
+        call.Screen.Line($"{count} prompts → {place}");
         return new Outcome(
             RunInfo.Of(call.CommandLine, seed, model: call.Value(_model)),
             new
             {
-                @out = path,
+                @out = place,
                 tasks = call.Value(_tasks),
                 length,
                 samples = count,

@@ -23,18 +23,18 @@ internal sealed class TokenizeCommand : Verb
 
     protected override Outcome Run(Call call)
     {
-        var path = _out.Path(call);
+        var place = _out.Place(call);
         var tokenizer = Tokenizer.Load(ModelFolders.Resolve(call.Value(_model)));
         var ids = JsonFiles.Texts(call.Value(_texts)).Select(tokenizer.Encode).ToArray();
         _out.WriteText(call, JsonSerializer.Serialize(ids, JsonFiles.Options) + "\n");
         var tokens = ids.Sum(text => text.Length);
-        call.Screen.Line($"{ids.Length} texts, {tokens} tokens → {path}");
+        call.Screen.Line($"{ids.Length} texts, {tokens} tokens → {place}");
         var run = RunInfo.Of(call.CommandLine, seed: 0, model: call.Value(_model));
         return new Outcome(
             run,
             new
             {
-                @out = path,
+                @out = place,
                 texts = ids.Length,
                 tokens,
             }

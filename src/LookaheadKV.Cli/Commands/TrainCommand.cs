@@ -33,8 +33,14 @@ internal sealed class TrainCommand : Verb
     );
     private readonly Setting<double?> _rate = Parsed.Number("--learning-rate", "Peak rate [default: the recipe's].");
     private readonly Setting<int> _warmUp = Parsed.Count("--warm-up", "Steps until the peak rate.", 20, least: 0);
-    private readonly Setting<int> _tokens = Parsed.Count("--tokens", "n, lookahead tokens.", 32);
-    private readonly Setting<int> _rank = Parsed.Count("--rank", "r of the LoRA pairs; 0 trains the tokens alone.", 8, least: 0);
+    private readonly Setting<int> _tokens = Parsed.Count("--tokens", "n, lookahead tokens.", 32, most: LookaheadSettings.MostTokens);
+    private readonly Setting<int> _rank = Parsed.Count(
+        "--rank",
+        "r of the LoRA pairs; 0 trains the tokens alone.",
+        8,
+        least: 0,
+        most: LookaheadSettings.MostRank
+    );
     private readonly Setting<double?> _alpha = Parsed.Number("--alpha", "LoRA deltas are scaled by alpha / r.", "32");
     private readonly Setting<double?> _std = new(
         "--embedding-std",
@@ -349,6 +355,7 @@ internal sealed class TrainCommand : Verb
         LookaheadTrainingPoint? last = null;
         long? bytes = null;
         var loss = new RunningMean();
+        var watch = call.Watch.Value;
         var finished = call.Screen.Progress(
             "train",
             report =>
@@ -370,6 +377,7 @@ internal sealed class TrainCommand : Verb
                                 Units.Format($"loss {loss.Value:0.0000}  {point.Seconds:0} s") + memory + Split(point)
                             )
                         );
+                        watch.PromptDone();
                     }),
                     call.Cancellation
                 )

@@ -2,7 +2,9 @@ using System.CommandLine;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.LongBench;
 using LookaheadKV.Evaluation.LongProc;
+using LookaheadKV.Evaluation.Metrics;
 using LookaheadKV.Evaluation.Ruler;
+using LookaheadKV.Evaluation.Samples;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Text;
 
@@ -38,11 +40,20 @@ internal sealed class BenchmarkOptions
         Description = "JSONL file of LongBench; its data sets become tasks. May be given several times.",
     };
     private readonly Option<string?> _longProc = new("--longproc") { Description = "JSON or JSONL file of LongProc's HTML→TSV task." };
+    private readonly Option<string[]> _data = new("--data")
+    {
+        Description =
+            $"JSONL file of your own questions: context, question, and where known answers (a list) and metric ({string.Join(", ", MetricNames.Names)} [default: {OwnQuestions.DefaultMetric}]). May be given several times; with it alone, prompts may be as long as the model reads.",
+    };
     private readonly TemplateOptions _template = new(
         $"Chat template for RULER and files [default: the model's, or {TemplateOptions.Raw} where it has none]"
     );
 
-    public IEnumerable<Option> Options => [_tasks, _squad, _hotpot, _essays, _longBench, _longProc, .. _template.All];
+    public IEnumerable<Option> Options => [_tasks, _squad, _hotpot, _essays, _longBench, _longProc, _data, .. _template.All];
+
+    /// <summary>Whether the caller's own questions are all that is asked.</summary>
+    public bool IsOwnAlone(Call call) =>
+        call.Value(_data).Length > 0 && call.Value(_longBench).Length == 0 && call.Value(_longProc) is null && Tasks(call).Count == 0;
 
     /// <summary>The synthetic tasks among those asked for.</summary>
     public IReadOnlyList<string> Synthetic(Call call) => [.. Tasks(call).Intersect(TaskNames.All)];
@@ -60,16 +71,35 @@ internal sealed class BenchmarkOptions
             .. Tasks(call).Select(task => RulerTasks.Names.Contains(task) ? OfRuler(task) : PromptSource.OfTask(task, options, encoder)),
             .. (call.Value(_longBench) ?? []).SelectMany(OfLongBench),
             .. call.Value(_longProc) is { } file ? [OfLongProc(file)] : Array.Empty<PromptSource>(),
+            .. call.Value(_data).Select(OfOwn),
         ];
+
+        PromptSource OfOwn(string path)
+        {
+            var samples = OwnQuestions.Read(path);
+            var name = Path.GetFileName(path);
+            if (call.Value(_data).Count(other => Path.GetFileName(other) == name) > 1)
+                throw new UsageException($"--data: two files are called {name}, and tasks are told apart by that; rename one.");
+            if (samples.Count > options.Samples)
+                call.Screen.Line(
+                    $"{name}: the first {options.Samples} of its {samples.Count} questions; --samples {samples.Count} asks all"
+                );
+            var cut = samples.Take(options.Samples).Count(sample => form.Value.Count(sample.Prompt) > options.Length);
+            if (cut > 0)
+                call.Screen.Line(
+                    $"{name}: {cut} of its prompts are longer than {options.Length} tokens and lose their middle; a greater --length keeps it"
+                );
+            return PromptSource.OfBenchmark(name, samples.Count, index => samples[index], form.Value, options);
+        }
 
         PromptSource OfRuler(string task)
         {
             var questions = task switch
             {
                 RulerTasks.Squad => squad
-                    ?? throw new InputException($"{task} asks questions of SQuAD: give its file by --squad, or leave the task out."),
+                    ?? throw new UsageException($"{task} asks questions of SQuAD: give its file by --squad, or leave the task out."),
                 RulerTasks.Hotpot => hotpot
-                    ?? throw new InputException($"{task} asks questions of HotpotQA: give its file by --hotpot, or leave the task out."),
+                    ?? throw new UsageException($"{task} asks questions of HotpotQA: give its file by --hotpot, or leave the task out."),
                 _ => null,
             };
             var joints = form.Value.Template is null ? 0 : Joints;
@@ -122,7 +152,9 @@ internal sealed class BenchmarkOptions
     private IReadOnlyList<string> Tasks(Call call)
     {
         if (call.Value(_tasks) is not { } asked)
-            return (call.Value(_longBench) ?? []).Length > 0 || call.Value(_longProc) is not null ? [] : TaskNames.All;
+            return (call.Value(_longBench) ?? []).Length > 0 || call.Value(_longProc) is not null || call.Value(_data).Length > 0
+                ? []
+                : TaskNames.All;
         // Of "ruler", what can be asked without a file; by its name, each must have what it needs.
         return
         [

@@ -10,6 +10,9 @@ namespace LookaheadKV.Cli.Common;
 /// </summary>
 internal sealed class Output : Option<string?>
 {
+    /// <summary>Stands for standard output where a file can be named; what a verb shows then goes to standard error.</summary>
+    public const string Standard = "-";
+
     /// <summary>Name of the option, of every verb, that lifts the refusal.</summary>
     public const string Overwrite = "--overwrite";
 
@@ -21,6 +24,11 @@ internal sealed class Output : Option<string?>
     {
         Description = description;
         (_isFolder, _inTheWay) = (isFolder, inTheWay);
+        Validators.Add(result =>
+        {
+            if (!MayBeStandard && result.Tokens is [{ Value: Standard }])
+                result.AddError($"{name} names a folder, which standard output cannot be; give a path.");
+        });
     }
 
     /// <summary>Where it writes when the option is not given; null: then it does not write.</summary>
@@ -31,7 +39,10 @@ internal sealed class Output : Option<string?>
     /// <param name="description">One line for the help.</param>
     /// <param name="own">Whether a file that is there was written by the same verb.</param>
     public static Output File(string name, string description, Func<string, bool> own) =>
-        new(name, description, isFolder: _ => false, path => IsFree(path) || own(path) ? null : path);
+        new(name, $"{description} {Standard} is standard output.", isFolder: _ => false, path => IsFree(path) || own(path) ? null : path)
+        {
+            MayBeStandard = true,
+        };
 
     /// <summary>An option for a folder.</summary>
     /// <param name="name">The option, with its dashes.</param>
@@ -54,6 +65,15 @@ internal sealed class Output : Option<string?>
             .FirstOrDefault(entry => !IsFree(entry.Path) && !entry.Own(entry.Path))
             .Path;
 
+    /// <summary>Whether <see cref="Standard"/> can be given.</summary>
+    public bool MayBeStandard { get; private init; }
+
+    /// <summary>Whether it is given.</summary>
+    public bool IsStandard(ParseResult arguments) => MayBeStandard && arguments.GetResult(this)?.Tokens is [{ Value: Standard }];
+
+    /// <summary>What messages call the place.</summary>
+    public string Place(Call call) => IsStandard(call.Arguments) ? "standard output" : Path(call);
+
     /// <summary>The place; null where nothing shall be written.</summary>
     public string? PathIfAny(Call call) => call.Value(this) ?? Fallback?.Invoke(call);
 
@@ -64,7 +84,7 @@ internal sealed class Output : Option<string?>
     /// <exception cref="InputException">It is such a place.</exception>
     public void Look(Call call)
     {
-        if (PathIfAny(call) is not { } path)
+        if (PathIfAny(call) is not { } path || IsStandard(call.Arguments))
             return;
         var isFolder = _isFolder(path);
         if (isFolder)
@@ -82,10 +102,31 @@ internal sealed class Output : Option<string?>
     }
 
     /// <summary>Writes the file, whole or not at all.</summary>
-    public void Write(Call call, Action<Stream> write) => AtomicFile.Write(Path(call), write);
+    public void Write(Call call, Action<Stream> write) => WriteFile(call, path => AtomicFile.Write(path, write));
 
     /// <summary>Writes the file as text.</summary>
-    public void WriteText(Call call, string text) => AtomicFile.WriteText(Path(call), text);
+    public void WriteText(Call call, string text) => WriteFile(call, path => AtomicFile.WriteText(path, text));
+
+    /// <summary>Writes the file by what writes one whole at a path; what it holds goes to standard output where that is asked for.</summary>
+    public void WriteFile(Call call, Action<string> write)
+    {
+        if (!IsStandard(call.Arguments))
+        {
+            write(Path(call));
+            return;
+        }
+        var folder = Directory.CreateTempSubdirectory("lookahead");
+        try
+        {
+            var file = System.IO.Path.Combine(folder.FullName, "out");
+            write(file);
+            Copy(file, call.Arguments.InvocationConfiguration.Output);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
 
     /// <summary>Writes a file of the folder as text.</summary>
     public void WriteText(Call call, string file, string text) => AtomicFile.WriteText(System.IO.Path.Combine(Path(call), file), text);
@@ -95,6 +136,19 @@ internal sealed class Output : Option<string?>
     {
         foreach (var path in files.Select(file => System.IO.Path.Combine(Path(call), file)).Where(System.IO.File.Exists))
             System.IO.File.Delete(path);
+    }
+
+    private static void Copy(string file, TextWriter output)
+    {
+        if (!ReferenceEquals(output, Console.Out))
+        {
+            output.Write(System.IO.File.ReadAllText(file));
+            return;
+        }
+        // Not every file is text.
+        using var from = System.IO.File.OpenRead(file);
+        using var to = Console.OpenStandardOutput();
+        from.CopyTo(to);
     }
 
     // What `mktemp` makes is no one's.

@@ -6,9 +6,9 @@ namespace LookaheadKV.Cli.Common;
 /// <summary>Readers of option values that the library does not have.</summary>
 internal static class Parsed
 {
-    /// <summary>A whole number of at least <paramref name="least"/>.</summary>
-    public static Setting<int> Count(string name, string description, int fallback, int least = 1) =>
-        new(name, description, text => Count(text, least), fallback.ToString());
+    /// <summary>A whole number of at least <paramref name="least"/>, and at most <paramref name="most"/>.</summary>
+    public static Setting<int> Count(string name, string description, int fallback, int least = 1, int most = int.MaxValue) =>
+        new(name, description, text => Count(text, least, most), fallback.ToString());
 
     /// <summary>A whole number of at least 1; null where the option is not given.</summary>
     public static Setting<int?> CountIfGiven(string name, string description) => new(name, description, text => Count(text, 1));
@@ -57,8 +57,8 @@ internal static class Parsed
         return [.. parts.Select(parse)];
     }
 
-    private static int Count(string text, int least) =>
-        int.TryParse(text, out var count) && count >= least
+    private static int Count(string text, int least, int most = int.MaxValue) =>
+        int.TryParse(text, out var count) && count >= least && count <= most
             ? count
-            : throw new InputException($"\"{text}\" is not a whole number of {least} or more.");
+            : throw new InputException($"\"{text}\" is not a whole number of {least} {(most == int.MaxValue ? "or more" : $"to {most}")}.");
 }

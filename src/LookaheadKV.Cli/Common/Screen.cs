@@ -17,11 +17,15 @@ internal sealed class Screen
     private readonly IAnsiConsole _console;
     private readonly TextWriter _output;
     private readonly bool _terminal;
+    private readonly Queue<string> _notes = [];
+    private bool _isBarShown;
 
     public Screen(TextWriter output)
     {
         _output = output;
-        _terminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
+        _terminal =
+            (ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected)
+            || (ReferenceEquals(output, Console.Error) && !Console.IsErrorRedirected);
         _console = AnsiConsole.Create(
             new AnsiConsoleSettings
             {
@@ -47,6 +51,15 @@ internal sealed class Screen
         _output.Flush();
     }
 
+    /// <summary>A line that may come while a bar is shown: it then waits for the bar's end.</summary>
+    public void Note(string text)
+    {
+        if (_isBarShown)
+            _notes.Enqueue(text);
+        else
+            Line(text);
+    }
+
     /// <summary>A table; the first column is left-aligned, the others right.</summary>
     public void Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
     {
@@ -63,7 +76,8 @@ internal sealed class Screen
     {
         if (!_terminal)
             return Plainly(title, work);
-        return _console
+        _isBarShown = true;
+        var value = _console
             .Progress()
             .AutoClear(true)
             .Columns(
@@ -80,6 +94,10 @@ internal sealed class Screen
                     (task.MaxValue, task.Value, task.Description) = (tick.Total, tick.Done, Markup.Escape($"{title} {tick.Text}"));
                 });
             });
+        _isBarShown = false;
+        while (_notes.TryDequeue(out var note))
+            Line(note);
+        return value;
     }
 
     private T Plainly<T>(string title, Func<Action<Tick>, T> work)

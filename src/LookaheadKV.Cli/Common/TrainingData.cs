@@ -112,9 +112,9 @@ internal sealed class TrainingData
         if (!OfTexts(call))
             return file is null
                 ? null
-                : throw new InputException("--text-recipe says what is made of texts: name their folder by --texts.");
+                : throw new UsageException("--text-recipe says what is made of texts: name their folder by --texts.");
         if (call.Arguments.GetResult(_data) is { Implicit: false })
-            throw new InputException("--data and --texts are both given; train on one of them.");
+            throw new UsageException("--data and --texts are both given; train on one of them.");
         return file is null ? new TextRecipe() : TextRecipe.Read(file);
     }
 
@@ -241,7 +241,7 @@ internal sealed class TrainingData
     private static int MadeCount(HeldOut? asked) =>
         asked is null ? Measured
         : asked.Share is null ? asked.Count!.Value
-        : throw new InputException("--held-out: a share of prompts that are made is no number; give how many prompts.");
+        : throw new UsageException("--held-out: a share of prompts that are made is no number; give how many prompts.");
 
     private static IReadOnlyList<LookaheadExample> Held(PieceEncoder encoder, int length, int count, long seed) =>
         [

@@ -2,11 +2,16 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LookaheadKV.Evaluation;
+using LookaheadKV.Runtime;
 
 namespace LookaheadKV.Cli.Common;
 
-/// <summary>One call of a verb: its arguments, where it writes, when it shall stop.</summary>
-internal sealed record Call(ParseResult Arguments, Screen Screen, CancellationToken Cancellation)
+/// <summary>One call of a verb.</summary>
+/// <param name="Arguments">Its arguments.</param>
+/// <param name="Screen">Where it shows what it does.</param>
+/// <param name="Watch">Counts prompts, and says if the first ones lack processors.</param>
+/// <param name="Cancellation">When it shall stop.</param>
+internal sealed record Call(ParseResult Arguments, Screen Screen, Lazy<ThreadWatch> Watch, CancellationToken Cancellation)
 {
     public T Value<T>(Option<T> option) => Arguments.GetValue(option)!;
 
@@ -53,6 +58,11 @@ internal abstract class Verb : Command
         Description = "Replace what lies at the places of outputs, whatever it is but a model [default: only what this verb wrote].",
     };
 
+    private readonly Setting<int?> _threads = Parsed.CountIfGiven(
+        "--threads",
+        "Threads on the CPU [default: as many as find a processor, by affinity, limit and load; or what OMP_NUM_THREADS says]."
+    );
+
     protected Verb(string name, string description)
         : base(name, description)
     {
@@ -62,7 +72,26 @@ internal abstract class Verb : Command
             path => OwnFiles.IsResultOf(name, path)
         );
         SetAction((arguments, cancellation) => Task.Run(() => Execute(arguments, cancellation), CancellationToken.None));
+        Validators.Add(result =>
+        {
+            // The tokens, for an option without its value has no value to get.
+            string? Given(Option option) => result.GetResult(option)?.Tokens is [var token] ? token.Value : null;
+            if (Options.OfType<Output>().Count(option => Given(option) == Output.Standard) > 1)
+                result.AddError("--json and --out cannot both be standard output; name a file for one of them.");
+            if (Options.FirstOrDefault(option => option.Name == "--device") is { } device && Given(device) is { } named)
+                try
+                {
+                    Devices.Index(named);
+                }
+                catch (InputException e)
+                {
+                    result.AddError($"--device: {e.Message}");
+                }
+        });
     }
+
+    /// <summary>What the process's threads did so far; null where nobody looks.</summary>
+    public Func<ThreadTimes?> ThreadClock { get; set; } = static () => null;
 
     protected abstract Outcome Run(Call call);
 
@@ -81,7 +110,7 @@ internal abstract class Verb : Command
     /// <param name="numbers">What is known so far.</param>
     protected void WriteIncomplete(Call call, RunInfo run, object numbers)
     {
-        if (JsonPath(call) is not { } path || IsComplete(path))
+        if (JsonPath(call) is not { } path || _json.IsStandard(call.Arguments) || IsComplete(path))
             return;
         WriteJson(call, new Outcome(run, numbers, Complete: false));
     }
@@ -89,7 +118,7 @@ internal abstract class Verb : Command
     /// <summary>Adds options, and those that all verbs share last.</summary>
     protected void AddAll(params IEnumerable<Option> options)
     {
-        foreach (var option in options.Concat([_json, _overwrite]))
+        foreach (var option in options.Concat([_threads, _json, _overwrite]))
             Add(option);
     }
 
@@ -99,11 +128,17 @@ internal abstract class Verb : Command
 
     private int Execute(ParseResult arguments, CancellationToken cancellation)
     {
-        var call = new Call(arguments, new Screen(arguments.InvocationConfiguration.Output), cancellation);
+        var (streams, isTaken) = (arguments.InvocationConfiguration, Options.OfType<Output>().Any(output => output.IsStandard(arguments)));
+        var screen = new Screen(isTaken ? streams.Error : streams.Output);
+        var threads = Threads.Use(_threads.Read(arguments));
+        var watch = new Lazy<ThreadWatch>(() => new ThreadWatch(ThreadClock, threads, text => screen.Note($"warning: {text}")));
+        var call = new Call(arguments, screen, watch, cancellation);
         try
         {
             Look(call);
             var outcome = Run(call);
+            if (watch.IsValueCreated)
+                watch.Value.Judge();
             if (JsonPath(call) is not null)
                 WriteJson(call, outcome);
             return outcome.ExitCode;
@@ -120,9 +155,11 @@ internal abstract class Verb : Command
         Output[] outputs = [.. Options.OfType<Output>()];
         foreach (var output in outputs)
             output.Look(call);
-        var places = outputs.Where(output => output.PathIfAny(call) is not null).GroupBy(output => Path.GetFullPath(output.Path(call)));
+        var places = outputs
+            .Where(output => output.PathIfAny(call) is not null && !output.IsStandard(call.Arguments))
+            .GroupBy(output => Path.GetFullPath(output.Path(call)));
         if (places.FirstOrDefault(place => place.Count() > 1) is { } twice)
-            throw new InputException($"{string.Join(" and ", twice.Select(output => output.Name))} name the same place, {twice.Key}.");
+            throw new UsageException($"{string.Join(" and ", twice.Select(output => output.Name))} name the same place, {twice.Key}.");
     }
 
     private void WriteJson(Call call, Outcome outcome)

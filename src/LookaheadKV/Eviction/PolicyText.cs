@@ -46,6 +46,10 @@ public sealed record PolicyText
         ["oracle"] = ScorerKeys,
     };
 
+    // A method that someone has written, and what its constructor is given; null for those here.
+    private OwnScorer? _own;
+    private IReadOnlyDictionary<string, string> _arguments = new Dictionary<string, string>();
+
     private PolicyText() { }
 
     /// <summary>The names there are.</summary>
@@ -110,6 +114,9 @@ public sealed record PolicyText
     /// <summary><c>seed=N</c>: seed of the random policy.</summary>
     public long? Seed { get; init; }
 
+    /// <summary>Whether the method is one that someone has written.</summary>
+    public bool IsOwn => _own is not null;
+
     /// <summary>Whether <see cref="Build"/> will ask for a trained lookahead module.</summary>
     public bool NeedsModule => Method == "lookahead";
 
@@ -118,14 +125,28 @@ public sealed record PolicyText
 
     /// <summary>Reads one policy.</summary>
     /// <exception cref="InputException">The name, an option or its value is not one of those allowed; the message lists them.</exception>
-    public static PolicyText Parse(string text)
+    public static PolicyText Parse(string text) => Parse(text, null);
+
+    /// <summary>Reads one policy.</summary>
+    /// <param name="text">A name, and options in brackets.</param>
+    /// <param name="own">Methods beside those here, by their classes' names; their options are what their constructors ask for.</param>
+    /// <exception cref="InputException">The name, an option or its value is not one of those allowed; the message lists them.</exception>
+    public static PolicyText Parse(string text, OwnScorers? own)
     {
         var written = string.Concat(text.Where(c => !char.IsWhiteSpace(c)));
         var open = written.IndexOf('[');
         var method = open < 0 ? written : written[..open];
+        var scorer = KeysOf.ContainsKey(method) ? null : own?.Find(method);
         if (!KeysOf.TryGetValue(method, out var keys))
-            throw new InputException($"unknown policy \"{method}\"; allowed: {string.Join(", ", Methods)}.");
-        var policy = new PolicyText { Name = written, Method = method };
+            keys = scorer is not null
+                ? [.. ScorerKeys.Union(scorer.Keys)]
+                : throw new InputException($"unknown policy \"{method}\"; allowed: {string.Join(", ", Methods.Concat(own?.Names ?? []))}.");
+        var policy = new PolicyText
+        {
+            Name = written,
+            Method = method,
+            _own = scorer,
+        };
         if (open < 0)
             return policy;
         if (!written.EndsWith(']') || written.IndexOf(']') != written.Length - 1)
@@ -138,7 +159,11 @@ public sealed record PolicyText
                 throw new InputException($"policy \"{written}\": unknown option \"{key}\"; allowed: {Allowed(keys)}.");
             if (!seen.Add(key))
                 throw new InputException($"policy \"{written}\": option \"{key}\" comes twice; give it once.");
-            policy = policy.WithOption(key, value);
+            if (scorer?.Keys.Contains(key) == true)
+                policy = policy with { _arguments = new Dictionary<string, string>(policy._arguments) { [key] = value } };
+            // A scorer's window is kept too, as those of the methods here are.
+            if (scorer?.Keys.Contains(key) != true || key == WindowKey)
+                policy = policy.WithOption(key, value);
         }
         if (policy is { Layers: LayerAllocation.Global, Heads: not null })
             throw new InputException($"policy \"{written}\": a global budget is divided among heads by itself; leave {HeadsKey} away.");
@@ -151,13 +176,19 @@ public sealed record PolicyText
 
     /// <summary>Reads a list separated by commas; those within brackets do not separate. <c>all</c> stands for every method with its defaults.</summary>
     /// <exception cref="InputException">A policy is wrong or comes twice, or there is none.</exception>
-    public static IReadOnlyList<PolicyText> ParseList(string text)
+    public static IReadOnlyList<PolicyText> ParseList(string text) => ParseList(text, null);
+
+    /// <summary>Reads a list separated by commas; those within brackets do not separate. <c>all</c> stands for every method with its defaults.</summary>
+    /// <param name="text">The list.</param>
+    /// <param name="own">Methods beside those here.</param>
+    /// <exception cref="InputException">A policy is wrong or comes twice, or there is none.</exception>
+    public static IReadOnlyList<PolicyText> ParseList(string text, OwnScorers? own)
     {
         var policies = Split(text)
             .Select(part => part.Trim())
             .Where(part => part.Length > 0)
             .SelectMany(part => part == "all" ? Methods : [part])
-            .Select(Parse)
+            .Select(part => Parse(part, own))
             .ToList();
         if (policies.Count == 0)
             throw new InputException($"no policy is named; allowed: {string.Join(", ", Methods)}.");
@@ -188,6 +219,7 @@ public sealed record PolicyText
             "speckv" => Policies.SpecKV(parts.Draft(), Tokens ?? SpecKV.DefaultTokens, Window ?? SpecKV.DefaultWindow),
             "lookahead" => Policies.Lookahead(parts.Module()),
             "oracle" => Policies.Oracle,
+            _ when _own is { } own => new EvictionPolicy { Name = Name, Scorer = own.Create(_arguments) },
             _ => throw new NotSupportedException(Method),
         };
         return policy with

@@ -7,18 +7,24 @@ namespace LookaheadKV.Lookahead;
 /// <summary>Shape and initialisation of a lookahead module; the defaults are the paper's.</summary>
 public sealed record LookaheadSettings
 {
+    /// <summary>Most lookahead tokens.</summary>
+    public const int MostTokens = 512;
+
+    /// <summary>Highest rank.</summary>
+    public const int MostRank = 1024;
+
     /// <summary>n, how many lookahead tokens.</summary>
     public int Tokens
     {
         get;
-        init => field = value.Within(1, 512, "lookahead tokens:", "the paper uses 32");
+        init => field = value.Within(1, MostTokens, "lookahead tokens:", "the paper uses 32");
     } = 32;
 
     /// <summary>r, the rank of the LoRA pairs; 0 trains the tokens alone.</summary>
     public int Rank
     {
         get;
-        init => field = value.Within(0, 1024, "LoRA rank", "the paper uses 8, 0 trains the tokens alone");
+        init => field = value.Within(0, MostRank, "LoRA rank", "the paper uses 8, 0 trains the tokens alone");
     } = 8;
 
     /// <summary>LoRA alpha; deltas are scaled by alpha / r.</summary>

@@ -65,7 +65,11 @@ public sealed record LookaheadTrainerOptions
     public TrainingTarget Target { get; init; } = TrainingTarget.Attention;
 
     /// <summary>Longer gradients, over all parameters, are shortened to this norm; null leaves them, as the paper states none.</summary>
-    public double? ClipNorm { get; init; }
+    public double? ClipNorm
+    {
+        get;
+        init => field = value.AboveZero("norm that gradients are shortened to", "leave it out for none");
+    }
 
     /// <summary>Which parameters change; default all.</summary>
     public TrainedPart Trained { get; init; } = TrainedPart.All;

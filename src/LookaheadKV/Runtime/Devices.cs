@@ -11,14 +11,8 @@ public static class Devices
     {
         if (name is null)
             return torch.cuda.is_available() ? torch.CUDA : torch.CPU;
-        if (name == "cpu")
+        if (Index(name) is not { } index)
             return torch.CPU;
-        var index = 0;
-        if (
-            name != "cuda"
-            && !(name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out index) && index >= 0)
-        )
-            throw new InputException($"Device '{name}' is unknown; use cpu, cuda or cuda:N.");
         var count = torch.cuda.is_available() ? torch.cuda.device_count() : 0;
         if (count == 0)
         {
@@ -30,6 +24,20 @@ public static class Devices
         if (index >= count)
             throw new InputException($"Device '{name}' was asked for, but there are {count} GPUs; use cuda:0 to cuda:{count - 1}.");
         return torch.device(DeviceType.CUDA, index);
+    }
+
+    /// <summary>The GPU that a name means, counted from 0, whether or not it is there; null for the CPU.</summary>
+    /// <exception cref="InputException">The name is none of a device.</exception>
+    public static int? Index(string name)
+    {
+        var index = 0;
+        return name switch
+        {
+            "cpu" => null,
+            "cuda" => 0,
+            _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out index) && index >= 0 => index,
+            _ => throw new InputException($"Device '{name}' is unknown; use cpu, cuda or cuda:N."),
+        };
     }
 
     /// <summary>A device in words, for the head of a report: "cpu (2 threads)" or "cuda:0 (NVIDIA H100 80GB HBM3, 79 GiB)".</summary>

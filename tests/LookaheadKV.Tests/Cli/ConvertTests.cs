@@ -38,7 +38,7 @@ public sealed class ConvertTests : IDisposable
     public async Task What_cannot_be_written_is_said_and_nothing_is_left()
     {
         await Fails(2, "--dtype: dtype \"int8\"", "{model.gguf}", "--out", "{x}", "--dtype", "int8");
-        await Fails(1, "is written in float32", "{model.gguf}", "--out", "{x.safetensors}", "--dtype", "float16");
+        await Fails(2, "is written in float32", "{model.gguf}", "--out", "{x.safetensors}", "--dtype", "float16");
         await Fails(1, "is a folder already", "{model}", "--out", "{x}");
         await Fails(1, "holds a model", "{model.gguf}", "--out", "{model}");
         await Fails(1, "no such folder or file", "{nothing.gguf}", "--out", "{x}");

@@ -176,7 +176,7 @@ public sealed partial class OutputTests : IDisposable
         _bench.Write("k.json", "");
         Assert.Equal(0, (await _bench.Run(keep)).ExitCode);
         var twice = await _bench.Run([.. keep[..^1], "{a.json}", "--json", "{a.json}"]);
-        Assert.Equal(1, twice.ExitCode);
+        Assert.Equal(2, twice.ExitCode);
         Assert.Contains("--out and --json name the same place", twice.Error);
     }
 

@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 namespace LookaheadKV.Tests.Runtime;
 
 /// <summary>Numbers reach a compiled function unharmed, whatever the garbage collector does meanwhile.</summary>
+[Collection(nameof(ScriptProgramTests.Alone))] // a storm of collections would meet other tests in native calls
 public class ScriptCallTests
 {
     [Fact]

@@ -51,6 +51,7 @@ public sealed class TextPrompts
     /// <exception cref="InputException">A length has no room for the frame and an instruction.</exception>
     public TextPrompts(TextCorpus corpus, TextRecipe recipe, Tokenizer tokenizer, PromptFrame frame)
     {
+        recipe.Check();
         (_recipe, _tokenizer, _frame) = (recipe, tokenizer, frame);
         _corpus = new CorpusTokens(corpus, Encode, tokenizer.Token);
         _begin = [.. tokenizer.PromptBegin];

@@ -102,7 +102,9 @@ public sealed record TextRecipe
     /// <summary>Prompts in a step of prompts of so many tokens.</summary>
     public int Prompts(int length) => Math.Clamp(TokensPerStep / length, 1, PromptsPerStep);
 
-    private void Check()
+    /// <summary>Refuses numbers out of their ranges, and those that do not go together.</summary>
+    /// <exception cref="InputException">There are such.</exception>
+    public void Check()
     {
         Require(Lengths is { Count: > 0 } && Lengths.Keys.All(n => n >= 1), "lengths", "one length in tokens or more, each 1 or more");
         Weights("lengths", Lengths!.Values);
