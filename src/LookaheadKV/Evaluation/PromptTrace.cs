@@ -53,6 +53,9 @@ public sealed class PromptTrace : IDisposable
     /// <summary>The prompt's tokens.</summary>
     public IReadOnlyList<int> Prompt { get; }
 
+    /// <summary>The tokens that follow the prompt after eviction; none where the question is part of the prompt.</summary>
+    public IReadOnlyList<int> Question => _question;
+
     /// <summary>The prompt [1, N] (int64).</summary>
     public Tensor Ids { get; }
 
