@@ -2,6 +2,8 @@
 
     python3 tests/golden/make_templates.py tests/golden              writes OUT/templates.json.gz (some thousands)
     python3 tests/golden/make_templates.py --lines COUNT SEED        prints COUNT more as JSON lines, for a longer check
+    python3 tests/golden/make_templates.py --published FOLDER        prints the same of the templates in FOLDER/*/tokenizer_config.json,
+                                                                     with the conversations of make_chats.py and random ones
 
 A template is drawn from a grammar: mostly with operands of the types that its operators take, now and then with any. A third of the
 expressions come out as errors; of those only that they are errors is compared, and a template's own refusal by its message.
@@ -323,11 +325,41 @@ def cases(seed, count):
         yield template, which, result
 
 
+def published(folder, rng):
+    from make_chats import CONVERSATIONS, TOOLS
+
+    texts = ["", "Hi", " two  words\n", "<think>\nhm\n</think>\n\nYes", "é😀\u2028", "{\"a\": 1}", "a" * 300, None]
+    conversations = list(CONVERSATIONS)
+    for _ in range(200):
+        messages = [{"role": "system", "content": rng.choice(texts[:-1])}] * rng.randrange(2)
+        for _ in range(rng.randrange(1, 5)):
+            messages = messages + [{"role": "user", "content": rng.choice(texts[:-1])}]
+            answer = {"role": "assistant", "content": rng.choice(texts)}
+            if rng.random() < 0.3:
+                calls = [{"id": "c", "type": "function", "function": {"name": "add", "arguments": rng.choice([{"a": 1, "b": [None, 2.5, "ü"]}, {}, "{}"])}}]
+                messages = messages + [{**answer, "tool_calls": calls * rng.randrange(1, 3)}, {"role": "tool", "content": rng.choice(texts[:-1])}]
+            if rng.random() < 0.7:
+                messages = messages + [answer]
+        conversations.append({"messages": messages, **rng.choice([{}, {}, {"tools": TOOLS}, {"enable_thinking": False}, {"reasoning_effort": "low"}])})
+    for path in sorted(Path(folder).glob("*/tokenizer_config.json")):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        tokens = {k: v if isinstance(v, str) else v["content"] for k, v in config.items() if k.endswith("_token") and (isinstance(v, str) or isinstance(v, dict))}
+        template = config.get("chat_template")
+        for conversation in conversations if template else []:
+            for answer in (True, False):
+                context = {**tokens, "tools": None, "documents": None, "add_generation_prompt": answer, **conversation}
+                yield {"source": path.parent.name, "template": template, "context": context, **render(template, context)}
+
+
 def main():
     warnings.simplefilter("ignore", SyntaxWarning)  # what Python thinks of a template's own code
     if len(sys.argv) == 4 and sys.argv[1] == "--lines":
         for template, which, result in cases(int(sys.argv[3]), int(sys.argv[2])):
             print(json.dumps({"template": template, "context": CONTEXTS[which], **result}))
+        return
+    if len(sys.argv) == 3 and sys.argv[1] == "--published":
+        for case in published(sys.argv[2], random.Random(1)):
+            print(json.dumps(case))
         return
     if len(sys.argv) != 2:
         sys.exit(__doc__)

@@ -95,7 +95,7 @@ internal sealed class Interpreter(Machine machine)
                 Write(AsText(_evaluator.FilteredBlock(filter.Filter, Output(filter.Body, filtered), filtered), "filter"));
                 return Flow.Next;
             case Scoped scoped:
-                Write(Output(scoped.Body, Scope.For(scoped.Body, scope)));
+                Write(AsText(new MacroValue(this, "", scoped.Code, scope).Call(machine, CallArguments.None), "generation"));
                 return Flow.Next;
             case Break:
                 return Flow.Break;

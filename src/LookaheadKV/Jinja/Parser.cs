@@ -107,7 +107,7 @@ internal sealed class Parser : ExpressionParser
             "macro" => [new MacroOf(TargetName(), Code(Parameters(), "endmacro"), line)],
             "call" => [CallBlock(line)],
             "filter" => [new FilterBlock(Filter(null, named: true), OwnBody("endfilter"), line)],
-            "generation" => [new Scoped(OwnBody("endgeneration"), line)],
+            "generation" => [new Scoped(Code([], "endgeneration"), line)],
             "print" => Prints(line),
             _ when NotHere.Contains(token.Text) => throw new JinjaException($"the tag '{token.Text}' is not supported", line),
             _ => throw new JinjaException($"unknown tag '{token.Text}'", line),

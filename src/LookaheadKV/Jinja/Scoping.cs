@@ -117,7 +117,7 @@ internal sealed class Scoping
                 inner.Add(() => new Scoping(this).Enter(filter.Body, []));
                 break;
             case Scoped scoped:
-                inner.Add(() => new Scoping(this).Enter(scoped.Body, []));
+                inner.Add(() => Enter(scoped.Code));
                 break;
         }
     }

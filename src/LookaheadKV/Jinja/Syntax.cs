@@ -102,8 +102,8 @@ internal sealed record CallBlock(CallOf Call, MacroCode Code, int Line) : Statem
 
 internal sealed record FilterBlock(FilterOf Filter, Body Body, int Line) : Statement(Line);
 
-/// <summary>A block with names of its own and no other effect: <c>{% generation %}</c>.</summary>
-internal sealed record Scoped(Body Body, int Line) : Statement(Line);
+/// <summary>A block that is called where it stands and has no other effect: <c>{% generation %}</c>.</summary>
+internal sealed record Scoped(MacroCode Code, int Line) : Statement(Line);
 
 internal sealed record Break(int Line) : Statement(Line);
 

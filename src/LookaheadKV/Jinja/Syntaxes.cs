@@ -73,7 +73,7 @@ internal static class Syntaxes
             MacroOf macro => macro.Code.Body.Statements,
             CallBlock call => call.Code.Body.Statements,
             FilterBlock filter => filter.Body.Statements,
-            Scoped scoped => scoped.Body.Statements,
+            Scoped scoped => scoped.Code.Body.Statements,
             _ => [],
         };
 }

@@ -32,6 +32,40 @@ public sealed class RandomTemplateTests
         Assert.True(unsupported < compared / 40, $"{unsupported} of {compared} templates are not supported");
     }
 
+    /// <summary>More of them, and published templates: <c>build/check-templates.sh</c> writes the file.</summary>
+    [Fact]
+    public void TemplatesOfAFileRenderAsInJinja2()
+    {
+        const string Variable = "LOOKAHEADKV_TEMPLATE_CASES";
+        if (Environment.GetEnvironmentVariable(Variable) is not { } path)
+        {
+            Assert.Skip($"{Variable} names no file; build/check-templates.sh makes one");
+            return;
+        }
+        var (figures, wrong) = (new SortedDictionary<string, (int Compared, int Errors, int Unsupported)>(), new List<string>());
+        foreach (var line in File.ReadLines(path))
+        {
+            using var row = JsonDocument.Parse(line);
+            string? Text(string name) => row.RootElement.TryGetProperty(name, out var value) ? value.GetString() : null;
+            var (source, wanted) = (Text("template")!, Text("output"));
+            var (output, error) = Rendered(source, row.RootElement.GetProperty("context"));
+            var unsupported = error?.Contains("not supported") == true;
+            var (compared, errors, refused) = figures.GetValueOrDefault(Text("source") ?? "random");
+            figures[Text("source") ?? "random"] = (compared + 1, errors + (wanted is null ? 1 : 0), refused + (unsupported ? 1 : 0));
+            if (
+                !unsupported
+                && (
+                    output != wanted
+                    || (Text("raised") is { } raised && !error!.EndsWith(raised.ReplaceLineEndings(" "), StringComparison.Ordinal))
+                )
+            )
+                wrong.Add($"{Quoted(source[..Math.Min(source.Length, 200)])}: {Quoted(wanted)} there, {Quoted(output ?? error)} here");
+        }
+        foreach (var (name, (compared, errors, refused)) in figures)
+            Console.WriteLine($"{name}: {compared} compared, {errors} of them errors there; {refused} not supported here");
+        Assert.True(wrong.Count == 0, $"{wrong.Count} differ:\n" + string.Join("\n", wrong.Take(10)));
+    }
+
     internal static string Golden(string name, [CallerFilePath] string path = "") =>
         Path.Combine(Path.GetDirectoryName(path)!, "..", "..", "golden", name);
 
