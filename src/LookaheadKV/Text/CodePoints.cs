@@ -65,14 +65,26 @@ internal sealed record CodePoints(Predicate<int> Contains)
     private static readonly Dictionary<string, CodePoints> Named = Names();
 
     // Letters that are one where case is ignored, by each of them: k, K and the Kelvin sign.
-    private static readonly Dictionary<int, int[]> Cases = Enumerable
-        .Range(0, 0x1E944)
-        .Where(Rune.IsValid)
-        .GroupBy(Folded)
-        .Where(group => group.Count() > 1)
-        .Select(group => group.ToArray())
-        .SelectMany(group => group.Select(point => (point, group)))
-        .ToDictionary();
+    private static readonly Lazy<Dictionary<int, int[]>> Cases = new(() =>
+        Enumerable
+            .Range(0, 0x1E944)
+            .Where(Rune.IsValid)
+            .GroupBy(Folded)
+            .Where(group => group.Count() > 1)
+            .Select(group => group.ToArray())
+            .SelectMany(group => group.Select(point => (point, group)))
+            .ToDictionary()
+    );
+
+    /// <summary>The code points up to U+FFFF but for surrogates, in order, by the short name of their category.</summary>
+    public static IReadOnlyList<(string Category, int[] Points)> BasicPlane { get; } =
+    [
+        .. Enumerable
+            .Range(0, 0x10000)
+            .Where(Rune.IsValid)
+            .GroupBy(CharUnicodeInfo.GetUnicodeCategory)
+            .Select(group => (Categories[(int)group.Key][..2], group.ToArray())),
+    ];
 
     /// <summary>Where, above U+FFFF, the members of all sets that have a name may change.</summary>
     public static IReadOnlyList<int> Boundaries { get; } =
@@ -101,13 +113,28 @@ internal sealed record CodePoints(Predicate<int> Contains)
     public CodePoints IgnoringCase() => new(point => Contains(point) || SameButForCase(point).Any(other => Contains(other)));
 
     /// <summary>A code point and those that differ from it in case only.</summary>
-    public static IReadOnlyList<int> SameButForCase(int point) => Cases.TryGetValue(point, out var all) ? all : [point];
+    public static IReadOnlyList<int> SameButForCase(int point) =>
+        point < 128 ? (char.IsAsciiLetter((char)point) ? AsciiCases((char)point) : [point])
+        : Cases.Value.TryGetValue(point, out var all) ? all
+        : [point];
 
     public static bool IsWord(int point) =>
         CharUnicodeInfo.GetUnicodeCategory(point)
             is <= UnicodeCategory.LetterNumber // letters, marks, decimal digits
                 or UnicodeCategory.ConnectorPunctuation
         || CircledLetters.Any(range => point >= range.First && point <= range.Last);
+
+    private static int[] AsciiCases(char letter)
+    {
+        var small = char.ToLowerInvariant(letter);
+        int[] pair = [small, char.ToUpperInvariant(letter)];
+        return small switch
+        {
+            's' => [.. pair, 0x17F], // the long s
+            'k' => [.. pair, 0x212A], // the Kelvin sign
+            _ => pair,
+        };
+    }
 
     private static CodePoints Category(string name)
     {

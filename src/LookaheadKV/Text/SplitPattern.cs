@@ -15,14 +15,19 @@ internal sealed class SplitPattern
     private const int StandIns = 0xD800;
     private const int MostStandIns = 0x800;
 
+    // Patterns come from strangers, and some need a time that grows with every character.
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
+
     private static readonly ConcurrentDictionary<string, SplitPattern> Known = [];
 
+    private readonly string pattern;
     private readonly Regex regex;
     private readonly int[] starts; // of runs of code points above U+FFFF that no set tells apart
     private readonly char[] standIns; // one for each run
 
     private SplitPattern(string pattern)
     {
+        this.pattern = pattern;
         var (parts, own) = SplitPatternParser.Parse(pattern);
         var sets = parts.Where(part => part.Set is not null).Select(part => part.Set!).Distinct().ToArray();
         starts = [.. CodePoints.Boundaries.Concat(own.Where(static point => point > 0xFFFF)).Distinct().Order()];
@@ -41,7 +46,8 @@ internal sealed class SplitPattern
             .ToDictionary(entry => entry.Item, entry => Class(entry.Item, kinds.Where(kind => kind.Key[entry.Index] == '1')));
         regex = new Regex(
             string.Concat(parts.Select(part => part.Set is { } set ? classes[set] : part.Text)),
-            RegexOptions.Compiled | RegexOptions.CultureInvariant
+            RegexOptions.Compiled | RegexOptions.CultureInvariant,
+            Longest
         );
     }
 
@@ -66,6 +72,7 @@ internal sealed class SplitPattern
     /// <summary>
     /// What the pattern matches in a text, in order. Two matches never touch where one is empty. The text holds no lone surrogate.
     /// </summary>
+    /// <exception cref="InputException">The pattern takes too long.</exception>
     public List<Range> Matches(ReadOnlySpan<char> text)
     {
         if (!text.ContainsAnyInRange('\uD800', '\uDFFF'))
@@ -108,12 +115,23 @@ internal sealed class SplitPattern
     {
         var matches = new List<Range>(units.Length / 4 + 4);
         var end = -1;
-        foreach (var match in regex.EnumerateMatches(units))
+        try
         {
-            if (match.Length == 0 && match.Index == end)
-                continue;
-            end = match.Index + match.Length;
-            matches.Add(match.Index..end);
+            foreach (var match in regex.EnumerateMatches(units))
+            {
+                if (match.Length == 0 && match.Index == end)
+                    continue;
+                end = match.Index + match.Length;
+                matches.Add(match.Index..end);
+            }
+        }
+        catch (RegexMatchTimeoutException error)
+        {
+            throw new InputException(
+                $"the split pattern {Quoting.Quote(pattern)} finds no next match within {Longest.TotalSeconds} seconds in a text of {units.Length} "
+                    + "characters; use a tokenizer whose pattern does not repeat what repeats already.",
+                error
+            );
         }
 
         return matches;
@@ -125,25 +143,37 @@ internal sealed class SplitPattern
         return standIns[run >= 0 ? run : ~run - 1];
     }
 
-    /// <summary>A set as a class of .NET: its ranges up to U+FFFF, and the units that stand for what it holds above.</summary>
+    /// <summary>
+    /// A set as a class of .NET: the categories that it holds whole up to U+FFFF, ranges of the others, and the units that stand for what it
+    /// holds above.
+    /// </summary>
     private static string Class(CodePoints set, IEnumerable<KeyValuePair<string, char>> standIns)
     {
         var text = new StringBuilder("[");
-        for (var point = 0; point <= 0xFFFF; point++)
+        foreach (var (category, points) in CodePoints.BasicPlane)
         {
-            if (!Has(point))
-                continue;
-            var first = point;
-            while (point < 0xFFFF && Has(point + 1))
-                point++;
-            text.Append(Unit(first)).Append('-').Append(Unit(point));
+            int[] members = [.. points.Where(point => set.Contains(point))];
+            if (members.Length == points.Length)
+                text.Append($@"\p{{{category}}}");
+            else
+                AddRanges(members);
         }
 
         foreach (var (_, unit) in standIns)
             text.Append(Unit(unit));
         return text.Length > 1 ? text.Append(']').ToString() : "(?!)";
 
-        bool Has(int point) => !char.IsSurrogate((char)point) && set.Contains(point);
+        void AddRanges(int[] members)
+        {
+            for (var i = 0; i < members.Length; i++)
+            {
+                var first = members[i];
+                while (i + 1 < members.Length && members[i + 1] == members[i] + 1)
+                    i++;
+                text.Append(Unit(first)).Append('-').Append(Unit(members[i]));
+            }
+        }
+
         static string Unit(int unit) => $@"\u{unit:X4}";
     }
 }

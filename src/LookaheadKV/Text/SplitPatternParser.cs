@@ -189,8 +189,11 @@ internal sealed class SplitPatternParser
     {
         if (ignoreCase && (Ligatures.Any(StartsHere) || point is 0xDF or 0x1E9E or (>= 0xFB00 and <= 0xFB06)))
             throw Refused("a letter that is two where case is ignored");
-        if (point > 0xFFFF || (ignoreCase && CodePoints.SameButForCase(point).Count > 1))
-            Write(Single(point));
+        var same = ignoreCase ? CodePoints.SameButForCase(point) : [point];
+        if (same.Any(static other => other > 0xFFFF))
+            Write(same.Aggregate(CodePoints.None, (union, other) => union.Or(Bounded(other, other))));
+        else if (same.Count > 1)
+            Write($"[{string.Concat(same.Select(other => (char)other))}]"); // letters: nothing to escape
         else
             Write(Regex.Escape(((char)point).ToString()));
 
@@ -242,8 +245,6 @@ internal sealed class SplitPatternParser
     }
 
     private int Member() => pattern[at] == '\\' ? EscapedCharacter() : Character();
-
-    private CodePoints Single(int point) => ignoreCase ? Bounded(point, point).IgnoringCase() : Bounded(point, point);
 
     private CodePoints Bounded(int first, int last)
     {

@@ -33,7 +33,7 @@ public sealed class Tokenizer
         pieces = definition.Vocabulary.ToDictionary(entry => entry.Value, entry => entry.Key);
         foreach (var marker in definition.AddedTokens)
             pieces[marker.Id] = marker.Normalized ? rules.Normalize(marker.Content) : marker.Content; // as it was found
-        VocabularySize = pieces.Keys.Max() + 1;
+        VocabularySize = pieces.Keys.DefaultIfEmpty(-1).Max() + 1;
         model = new BpeModel(definition);
     }
 

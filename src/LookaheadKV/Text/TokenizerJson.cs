@@ -124,8 +124,8 @@ public sealed class TokenizerJson
         var owners = new Dictionary<int, string>();
         foreach (var (spelling, id) in Vocabulary)
         {
-            if (id < 0)
-                throw new InputException($"{Source}: token {Quoting.Quote(spelling)} has id {id}; ids start at 0.");
+            if (id is < 0 or int.MaxValue)
+                throw new InputException($"{Source}: token {Quoting.Quote(spelling)} has id {id}; ids are numbers from 0 on.");
             if (!owners.TryAdd(id, spelling))
                 throw Twice(id, owners[id], spelling);
         }
@@ -134,9 +134,9 @@ public sealed class TokenizerJson
         foreach (var token in AddedTokens)
         {
             var (id, content) = (token.Id, token.Content);
-            if (id < 0 || content.Length == 0)
+            if (id is < 0 or int.MaxValue || content.Length == 0)
                 throw new InputException(
-                    $"{Source}: added token {Quoting.Quote(content)} has id {id}; its text must not be empty and its id not negative."
+                    $"{Source}: added token {Quoting.Quote(content)} has id {id}; its text must not be empty and its id a number from 0 on."
                 );
             if (!contents.Add(content))
                 throw new InputException($"{Source}: added token {Quoting.Quote(content)} is listed twice; remove one of the two.");

@@ -80,6 +80,7 @@ public sealed class TokenizerJsonTests : IDisposable
             { "model.vocab.a", "\"7\"", "model.vocab[\"a\"]" },
             { "model.vocab.a", "1.5", "model.vocab[\"a\"]" },
             { "model.vocab.a", "-3", "-3" },
+            { "model.vocab.a", "2147483647", "2147483647" },
             { "model.vocab.a", "9", "id 9" },
             { "model.vocab.a", null!, "\"a\"" },
             { "model.merges", "null", "model.merges" },
