@@ -111,10 +111,13 @@ internal static class SentencePieceReader
         var ranked = pieces.Where(piece => piece.Kind is Kind.Normal or Kind.UserDefined).OrderByDescending(piece => piece.Score).ToArray();
         var parts = ranked.Select(piece => piece.Text).ToHashSet();
         var lookup = parts.GetAlternateLookup<ReadOnlySpan<char>>();
+        // Only lengths that pieces have: a file may hold one piece of a million characters, and a look-up reads them all.
+        var lengths = parts.Select(part => part.Length).Where(length => length > 0).ToHashSet();
+        int[] cuts = [.. lengths.Order()];
         var merges = new List<(string, string)>();
         foreach (var (text, _, _) in ranked)
         {
-            for (var cut = 1; cut < text.Length; cut++)
+            foreach (var cut in cuts.TakeWhile(cut => cut < text.Length).Where(cut => lengths.Contains(text.Length - cut)))
             {
                 if (lookup.Contains(text.AsSpan(0, cut)) && lookup.Contains(text.AsSpan(cut)))
                     merges.Add((text[..cut], text[cut..]));

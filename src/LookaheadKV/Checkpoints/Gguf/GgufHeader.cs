@@ -88,6 +88,8 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufTenso
     {
         var name = cursor.Text();
         cursor.What = $"tensor {Show(name)}";
+        if (name.Any(char.IsControl))
+            throw new InputException($"the name of {cursor.What} has control characters, which no name has");
         var dimensions = cursor.UInt32();
         if (dimensions > MaxDimensions)
             throw new InputException($"{cursor.What} has {dimensions} dimensions; at most {MaxDimensions} are read");

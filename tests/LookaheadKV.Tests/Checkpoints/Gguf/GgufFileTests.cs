@@ -141,6 +141,13 @@ public sealed class GgufFileTests : IDisposable
     }
 
     [Fact]
+    public void Names_are_one_line()
+    {
+        new GgufBuilder().Tensor("two\nlines", [1], [0]).Write(Model);
+        Refused("two\\nlines", "control characters");
+    }
+
+    [Fact]
     public void What_is_there_twice_is_refused()
     {
         Small().Set("key", 3).Write(Model);
