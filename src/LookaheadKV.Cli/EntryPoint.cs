@@ -24,16 +24,11 @@ internal static class EntryPoint
             verb.ThreadClock = threadClock ?? verb.ThreadClock;
         // A prompt may begin with "@": no response files.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
+        if (UsageProblem(parsed) is { } problem)
         {
             var command = parsed.CommandResult.Command;
-            var help = command == root ? "lookahead --help" : $"lookahead {command.Name} --help";
-            // "foo" is reported as a missing command first.
-            var message =
-                parsed.UnmatchedTokens.Count > 0
-                    ? $"Unrecognized command or option '{parsed.UnmatchedTokens[0]}'."
-                    : parsed.Errors[0].Message;
-            await error.WriteLineAsync($"{OneLine(message)} See {help}.");
+            var help = command is RootCommand ? "lookahead --help" : $"lookahead {command.Name} --help";
+            await error.WriteLineAsync($"{OneLine(problem)} See {help}.");
             return ExitCode.Usage;
         }
         try
@@ -87,6 +82,13 @@ internal static class EntryPoint
             new BenchCommand(),
             new AblateCommand(),
         };
+
+    private static string? UsageProblem(ParseResult parsed) =>
+        parsed.Action is System.CommandLine.Help.HelpAction ? null
+        // "foo" is reported as a missing command first.
+        : parsed is { Errors.Count: > 0, UnmatchedTokens: [var stray, ..] } ? $"Unrecognized command or option '{stray}'."
+        : parsed.Errors.Count > 0 ? parsed.Errors[0].Message
+        : (parsed.CommandResult.Command as Verb)?.Contradiction(parsed);
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim();
 

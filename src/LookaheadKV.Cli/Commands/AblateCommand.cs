@@ -41,15 +41,11 @@ internal sealed class AblateCommand : Verb
         _out.Fallback = call => Path.ChangeExtension(call.Value(_study), null);
         // The model and the seeds are the study's.
         AddAll([_study, _out, _shard, _merge, _query, .. _model.All.Where(option => option != _model.Model && option != _model.Seed)]);
-        Validators.Add(result =>
-        {
-            foreach (
-                var other in new Option[] { _shard, _merge }.Where(other =>
-                    result.GetResult(_query) is not null && result.GetResult(other) is not null
-                )
-            )
-                result.AddError($"--query runs nothing and asks all results that are there; leave {other.Name} out.");
-        });
+        AddRule(arguments =>
+            new Option[] { _shard, _merge }
+                .Where(other => IsGiven(arguments, _query) && IsGiven(arguments, other))
+                .Select(other => $"--query runs nothing and asks all results that are there; leave {other.Name} out.")
+        );
     }
 
     /// <summary>One of n equal parts.</summary>

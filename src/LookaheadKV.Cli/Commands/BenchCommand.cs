@@ -19,12 +19,12 @@ internal sealed class BenchCommand : Verb
     private readonly Setting<string?> _shape = new(
         "--shape",
         $"Random weights of a real shape in place of --model: {string.Join(", ", ModelShapes.All.Keys)}.",
-        Shape
+        Parsed.Shape
     );
     private readonly Setting<string?> _draftShape = new(
         "--draft-shape",
         "Shape of speckv's draft model, beside --shape; it must have the shape's vocabulary.",
-        Shape,
+        Parsed.Shape,
         "llama-3.2-1b"
     );
     private readonly Setting<IReadOnlyList<int>> _lengths = new("--lengths", "Prompt lengths in tokens.", Lengths, "2048");
@@ -254,12 +254,6 @@ internal sealed class BenchCommand : Verb
             throw new InputException(
                 $"prompt and decoded tokens are {tokens}, the model's context is {decoder.Config.MaxPositions}; give shorter --lengths."
             );
-    }
-
-    private static string Shape(string text)
-    {
-        ModelShapes.Find(text);
-        return text;
     }
 
     private static IReadOnlyList<int> Lengths(string text) =>

@@ -89,29 +89,32 @@ internal sealed class GenerateCommand : Verb
             _stop,
             .. _model.WithPolicies.Skip(1),
         ]);
-        Option[] sources = [_prompt, _promptFile, _ids];
-        Validators.Add(result =>
-        {
-            if (sources.Count(source => result.GetResult(source) is not null) != 1)
-                result.AddError("give the prompt by exactly one of --prompt, --prompt-file and --ids.");
-            if (Given(_kept) && _policy.All.FirstOrDefault(Given) is { } policy)
-                result.AddError($"{policy.Name} and --kept both say what to keep; leave one out.");
-            Option[] chat = [_chat, _system, .. _template.All];
-            if (result.GetResult(_ids) is not null && chat.FirstOrDefault(Given) is { } option)
-                result.AddError($"{option.Name} works on a text; give the prompt by --prompt or --prompt-file.");
-            if (
-                result.GetValue(_template.Template) == TemplateOptions.Raw
-                && new Option[] { _chat, _system }.FirstOrDefault(Given) is { } contrary
-            )
-                result.AddError($"{contrary.Name} and --template {TemplateOptions.Raw} are contrary; leave one out.");
-            Option[] filters = [_topK, _topP, _minP];
-            if (IsGreedy(result.GetValue<string?>(_temperature)) && filters.FirstOrDefault(Given) is { } filter)
-                result.AddError($"{filter.Name} filters what is sampled; give a --temperature above 0 too.");
-            if ((result.GetValue(_stop) ?? []).Contains(""))
-                result.AddError("--stop: the text is empty; give one character or more.");
+        AddRule(Contradictions);
+    }
 
-            bool Given(Option option) => result.GetResult(option) is { Implicit: false };
-        });
+    private IEnumerable<string> Contradictions(ParseResult arguments)
+    {
+        if (new Option[] { _prompt, _promptFile, _ids }.Count(Given) != 1)
+            yield return "give the prompt by exactly one of --prompt, --prompt-file and --ids.";
+        if (Given(_kept) && _policy.All.FirstOrDefault(Given) is { } policy)
+            yield return $"{policy.Name} and --kept both say what to keep; leave one out.";
+        if (
+            Given(_ids)
+            && new Option[] { _chat, _system }
+                .Concat(_template.All)
+                .FirstOrDefault(Given)
+                is { } option
+        )
+            yield return $"{option.Name} works on a text; give the prompt by --prompt or --prompt-file.";
+        if (
+            arguments.GetValue(_template.Template) == TemplateOptions.Raw
+            && new Option[] { _chat, _system }.FirstOrDefault(Given) is { } contrary
+        )
+            yield return $"{contrary.Name} and --template {TemplateOptions.Raw} are contrary; leave one out.";
+        if (_temperature.Read(arguments) == 0 && new Option[] { _topK, _topP, _minP }.FirstOrDefault(Given) is { } filter)
+            yield return $"{filter.Name} filters what is sampled; give a --temperature above 0 too.";
+
+        bool Given(Option option) => IsGiven(arguments, option);
     }
 
     protected override Outcome Run(Call call)
@@ -176,9 +179,6 @@ internal sealed class GenerateCommand : Verb
         var policy = _policy.Policy(call, _model, decoder);
         return (Session.Start(decoder, prompt, policy, room, call.Cancellation), policy.Name, policy.Budget?.ToString());
     }
-
-    private static bool IsGreedy(string? temperature) =>
-        temperature is null || (double.TryParse(temperature, CultureInfo.InvariantCulture, out var value) && value == 0);
 
     private ChatTemplate? Template(Call call)
     {

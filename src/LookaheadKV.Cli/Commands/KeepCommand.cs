@@ -34,11 +34,11 @@ internal sealed class KeepCommand : Verb
     {
         _policy = new PolicyOptions(this, fallback: null, unless: _diff);
         AddAll([_ids, .. _policy.All, _out, _blocks, _diff, .. _model.WithPolicies]);
-        Validators.Add(result =>
-        {
-            if (result.GetResult(_diff) is null && (result.GetResult(_ids) is null || result.GetResult(_out) is null))
-                result.AddError("give --ids and --out to write a kept set, or --diff A B to compare two.");
-        });
+        AddRule(arguments =>
+            IsGiven(arguments, _diff) || (IsGiven(arguments, _ids) && IsGiven(arguments, _out))
+                ? []
+                : ["give --ids and --out to write a kept set, or --diff A B to compare two."]
+        );
     }
 
     protected override Outcome Run(Call call) =>

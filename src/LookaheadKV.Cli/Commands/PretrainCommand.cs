@@ -16,11 +16,8 @@ internal sealed class PretrainCommand : Verb
     private const string ModelFolder = "model";
     private readonly Output _out = Output.Folder("--out", "Folder of the run: checkpoint, loss curve, model/.", InTheWay);
     private readonly Option<string?> _plan = new("--plan") { Description = "JSON file with the plan (model, stages, optimiser, seed)." };
-    private readonly Option<double?> _minutes = new("--minutes")
-    {
-        Description = "Minutes this piece may take; the next call goes on from there.",
-    };
-    private readonly Option<string?> _device = new("--device") { Description = "cpu, cuda or cuda:N (default: cuda where there is one)." };
+    private readonly Setting<double?> _minutes = Parsed.Minutes();
+    private readonly Setting<string> _device = Parsed.Device();
     private readonly Option<string?> _from = new("--from")
     {
         Description = "Hugging Face folder whose weights a new run starts from, its tokenizer with them.",

@@ -12,17 +12,13 @@ namespace LookaheadKV.Cli.Commands;
 internal sealed class RandomCommand : Verb
 {
     private const string PromptFile = "prompts.jsonl";
-    private readonly Option<string> _shape = new("--shape")
+    private readonly Setting<string> _shape = new("--shape", $"{string.Join(", ", ModelShapes.All.Keys)}.", Parsed.Shape)
     {
-        Description = string.Join(", ", ModelShapes.All.Keys) + ".",
         Required = true,
     };
     private readonly Output _out = Output.Folder("--out", "Folder of the model, in which there is none yet.", InTheWay);
     private readonly Option<long> _seed = ModelOptions.NewSeed();
-    private readonly Option<string?> _device = new("--device")
-    {
-        Description = "Where weights are drawn: cpu, cuda or cuda:N (default: cuda where there is one).",
-    };
+    private readonly Setting<string> _device = Parsed.Device("Where weights are drawn: ");
     private readonly Setting<int> _prompts = Parsed.Count("--prompts", "Random prompts to write too, into prompts.jsonl.", 0, least: 0);
     private readonly Setting<int> _length = Parsed.Count("--length", "Tokens of each.", 16_384);
 
@@ -36,7 +32,7 @@ internal sealed class RandomCommand : Verb
     protected override Outcome Run(Call call)
     {
         var (shape, folder, seed) = (call.Value(_shape), _out.Path(call), call.Value(_seed));
-        var config = InputFile.Named("--shape", () => ModelShapes.Find(shape));
+        var config = ModelShapes.Find(shape);
         var device = Devices.Parse(call.Value(_device));
         var parameters = call.Screen.Progress(
             "write",

@@ -92,10 +92,7 @@ internal sealed class TrainCommand : Verb
         "Steps between two checkpoints at most; one is written every 10 minutes too, and at the end of a piece.",
         500
     );
-    private readonly Setting<double?> _minutes = Parsed.Number(
-        "--minutes",
-        "Minutes this piece may take; the next call goes on from there."
-    );
+    private readonly Setting<double?> _minutes = Parsed.Minutes();
 
     public TrainCommand()
         : base("train", "Train lookahead modules for a frozen model, in resumable pieces.")

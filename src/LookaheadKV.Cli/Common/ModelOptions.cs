@@ -15,7 +15,7 @@ internal sealed class ModelOptions
     // Smaller models are there before a bar is.
     private const long WorthABar = 256 << 20;
 
-    private readonly Option<string?> _device = new("--device") { Description = "cpu, cuda or cuda:N (default: cuda where there is one)." };
+    private readonly Setting<string> _device = Parsed.Device();
     private readonly Setting<torch.ScalarType> _dtype = new(
         "--dtype",
         "float32 or bfloat16: weights, activations and cache.",

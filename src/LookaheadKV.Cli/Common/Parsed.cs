@@ -1,4 +1,6 @@
 using System.Globalization;
+using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using TorchSharp;
 
 namespace LookaheadKV.Cli.Common;
@@ -26,6 +28,28 @@ internal static class Parsed
                     : throw new InputException($"\"{text}\" is not a number {(orZero ? "of 0 or more" : "above 0")}."),
             fallback
         );
+
+    /// <summary>How long a training may take before it stops, to be resumed.</summary>
+    public static Setting<double?> Minutes() => Number("--minutes", "Minutes this piece may take; the next call goes on from there.");
+
+    /// <summary>The name of a device, which need not be there.</summary>
+    public static Setting<string> Device(string what = "") =>
+        new(
+            "--device",
+            $"{what}cpu, cuda or cuda:N [default: cuda where there is one].",
+            name =>
+            {
+                Devices.Index(name);
+                return name;
+            }
+        );
+
+    /// <summary>The name of a known shape.</summary>
+    public static string Shape(string name)
+    {
+        ModelShapes.Find(name);
+        return name;
+    }
 
     /// <summary>The computing type: float32 or bfloat16.</summary>
     public static torch.ScalarType DType(string text) =>

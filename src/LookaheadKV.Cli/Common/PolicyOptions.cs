@@ -15,7 +15,7 @@ internal sealed class PolicyOptions
         Budget.Parse
     );
 
-    public PolicyOptions(Command command, string? fallback, Option? unless = null)
+    public PolicyOptions(Verb verb, string? fallback, Option? unless = null)
     {
         _policy = new Setting<PolicyText>(
             "--policy",
@@ -24,16 +24,18 @@ internal sealed class PolicyOptions
             fallback
         );
         _policy.Required = fallback is null && unless is null;
-        command.Validators.Add(result =>
+        verb.AddRule(Contradictions);
+
+        IEnumerable<string> Contradictions(ParseResult arguments)
         {
-            if (unless is not null && result.GetResult(unless) is not null)
-                return;
-            if (fallback is null && result.GetResult(_policy) is null)
-                result.AddError("Option '--policy' is required.");
-            var policy = result.GetValue<string?>(_policy);
-            if (Evicts(policy) && result.GetValue<string?>(_budget) is null)
-                result.AddError($"--policy {policy} needs a --budget, such as --budget 64.");
-        });
+            if (unless is not null && arguments.GetResult(unless) is not null)
+                yield break;
+            var policy = arguments.GetValue<string?>(_policy);
+            if (policy is null)
+                yield return "Option '--policy' is required.";
+            else if (PolicyText.Parse(policy).Method != "full" && arguments.GetValue<string?>(_budget) is null)
+                yield return $"--policy {policy} needs a --budget, such as --budget 64.";
+        }
     }
 
     public IEnumerable<Option> All => [_policy, _budget];
@@ -44,17 +46,5 @@ internal sealed class PolicyOptions
         var parts = new PolicyParts(() => model.Module(call, decoder), () => model.Draft(call, decoder), call.Value(model.Seed));
         var policy = call.Value(_policy).Build(parts);
         return policy.Scorer is null ? policy : policy with { Budget = call.Value(_budget) };
-    }
-
-    private static bool Evicts(string? policy)
-    {
-        try
-        {
-            return policy is not null && PolicyText.Parse(policy).Method != "full";
-        }
-        catch (InputException)
-        {
-            return false; // the option itself reports it
-        }
     }
 }

@@ -54,6 +54,14 @@ internal sealed class TrainingData
         Description = "Lengths of the synthetic prompts, drawn from.",
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => [512, 1024, 2048, 2048, 2048],
+        Validators =
+        {
+            result =>
+            {
+                if (result.Tokens.FirstOrDefault(token => int.TryParse(token.Value, out var length) && length < 1) is { } wrong)
+                    result.AddError($"--lengths: {wrong.Value} is no length; give whole numbers of 1 or more.");
+            },
+        },
     };
     private readonly Setting<int?> _maxPrompt = Parsed.CountIfGiven(
         "--max-prompt",

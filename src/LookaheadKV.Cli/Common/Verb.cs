@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LookaheadKV.Evaluation;
@@ -51,6 +52,9 @@ internal abstract class Verb : Command
     /// <summary>Name of the option of verbs that go on where they stopped, which begins anew.</summary>
     public const string Restart = "--restart";
 
+    // What a model is told may be nothing: a system message, say, so that none of the template's own is put in.
+    private static readonly string[] MayBeEmpty = ["--prompt", "--system"];
+
     private const string Complete = "complete";
     private readonly Output _json;
     private readonly Option<bool> _overwrite = new(Output.Overwrite)
@@ -62,6 +66,7 @@ internal abstract class Verb : Command
         "--threads",
         "Threads on the CPU [default: as many as find a processor, by affinity, limit and load; or what OMP_NUM_THREADS says]."
     );
+    private readonly List<Func<ParseResult, IEnumerable<string>>> _rules = [];
 
     protected Verb(string name, string description)
         : base(name, description)
@@ -78,20 +83,17 @@ internal abstract class Verb : Command
             string? Given(Option option) => result.GetResult(option)?.Tokens is [var token] ? token.Value : null;
             if (Options.OfType<Output>().Count(option => Given(option) == Output.Standard) > 1)
                 result.AddError("--json and --out cannot both be standard output; name a file for one of them.");
-            if (Options.FirstOrDefault(option => option.Name == "--device") is { } device && Given(device) is { } named)
-                try
-                {
-                    Devices.Index(named);
-                }
-                catch (InputException e)
-                {
-                    result.AddError($"--device: {e.Message}");
-                }
         });
     }
 
     /// <summary>What the process's threads did so far; null where nobody looks.</summary>
     public Func<ThreadTimes?> ThreadClock { get; set; } = static () => null;
+
+    /// <summary>Adds a rule between options: what it names is a usage error. Rules are asked only where every option is sound by itself.</summary>
+    public void AddRule(Func<ParseResult, IEnumerable<string>> contradictions) => _rules.Add(contradictions);
+
+    /// <summary>The first thing that options contradict each other in, or null.</summary>
+    public string? Contradiction(ParseResult arguments) => _rules.SelectMany(rule => rule(arguments)).FirstOrDefault();
 
     protected abstract Outcome Run(Call call);
 
@@ -115,11 +117,28 @@ internal abstract class Verb : Command
         WriteJson(call, new Outcome(run, numbers, Complete: false));
     }
 
+    /// <summary>Whether an option is on the command line.</summary>
+    protected static bool IsGiven(ParseResult arguments, Option option) => arguments.GetResult(option) is { Implicit: false };
+
     /// <summary>Adds options, and those that all verbs share last.</summary>
     protected void AddAll(params IEnumerable<Option> options)
     {
         foreach (var option in options.Concat([_threads, _json, _overwrite]))
+        {
+            option.Validators.Add(RefuseNothing);
             Add(option);
+        }
+    }
+
+    // Where a script's variable is not set, its option has an empty text, or the option behind it, for a value.
+    private void RefuseNothing(OptionResult result)
+    {
+        var name = result.Option.Name;
+        if (result.Tokens.Any(token => token.Value == "") && !MayBeEmpty.Contains(name))
+            result.AddError($"{name}: the text is empty; give a value, or leave the option out.");
+        var isWithout = result.IdentifierTokenCount > result.Tokens.Count && result.Option.Arity.MinimumNumberOfValues > 0;
+        if (isWithout || result.Tokens.Any(token => Options.Any(option => option.Name == token.Value)))
+            result.AddError($"Required argument missing for option: '{name}'.");
     }
 
     // Files of versions before the member was written are complete.
