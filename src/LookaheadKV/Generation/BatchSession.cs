@@ -116,13 +116,13 @@ public sealed class BatchSession : IDisposable
     }
 
     /// <summary>Greedy answers of all rows; a row's end token is returned with it, and a row that has ended waits for the others.</summary>
-    /// <param name="maxNewTokens">Limit of each answer; also limited by the reserve and by the model's context.</param>
+    /// <param name="maxNewTokens">Limit of each answer; also limited by the reserve and, row by row, by the model's context.</param>
     /// <param name="cancellation">Looked at before every step.</param>
     public int[][] Generate(int maxNewTokens, CancellationToken cancellation = default) =>
         Generate(maxNewTokens, [], (logits, _) => logits.argmax(-1, keepdim: true), StepsUnseen, cancellation);
 
     /// <summary>The same with more tokens that end an answer, each row's tokens drawn its own way.</summary>
-    /// <param name="maxNewTokens">Limit of each answer; also limited by the reserve and by the model's context.</param>
+    /// <param name="maxNewTokens">Limit of each answer; also limited by the reserve and, row by row, by the model's context.</param>
     /// <param name="sampling">How each row's tokens are drawn.</param>
     /// <param name="endTokens">Tokens that end an answer, beside those of the model's configuration.</param>
     /// <param name="cancellation">Looked at before every step.</param>
@@ -162,7 +162,13 @@ public sealed class BatchSession : IDisposable
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         HashSet<int> ends = [.. _decoder.Config.EndTokens, .. endTokens];
-        var room = (int)Math.Min(Math.Min(maxNewTokens, _reserve + 1), _decoder.Config.MaxPositions - Cache.LogicalLengths.Max());
+        var most = Math.Min(maxNewTokens, _reserve + 1);
+        // A row that comes to the end of the context has ended; its further tokens are computed with the others', and dropped.
+        int[] rooms =
+        [
+            .. Cache.LogicalLengths.Select(length => (int)Math.Clamp(_decoder.Config.MaxPositions - length, 0, Math.Max(most, 0))),
+        ];
+        var room = rooms.Max();
         var answers = Cache.LogicalLengths.Select(_ => new List<int>()).ToArray();
         var waiting = new List<Tensor>();
         for (var step = 0; step < room; step++)
@@ -173,7 +179,7 @@ public sealed class BatchSession : IDisposable
             waiting.Add(tokens.MoveToOuterDisposeScope());
             if (step == room - 1 || (waiting.Count == unseen && LookAt()))
                 break;
-            Extend(tokens);
+            Keep(_steps.Run(tokens));
         }
         LookAt();
         return [.. answers.Select(answer => answer.ToArray())];
@@ -187,13 +193,13 @@ public sealed class BatchSession : IDisposable
             var seen = cat([.. waiting], 1).cpu();
             for (var row = 0; row < answers.Length; row++)
                 foreach (var token in seen[row].data<long>())
-                    if (!Ended(answers[row]))
+                    if (!Ended(row))
                         answers[row].Add((int)token);
             waiting.Clear();
-            return answers.All(Ended);
+            return Enumerable.Range(0, answers.Length).All(Ended);
         }
 
-        bool Ended(List<int> answer) => answer.Count > 0 && ends.Contains(answer[^1]);
+        bool Ended(int row) => answers[row].Count == rooms[row] || (answers[row] is [.., var last] && ends.Contains(last));
     }
 
     /// <summary>Appends equally many tokens to every row and returns the logits behind each, [B, T, vocabulary] (float32).</summary>
@@ -203,15 +209,16 @@ public sealed class BatchSession : IDisposable
             throw new ArgumentException($"give equally many tokens for each of the {Cache.LogicalLengths.Length} rows.");
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        return Extend(cat([.. tokens.Select(_decoder.Ids)])).MoveToOuterDisposeScope();
+        var logits = _steps.Extend(cat([.. tokens.Select(_decoder.Ids)]));
+        Keep(logits);
+        return logits.MoveToOuterDisposeScope();
     }
 
-    private Tensor Extend(Tensor ids)
+    // Of logits [B,T,vocabulary], those behind the last tokens.
+    private void Keep(Tensor logits)
     {
-        var logits = _steps.Extend(ids); // [B,T,vocabulary]
         _nextLogits.Dispose();
-        _nextLogits = logits.select(1, ids.size(1) - 1).clone().DetachFromDisposeScope();
-        return logits;
+        _nextLogits = logits.select(1, logits.size(1) - 1).clone().DetachFromDisposeScope();
     }
 
     /// <inheritdoc/>

@@ -18,9 +18,16 @@ public static class Decoding
     /// <exception cref="InputException">The tokens would stand beyond the model's context.</exception>
     public static Tensor Extend(Decoder decoder, KeyValueCache cache, Tensor ids, Action<int, LayerRows>? onLayer = null)
     {
+        RequireContext(decoder, cache, ids.size(1));
+        return Run(decoder, cache, ids, onLayer);
+    }
+
+    /// <summary>The same, also beyond the model's context, where what comes out means nothing.</summary>
+    internal static Tensor Run(Decoder decoder, KeyValueCache cache, Tensor ids, Action<int, LayerRows>? onLayer = null)
+    {
         using var scope = NewDisposeScope();
         var count = ids.size(1);
-        var end = RequireContext(decoder, cache, count);
+        var end = cache.LogicalLengths.Max() + count;
         var positions = tensor(cache.LogicalLengths, device: decoder.Device).unsqueeze(1) + arange(count, device: decoder.Device); // [B,T]
         var angles =
             cache.LogicalLengths.Distinct().Count() == 1 ? decoder.Angles(cache.LogicalLengths[0], count) : decoder.AnglesAt(positions);
@@ -43,14 +50,13 @@ public static class Decoding
         return decoder.Logits(hidden).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Where so many more tokens end.</summary>
-    /// <exception cref="InputException">Beyond the model's context.</exception>
-    internal static long RequireContext(Decoder decoder, KeyValueCache cache, long count)
+    /// <summary>Makes sure that so many more tokens fit.</summary>
+    /// <exception cref="InputException">They end beyond the model's context.</exception>
+    internal static void RequireContext(Decoder decoder, KeyValueCache cache, long count)
     {
         var end = cache.LogicalLengths.Max() + count;
-        return end <= decoder.Config.MaxPositions
-            ? end
-            : throw new InputException(
+        if (end > decoder.Config.MaxPositions)
+            throw new InputException(
                 $"{end} tokens do not fit the model's context of {decoder.Config.MaxPositions}; append fewer or shorten the prompt."
             );
     }

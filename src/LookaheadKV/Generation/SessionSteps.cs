@@ -13,9 +13,15 @@ internal sealed class SessionSteps(Decoder decoder, KeyValueCache cache) : IDisp
     /// <exception cref="InputException">The tokens would stand beyond the model's context.</exception>
     public Tensor Extend(Tensor ids)
     {
+        Decoding.RequireContext(decoder, cache, ids.size(1));
+        return Run(ids);
+    }
+
+    /// <summary>The same, also beyond the model's context: for rows whose answer has ended, while others go on.</summary>
+    public Tensor Run(Tensor ids)
+    {
         if (!DecodingGraph.Serves(decoder, cache, ids))
-            return Decoding.Extend(decoder, cache, ids);
-        Decoding.RequireContext(decoder, cache, 1);
+            return Decoding.Run(decoder, cache, ids);
         if (_graph?.Reaches() == false)
             Dispose();
         _graph ??= DecodingGraph.Record(decoder, cache);

@@ -15,6 +15,8 @@ public class BatchSessionTests
         [2, 6, 1, 9, 9, 3, 5, 7, 1, 8],
     ];
 
+    public static TheoryData<int> Seeds => [.. Enumerable.Range(0, 60)];
+
     public static TheoryData<string> Texts =>
         ["full", "snapkv[window=2]", "adakv[window=2]", "keydiff[layers=global]", "kvzip", "laq[window=2]"];
 
@@ -89,6 +91,35 @@ public class BatchSessionTests
         using var decoder = TinyDecoder.Create();
         Assert.Throws<ArgumentException>(() => BatchSession.StartWhole(decoder, Prompts));
         Assert.Throws<InputException>(() => BatchSession.StartWhole(decoder, []));
+    }
+
+    // Lengths up to the context: rows come to its end at different steps, some before they have said anything.
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public void Every_row_answers_as_it_does_alone_up_to_the_end_of_the_context(int seed)
+    {
+        var random = new Random(seed);
+        using var decoder = TinyDecoder.Create();
+        var (config, text) = (decoder.Config, Texts.ElementAt(random.Next(2)).Data);
+        var policy = PolicyText.Parse(text).Build(new(() => throw new NotSupportedException(), () => throw new NotSupportedException()));
+        policy = policy.Scorer is null ? policy : policy.With(Budget.Tokens(4));
+        int[][] prompts =
+        [
+            .. Enumerable
+                .Range(0, random.Next(1, 5))
+                .Select(_ => Prompt(random.Next(3) == 0 ? config.MaxPositions : random.Next(1, config.MaxPositions))),
+        ];
+        var most = random.Next(1, 30);
+        using var batch = BatchSession.Start(decoder, prompts, policy, reserve: most);
+        var sampling = prompts.Select((_, row) => new SamplingOptions { Temperature = seed % 2, Seed = row }).ToArray();
+        var together = batch.Sample(most, sampling, [1]);
+        for (var row = 0; row < prompts.Length; row++)
+        {
+            using var alone = Session.Start(decoder, prompts[row], policy, most);
+            Assert.Equal(alone.Sample(config, sampling[row], most, [1]), together[row]);
+        }
+
+        int[] Prompt(int length) => [.. Enumerable.Range(0, length).Select(_ => random.Next(config.VocabularySize))];
     }
 
     [Fact]
