@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Cli.Common;
 
@@ -20,43 +21,25 @@ internal static class JsonFiles
     public static JsonSerializerOptions Indented { get; } = new(Options) { WriteIndented = true };
 
     /// <summary>Token ids: a JSON array of integers.</summary>
-    public static int[] Ids(string path) => Read<int[]>(path, "a JSON array of token ids, such as [5, 17, 3]");
+    public static int[] Ids(string path) =>
+        Root(path, "a JSON array of token ids, such as [5, 17, 3]", root => root.Items().Select(id => id.Integer()));
 
     /// <summary>Texts: a JSON array of strings.</summary>
-    public static string[] Texts(string path)
-    {
-        const string Wanted = "a JSON array of strings";
-        var texts = Read<string?[]>(path, Wanted);
-        return texts.All(text => text is not null)
-            ? [.. texts.OfType<string>()]
-            : throw new InputException($"{path}: a null is no text; the file must hold {Wanted}.");
-    }
+    public static string[] Texts(string path) => Root(path, "a JSON array of strings", root => root.Items().Select(text => text.Text()));
 
     /// <summary>A file's text.</summary>
-    public static string Text(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path} cannot be read: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
-    }
+    public static string Text(string path) => TextFile.Read(path);
 
-    private static T Read<T>(string path, string wanted)
+    private static T[] Root<T>(string path, string wanted, Func<JsonField, IEnumerable<T>> read)
     {
+        var bytes = TextFile.Opened(path, File.ReadAllBytes);
         try
         {
-            return JsonSerializer.Deserialize<T>(Text(path)) ?? throw new InputException($"{path}: null; the file must hold {wanted}.");
+            return [.. read(new JsonText(path, bytes).Root)];
         }
-        catch (JsonException e)
+        catch (InputException error)
         {
-            throw new InputException(
-                $"{path}: line {e.LineNumber + 1}, byte {e.BytePositionInLine}: not valid; the file must hold {wanted}.",
-                e
-            );
+            throw new InputException($"{error.Message.TrimEnd('.')}; the file must hold {wanted}.", error);
         }
     }
 }

@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Cli.Common;
@@ -53,15 +55,8 @@ internal sealed class TemplateOptions
             : ChatTemplate.Of(model, name);
     }
 
-    private static Dictionary<string, JsonElement> Variables(string text)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(text) ?? throw new InputException("null is no JSON object.");
-        }
-        catch (JsonException e)
-        {
-            throw new InputException($"not a JSON object such as {{\"enable_thinking\": false}} (byte {e.BytePositionInLine}).", e);
-        }
-    }
+    private static Dictionary<string, JsonElement> Variables(string text) =>
+        new JsonText("the text", Encoding.UTF8.GetBytes(text)).As<Dictionary<string, JsonElement>>(
+            "a JSON object such as {\"enable_thinking\": false}"
+        );
 }

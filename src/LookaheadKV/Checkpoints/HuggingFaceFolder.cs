@@ -1,3 +1,5 @@
+using LookaheadKV.Files;
+
 namespace LookaheadKV.Checkpoints;
 
 /// <summary>The files of a Hugging Face folder, read from disk when they are asked for.</summary>
@@ -19,7 +21,9 @@ internal sealed class HuggingFaceFolder(string path) : ModelFiles(path)
     {
         try
         {
-            return File.ReadAllBytes(NameOf(file));
+            var bytes = File.ReadAllBytes(NameOf(file));
+            ForeignFile.Refuse(NameOf(file), bytes);
+            return bytes;
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {

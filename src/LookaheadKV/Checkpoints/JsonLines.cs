@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Checkpoints;
 
@@ -12,12 +13,7 @@ internal static class JsonLines
     {
         if (!File.Exists(path))
             return [];
-        return [.. File.ReadLines(path).Select((line, i) => Value(line, i + 1))];
-
-        T Value(string line, int number) =>
-            Parse<T>(line) is (true, var value)
-                ? value!
-                : throw new InputException($"{path}: line {number} is not what this file is made of; restore the file or delete it.");
+        return [.. File.ReadLines(path).Select((line, i) => Value<T>(path, line, i + 1))];
     }
 
     /// <summary>Appends a value and hands it to the operating system: it survives the end of this process.</summary>
@@ -35,18 +31,18 @@ internal static class JsonLines
     }
 
     /// <summary>Whether a line is such a value, for which something holds.</summary>
-    public static bool Holds<T>(string line, Func<T, bool> holds) => Parse<T>(line) is (true, var value) && holds(value!);
-
-    private static (bool Sound, T? Value) Parse<T>(string line)
+    public static bool Holds<T>(string line, Func<T, bool> holds)
     {
         try
         {
-            var value = JsonSerializer.Deserialize<T>(line);
-            return (value is not null, value);
+            return holds(Value<T>("", line, 0));
         }
-        catch (JsonException)
+        catch (InputException)
         {
-            return (false, default);
+            return false;
         }
     }
+
+    private static T Value<T>(string path, string line, int number) =>
+        new JsonText(path, Encoding.UTF8.GetBytes(line), number).As<T>("what this file is made of; restore it or delete it");
 }

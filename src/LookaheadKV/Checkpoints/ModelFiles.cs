@@ -1,5 +1,5 @@
-using System.Text;
 using LookaheadKV.Checkpoints.Gguf;
+using LookaheadKV.Files;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Checkpoints;
@@ -27,8 +27,6 @@ public abstract class ModelFiles
 
     /// <summary>The chat template alone, which goes before the one in <see cref="TokenizerConfig"/>.</summary>
     public const string ChatTemplate = "chat_template.jinja";
-
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private protected ModelFiles(string path) => Path = path;
 
@@ -80,18 +78,7 @@ public abstract class ModelFiles
 
     /// <summary>The text of a small file.</summary>
     /// <exception cref="InputException">It is not there, cannot be read, or is not UTF-8.</exception>
-    public string Text(string file)
-    {
-        var bytes = Bytes(file).AsSpan();
-        try
-        {
-            return StrictUtf8.GetString(bytes.StartsWith(Encoding.UTF8.Preamble) ? bytes[Encoding.UTF8.Preamble.Length..] : bytes);
-        }
-        catch (DecoderFallbackException error)
-        {
-            throw new InputException($"{NameOf(file)}: byte {error.Index} is not UTF-8; fetch or write the file again.", error);
-        }
-    }
+    public string Text(string file) => TextFile.Decode(NameOf(file), Bytes(file));
 
     /// <summary>The files on disk that hold the weights, each with a name that does not depend on where the model lies.</summary>
     public abstract IReadOnlyList<(string Name, string Path)> WeightFiles { get; }

@@ -49,7 +49,7 @@ public sealed record RunSettings(IReadOnlyDictionary<string, string> Values)
                 ? None.With(values.Select(entry => (entry.Key, (string?)entry.Value)))
                 : null;
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException) // no JSON, or half of a surrogate pair
         {
             return null;
         }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
+using LookaheadKV.Files;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -46,12 +47,13 @@ public sealed unsafe class SafetensorsFile : IDisposable
         try
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            ForeignFile.Refuse(path, Head(stream));
             var json = ReadHeader(stream);
             var (tensors, metadata) = SafetensorsHeader.Parse(json, 8 + json.Length, stream.Length);
             var map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, mapName: null, 0, MemoryMappedFileAccess.Read);
             return new SafetensorsFile(path, map, tensors, metadata);
         }
-        catch (InputException e)
+        catch (InputException e) when (!e.Message.StartsWith(path, StringComparison.Ordinal))
         {
             throw new InputException($"{path} is no sound safetensors file: {e.Message}; copy or create it again.", e);
         }
@@ -117,6 +119,14 @@ public sealed unsafe class SafetensorsFile : IDisposable
         view.SafeMemoryMappedViewHandle.ReleasePointer();
         view.Dispose();
         map.Dispose();
+    }
+
+    private static byte[] Head(FileStream stream)
+    {
+        var head = new byte[Math.Min(stream.Length, ForeignFile.Head)];
+        stream.ReadExactly(head);
+        stream.Position = 0;
+        return head;
     }
 
     private static byte[] ReadHeader(FileStream stream)

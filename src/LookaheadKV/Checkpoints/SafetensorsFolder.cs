@@ -1,4 +1,4 @@
-using System.Text.Json;
+using LookaheadKV.Files;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Checkpoints;
@@ -50,8 +50,25 @@ public sealed class SafetensorsFolder : ModelTensors
         if (File.Exists(index))
             return new(folder, Shards(folder, index));
         throw new InputException(
-            $"{single}: no such file, and no {Index} beside it; give a Hugging Face folder with safetensors weights in it."
+            $"{single}: no such file, and no {Index} beside it{Others(folder)}; give a Hugging Face folder with safetensors weights in it."
         );
+    }
+
+    // Weights of other formats.
+    private static string Others(string folder)
+    {
+        string[] formats = [".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf"];
+        string[] names =
+        [
+            .. Directory
+                .EnumerateFiles(folder)
+                .Where(file => formats.Contains(Path.GetExtension(file)))
+                .Select(file => Path.GetFileName(file)!)
+                .Order(StringComparer.Ordinal),
+        ];
+        return names.Length == 0
+            ? ""
+            : $" ({string.Join(", ", names.Take(3))} {(names.Length == 1 ? "is" : "are")} not read as a folder's weights)";
     }
 
     /// <inheritdoc/>
@@ -108,20 +125,12 @@ public sealed class SafetensorsFolder : ModelTensors
 
     private static Dictionary<string, string> WeightMap(string index)
     {
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllText(index));
-            var map = document.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(e => e.Name, e => e.Value.GetString()!);
-            foreach (var (name, shard) in map)
-                if (string.IsNullOrEmpty(shard) || Path.GetFileName(shard) != shard)
-                    throw new InputException(
-                        $"{index}: weight_map places {name} in \"{shard}\", which is no file name; fetch the file again."
-                    );
-            return map.Count > 0 ? map : throw new InputException($"{index}: its weight_map is empty; fetch the file again.");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or ArgumentException)
-        {
-            throw new InputException($"{index}: it is not JSON with a weight_map of tensor names to files; fetch the file again.", e);
-        }
+        var map = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, place) in JsonFile.Read(index).Root.Member("weight_map").Properties())
+            map[name] =
+                Path.GetFileName(place.Text()) is { Length: > 0 } shard && shard == place.Text()
+                    ? shard
+                    : throw place.Unsupported("a file name");
+        return map.Count > 0 ? map : throw new InputException($"{index}: its weight_map is empty; fetch the file again.");
     }
 }

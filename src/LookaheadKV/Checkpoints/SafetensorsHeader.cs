@@ -1,4 +1,4 @@
-using System.Text.Json;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Checkpoints;
 
@@ -23,75 +23,47 @@ internal static class SafetensorsHeader
         long length
     )
     {
-        using var document = ParseJson(json);
         var tensors = new Dictionary<string, SafetensorsInfo>(StringComparer.Ordinal);
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var property in document.RootElement.EnumerateObject())
+        foreach (var (name, value) in new JsonText("its header", json).Root.Properties())
         {
-            if (!names.Add(property.Name))
-                throw new InputException($"its header names '{property.Name}' twice");
-            if (property.Name == MetadataKey)
-                metadata = Metadata(property.Value);
+            if (!names.Add(name))
+                throw new InputException($"its header names '{name}' twice");
+            if (name == MetadataKey)
+                metadata = Metadata(value);
             else
-                tensors.Add(property.Name, Tensor(property.Name, property.Value, start));
+                tensors.Add(name, Tensor(name, value, start));
         }
         CheckLayout(tensors, start, length);
         return (tensors, metadata);
     }
 
-    private static JsonDocument ParseJson(ReadOnlyMemory<byte> json)
+    private static Dictionary<string, string> Metadata(JsonField field)
     {
-        JsonDocument document;
-        try
-        {
-            document = JsonDocument.Parse(json);
-        }
-        catch (JsonException e)
-        {
-            throw new InputException($"its header is not JSON (at byte {8 + e.BytePositionInLine})", e);
-        }
-        if (document.RootElement.ValueKind == JsonValueKind.Object)
-            return document;
-        document.Dispose();
-        throw new InputException("its header is JSON, but not an object");
-    }
-
-    private static Dictionary<string, string> Metadata(JsonElement value)
-    {
-        if (value.ValueKind != JsonValueKind.Object || value.EnumerateObject().Any(entry => entry.Value.ValueKind != JsonValueKind.String))
-            throw new InputException($"its {MetadataKey} is not an object of strings");
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var entry in value.EnumerateObject())
-        {
-            if (!metadata.TryAdd(entry.Name, entry.Value.GetString()!))
-                throw new InputException($"its {MetadataKey} names '{entry.Name}' twice");
-        }
+        foreach (var (key, value) in field.Properties())
+            if (!metadata.TryAdd(key, value.Text()))
+                throw new InputException($"its {MetadataKey} names '{key}' twice");
         return metadata;
     }
 
-    private static SafetensorsInfo Tensor(string name, JsonElement value, long start)
+    private static SafetensorsInfo Tensor(string name, JsonField field, long start)
     {
-        if (
-            value.ValueKind != JsonValueKind.Object
-            || !value.TryGetProperty("dtype", out var dtype)
-            || dtype.ValueKind != JsonValueKind.String
-            || !value.TryGetProperty("shape", out var shapeElement)
-            || Numbers(shapeElement) is not { } shape
-            || !value.TryGetProperty("data_offsets", out var offsetsElement)
-            || Numbers(offsetsElement) is not [var begin, var end]
-        )
-        {
-            throw new InputException($"tensor '{name}' lacks a dtype, a shape of numbers ≥ 0, or two data_offsets ≥ 0");
-        }
+        var (typeName, shape) = (field["dtype"].Text(), Numbers(field["shape"]));
+        if (Numbers(field["data_offsets"]) is not [var begin, var end])
+            throw field["data_offsets"].Unsupported("two whole numbers");
         var type =
-            SafetensorsTypes.Parse(dtype.GetString()!)
-            ?? throw new InputException($"tensor '{name}' has dtype {dtype.GetString()}; those known are {SafetensorsTypes.Names}");
+            SafetensorsTypes.Parse(typeName)
+            ?? throw new InputException(
+                $"tensor '{name}' has dtype {typeName}, which this reader does not know (it knows {SafetensorsTypes.Names}); "
+                    + "fetch the model in one of those types"
+            );
         var size = Bytes(shape, SafetensorsTypes.Size(type));
         if (begin > end || size != end - begin)
         {
             throw new InputException(
-                $"tensor '{name}' of {dtype.GetString()} [{string.Join(", ", shape)}] needs {size?.ToString() ?? "more than 2^63"} bytes, "
+                $"tensor '{name}' of {typeName} [{string.Join(", ", shape)}] needs {size?.ToString() ?? "more than 2^63"} bytes, "
                     + $"its data_offsets are {begin} to {end}"
             );
         }
@@ -100,19 +72,7 @@ internal static class SafetensorsHeader
             : throw new InputException($"tensor '{name}' ends at byte {end}, which no file can hold");
     }
 
-    /// <summary>The values of an array of integers ≥ 0; null if it is anything else.</summary>
-    private static long[]? Numbers(JsonElement array)
-    {
-        if (array.ValueKind != JsonValueKind.Array)
-            return null;
-        var values = new long[array.GetArrayLength()];
-        for (var i = 0; i < values.Length; i++)
-        {
-            if (array[i].ValueKind != JsonValueKind.Number || !array[i].TryGetInt64(out values[i]) || values[i] < 0)
-                return null;
-        }
-        return values;
-    }
+    private static long[] Numbers(JsonField field) => [.. field.Items().Select(item => item.Size())];
 
     /// <summary>Bytes of a tensor; null beyond 2^63.</summary>
     private static long? Bytes(long[] shape, int elementSize)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 using LookaheadKV.Models;
 
 namespace LookaheadKV.Eviction;
@@ -22,15 +23,7 @@ public sealed record KeptPositions(string Policy, string? Budget, int Length, IR
     {
         if (!File.Exists(path))
             throw new InputException($"{path}: no such file; write it with `lookahead keep --out {path}`.");
-        KeptPositions? kept;
-        try
-        {
-            kept = JsonSerializer.Deserialize<KeptPositions>(File.ReadAllText(path), Json);
-        }
-        catch (JsonException e)
-        {
-            throw new InputException($"{path}: not a file of kept positions ({e.Message}); write it with `lookahead keep`.", e);
-        }
+        var kept = JsonFile.Read<KeptPositions>(path, "a file of kept positions, as `lookahead keep` writes it", Json);
         if (
             kept is not { Layers.Count: > 0, Length: > 0 }
             || kept.Layers.Any(heads => heads is not { Count: > 0 } || heads.Contains(null!))

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 using LookaheadKV.Models;
 using static TorchSharp.torch;
 
@@ -121,24 +122,16 @@ public static class LookaheadFiles
     {
         if (!File.Exists(path))
             throw new InputException($"{path}: no such file; this model has no lookahead modules yet: make them with `lookahead train`.");
-        try
+        var root = JsonFile.Read(path).Root;
+        return new LookaheadSettings
         {
-            using var document = JsonDocument.Parse(File.ReadAllText(path));
-            var config = new ConfigReader(path, document.RootElement);
-            return new LookaheadSettings
-            {
-                Tokens = config.Int("tokens"),
-                Rank = (int)(config.Double("rank", null) ?? throw new InputException($"{path}: key \"rank\" is missing.")),
-                Alpha = config.Double("alpha", 32)!.Value,
-                Targets = [.. config.Strings("targets").Select(Target)],
-                EmbeddingStd = config.Double("embedding_std", 0.02)!.Value,
-                Rows = config.String("rows", null) is { } rows ? Reduction(rows) : RowReduction.Mean,
-            };
-        }
-        catch (JsonException e)
-        {
-            throw new InputException($"{path}: not valid JSON ({e.Message.ReplaceLineEndings(" ")}).", e);
-        }
+            Tokens = root["tokens"].Positive(),
+            Rank = root["rank"].Count(),
+            Alpha = root["alpha"].Or(32, alpha => alpha.Number()),
+            Targets = [.. root["targets"].OneOrMany().Select(target => Target(target.Text()))],
+            EmbeddingStd = root["embedding_std"].Or(0.02, std => std.Number()),
+            Rows = root["rows"].Or(RowReduction.Mean, rows => Reduction(rows.Text())),
+        };
 
         RowReduction Reduction(string text) =>
             Enum.GetValues<RowReduction>()

@@ -1,4 +1,5 @@
 using LookaheadKV.Evaluation.Samples;
+using LookaheadKV.Files;
 using LookaheadKV.Models;
 using LookaheadKV.Text;
 
@@ -35,7 +36,7 @@ public sealed class TrainingFile(DecoderConfig config, Func<Tokenizer> tokenizer
                 $"prompts of up to {maxPrompt} tokens leave no room for a response: the model's context is {config.MaxPositions}; choose 1..{config.MaxPositions - 1}."
             );
         var examples = new List<LookaheadExample>();
-        foreach (var line in JsonPlace.ReadLines(path))
+        foreach (var line in JsonFile.Lines(path))
         {
             examples.Add(Named(line.Source, () => Example(line, maxPrompt)));
             progress?.Report(examples.Count);
@@ -85,7 +86,7 @@ public sealed class TrainingFile(DecoderConfig config, Func<Tokenizer> tokenizer
         return order;
     }
 
-    private LookaheadExample Example(JsonPlace line, int maxPrompt)
+    private LookaheadExample Example(JsonField line, int maxPrompt)
     {
         var (prompt, spoken) = Prompt(line);
         if (prompt.Length == 0)
@@ -100,10 +101,10 @@ public sealed class TrainingFile(DecoderConfig config, Func<Tokenizer> tokenizer
         return new LookaheadExample(MiddleTruncation.Ids(prompt, maxPrompt), response);
     }
 
-    private (int[] Prompt, int[]? Response) Prompt(JsonPlace line)
+    private (int[] Prompt, int[]? Response) Prompt(JsonField line)
     {
         if (line.Find("prompt_ids") is null && line.Find("messages") is { } messages)
-            return Conversation([.. messages.Items().Select(static message => new ChatMessage(message.Value))]);
+            return Conversation([.. messages.Items().Select(static message => new ChatMessage(message.Element))]);
         return Ids(line, "prompt") is { } ids
             ? (ids, null)
             : throw new InputException("none of \"prompt_ids\", \"messages\" and \"prompt\" is there; give one.");
@@ -123,7 +124,7 @@ public sealed class TrainingFile(DecoderConfig config, Func<Tokenizer> tokenizer
             );
     }
 
-    private int[]? Ids(JsonPlace line, string name) =>
+    private int[]? Ids(JsonField line, string name) =>
         line.Find(name + "_ids") is { } ids ? [.. ids.Items().Select(id => id.Count())]
         : line.Find(name) is { } text ? _tokenizer.Value.Encode(text.Text())
         : null;

@@ -71,7 +71,7 @@ public sealed record TrainingProgress(long Step, double Seconds, RunSettings Set
                 ? new(step, seconds, settings, schedules)
                 : null;
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException) // no JSON, or half of a surrogate pair
         {
             return null;
         }

@@ -19,7 +19,7 @@ internal static class ConfigWriter
             throw new InputException("a shape with rotary scaling or a sliding window cannot be written; leave them out.");
         var (architecture, type) = Family(config);
         var name = dtype == ScalarType.BFloat16 ? "bfloat16" : "float32";
-        var json = new Dictionary<string, object>
+        var json = new Dictionary<string, object?>
         {
             ["architectures"] = new[] { architecture },
             ["model_type"] = type,
@@ -39,8 +39,8 @@ internal static class ConfigWriter
             ["dtype"] = name,
             ["torch_dtype"] = name,
         };
-        if (config.EndTokens.Count > 0)
-            json["eos_token_id"] = config.EndTokens;
+        // Null says that there is none; without the key, the class's own would count.
+        json["eos_token_id"] = config.EndTokens.Count > 0 ? config.EndTokens : null;
         return JsonSerializer.Serialize(json, Options) + "\n";
     }
 

@@ -1,5 +1,5 @@
-using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Models;
 
@@ -118,19 +118,8 @@ public sealed record DecoderConfig
     }
 
     /// <summary>The same, of files that are open.</summary>
-    internal static DecoderConfig Load(ModelFiles files, string file = ModelFiles.Config)
-    {
-        var path = files.NameOf(file);
-        try
-        {
-            using var document = JsonDocument.Parse(files.Text(file));
-            return HuggingFaceConfig.Parse(new ConfigReader(path, document.RootElement));
-        }
-        catch (JsonException e)
-        {
-            throw new InputException($"{path}: not valid JSON ({e.Message}); fetch the file again.", e);
-        }
-    }
+    internal static DecoderConfig Load(ModelFiles files, string file = ModelFiles.Config) =>
+        JsonField.Read(files, file, HuggingFaceConfig.Parse);
 
     /// <summary>Makes sure that attention rows over this many tokens are what the model's attention is.</summary>
     /// <exception cref="InputException">The model's sliding window is shorter.</exception>

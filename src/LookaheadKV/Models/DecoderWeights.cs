@@ -193,6 +193,18 @@ public sealed class DecoderWeights : IDisposable
 {
     private const string EmbeddingName = "model.embed_tokens.weight";
     private const string NormName = "model.norm.weight";
+    private static readonly string[] Buffers =
+    [
+        "rotary_emb.inv_freq",
+        "rotary_emb.original_inv_freq",
+        "rotary_emb.cos_cached",
+        "rotary_emb.sin_cached",
+        ".attn.bias",
+        ".self_attn.bias",
+        ".attention.bias",
+        ".masked_bias",
+    ];
+
     private const string HeadName = "lm_head.weight";
 
     private DecoderWeights(DecoderConfig config, Device device, ScalarType dtype)
@@ -322,9 +334,9 @@ public sealed class DecoderWeights : IDisposable
 
     private static string LayerPrefix(int layer) => $"model.layers.{layer}.";
 
-    // Older exports store the rotary frequencies, which follow from the configuration, and the head of tied models.
+    // What older exports store and follows from the configuration: rotary frequencies, causal masks, the head of tied models.
     private static bool IsKnownSurplus(string name, DecoderConfig config) =>
-        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (config.TiedEmbeddings && name == HeadName);
+        Buffers.Any(buffer => name.EndsWith(buffer, StringComparison.Ordinal)) || (config.TiedEmbeddings && name == HeadName);
 
     // Fills weights, looks at every number, and gives the memory back where that fails.
     private static DecoderWeights Filled(DecoderWeights weights, Action<DecoderWeights> fill)

@@ -1,109 +1,153 @@
+using LookaheadKV.Files;
+
 namespace LookaheadKV.Models;
 
 /// <summary>
-/// What <c>config.json</c> says of a model, family by family. A key that is not there has the value that the family's class in transformers
-/// gives it; an architecture or option that changes the numbers and is not implemented is refused by name.
+/// What <c>config.json</c> says of a model, family by family. A key that is not there, or null, has the value that the family's class in
+/// transformers gives it; an architecture or option that changes the numbers and is not implemented is refused by name.
 /// </summary>
 internal static class HuggingFaceConfig
 {
     private static readonly IReadOnlyList<LinearName> QueryKeyValue = [LinearName.Query, LinearName.Key, LinearName.Value];
     private static readonly IReadOnlyList<LinearName> FeedForward = [LinearName.Gate, LinearName.Up, LinearName.Down];
 
-    private enum Family
-    {
-        Llama,
-        Qwen2,
-        Qwen3,
-        Mistral,
-    }
+    // Those of LlamaConfig, MistralConfig, Qwen2Config and Qwen3Config.
+    private static readonly Family[] Families =
+    [
+        new("LlamaForCausalLM", "llama", 32_000, 11_008, null, null, 2_048, [2]),
+        new("MistralForCausalLM", "mistral", 32_000, 14_336, 8, null, 131_072, [2]),
+        new("Qwen2ForCausalLM", "qwen2", 151_936, 22_016, 32, null, 32_768, []),
+        new("Qwen3ForCausalLM", "qwen3", 151_936, 22_016, 32, 128, 32_768, []),
+    ];
 
-    public static DecoderConfig Parse(ConfigReader config)
+    // A family and its class's defaults; those that all share stand where they are used. KeyValueHeads is null where the class takes as many
+    // as query heads (all do where the key is null), HeadSize where it divides the width by the heads.
+    private sealed record Family(
+        string Architecture,
+        string Type,
+        int Vocabulary,
+        int Intermediate,
+        int? KeyValueHeads,
+        int? HeadSize,
+        int Positions,
+        int[] EndTokens
+    );
+
+    public static DecoderConfig Parse(JsonField config)
     {
         var family = FamilyOf(config);
-        config.Refuse("hidden_act", config.String("hidden_act", "silu"), "silu");
-        config.Refuse("partial_rotary_factor", config.Double("partial_rotary_factor", 1), 1);
-        config.RefuseKey("quantization_config", "use a folder with F32, F16 or BF16 weights");
+        Require(config["hidden_act"], "silu", "swish");
+        RequireNumber(config["partial_rotary_factor"], 1);
+        if (config["quantization_config"] is { Present: true } quantized)
+            throw quantized.Wrong("is not implemented; use a folder with F32, F16 or BF16 weights");
 
-        var width = config.Int("hidden_size");
-        var heads = config.Int("num_attention_heads");
-        var kvHeads = config.Int("num_key_value_heads", family == Family.Llama ? heads : null);
+        var width = Positive("hidden_size", 4_096);
+        var heads = Positive("num_attention_heads", 32);
+        var ofKeys = config["num_key_value_heads"];
+        var kvHeads = ofKeys.Or((ofKeys.IsNull ? null : family.KeyValueHeads) ?? heads, field => field.Positive());
         if (heads % kvHeads != 0)
-            throw new InputException($"{config.Path}: num_attention_heads {heads} is not a multiple of num_key_value_heads {kvHeads}.");
-        var headSize = config.Int("head_dim", family == Family.Qwen3 ? 128 : width / heads);
+            throw new InputException($"{config.Source}: num_attention_heads {heads} is not a multiple of num_key_value_heads {kvHeads}.");
+        var headSize = Positive("head_dim", family.HeadSize ?? width / heads);
         if (headSize % 2 != 0)
-            throw new InputException($"{config.Path}: a head size of {headSize} is odd; rotary positions need an even one (head_dim).");
+            throw new InputException($"{config.Source}: a head size of {headSize} is odd; rotary positions need an even one (head_dim).");
 
-        var positions = config.Int("max_position_embeddings");
+        var positions = Positive("max_position_embeddings", family.Positions);
         var (theta, scaling) = RopeConfig.Parse(config, positions);
         var context = RopeScaling.Context(scaling, positions);
         return new DecoderConfig
         {
-            VocabularySize = config.Int("vocab_size"),
+            VocabularySize = Positive("vocab_size", family.Vocabulary),
             Width = width,
-            Layers = config.Int("num_hidden_layers"),
+            Layers = Positive("num_hidden_layers", 32),
             QueryHeads = heads,
             KeyValueHeads = kvHeads,
             HeadSize = headSize,
-            IntermediateSize = config.Int("intermediate_size"),
+            IntermediateSize = Positive("intermediate_size", family.Intermediate),
             MaxPositions = context,
             RopeTheta = theta,
             RopeScaling = scaling,
             SlidingWindow = SlidingWindow(config, family) is { } window && window < context ? window : null,
             Biases = Biases(config, family),
-            QueryKeyNorm = family == Family.Qwen3,
-            RmsNormEpsilon = config.Double("rms_norm_eps", 1e-6)!.Value,
-            TiedEmbeddings = config.Bool("tie_word_embeddings", false),
-            EndTokens = config.Ints("eos_token_id"),
+            QueryKeyNorm = family.Type == "qwen3",
+            RmsNormEpsilon = config["rms_norm_eps"].Or(1e-6, field => field.Number()),
+            TiedEmbeddings = config["tie_word_embeddings"].Flag(false),
+            EndTokens = EndTokens(config),
         };
+
+        int Positive(string name, int absent) => config[name].Or(absent, field => field.Positive());
     }
 
-    private static Family FamilyOf(ConfigReader config)
+    /// <summary>The end tokens that a configuration names, or those of its class.</summary>
+    public static IReadOnlyList<int> EndTokens(JsonField config) =>
+        config["eos_token_id"] is { IsGiven: true } given ? [.. given.OneOrMany().Select(id => id.Integer())] : FamilyOf(config).EndTokens;
+
+    private static Family FamilyOf(JsonField config)
     {
-        (Family Family, string Architecture, string Type)[] known =
-        [
-            (Family.Llama, "LlamaForCausalLM", "llama"),
-            (Family.Qwen2, "Qwen2ForCausalLM", "qwen2"),
-            (Family.Qwen3, "Qwen3ForCausalLM", "qwen3"),
-            (Family.Mistral, "MistralForCausalLM", "mistral"),
-        ];
-        if (config.Strings("architectures").FirstOrDefault() is { } architecture)
+        var architecture = config["architectures"].Or(default, field => field.Items().FirstOrDefault());
+        if (architecture.Present)
+            return Known(architecture, family => family.Architecture);
+        return config["model_type"] is { Present: true } type
+            ? Known(type, family => family.Type)
+            : throw new InputException(
+                $"{config.Source}: neither architectures nor model_type is there; is this the config.json of a language model?"
+            );
+
+        static Family Known(JsonField field, Func<Family, string> name)
         {
-            config.Refuse("architectures", architecture, [.. known.Select(row => row.Architecture)]);
-            return known.Single(row => row.Architecture == architecture).Family;
+            Require(field, [.. Families.Select(name)]);
+            return Families.Single(family => name(family) == field.Text());
         }
-        var type = config.String("model_type");
-        config.Refuse("model_type", type, [.. known.Select(row => row.Type)]);
-        return known.Single(row => row.Type == type).Family;
     }
 
-    private static IReadOnlyList<LinearName> Biases(ConfigReader config, Family family)
+    private static IReadOnlyList<LinearName> Biases(JsonField config, Family family)
     {
-        var attention = config.Bool("attention_bias", false);
-        switch (family)
+        var attention = config["attention_bias"].Flag(false);
+        switch (family.Type)
         {
-            case Family.Qwen2:
+            case "qwen2":
                 return QueryKeyValue;
-            case Family.Mistral:
-                config.Refuse("attention_bias", attention, false);
+            case "mistral":
+                Refuse(config["attention_bias"]);
                 return [];
-            case Family.Qwen3:
+            case "qwen3":
                 return attention ? [.. QueryKeyValue, LinearName.Output] : [];
             default:
                 return
                 [
                     .. attention ? [.. QueryKeyValue, LinearName.Output] : Array.Empty<LinearName>(),
-                    .. config.Bool("mlp_bias", false) ? FeedForward : [],
+                    .. config["mlp_bias"].Flag(false) ? FeedForward : [],
                 ];
         }
     }
 
-    private static int? SlidingWindow(ConfigReader config, Family family)
+    private static int? SlidingWindow(JsonField config, Family family)
     {
-        config.Refuse("use_sliding_window", config.Bool("use_sliding_window", false), false);
-        if (family == Family.Mistral)
-            return config.Has("sliding_window") ? config.IntOrNull("sliding_window") : 4096;
-        foreach (var type in config.Strings("layer_types"))
-            config.Refuse("layer_types", type, "full_attention");
+        Refuse(config["use_sliding_window"]);
+        var window = config["sliding_window"];
+        if (family.Type == "mistral")
+            return window.IsNull ? null : window.Or(4_096, field => field.Positive());
+        foreach (var type in config["layer_types"].OneOrMany())
+            Require(type, "full_attention");
         return null;
+    }
+
+    /// <summary>Refuses, by name, a text that is not one of those implemented.</summary>
+    internal static void Require(JsonField field, params string[] implemented)
+    {
+        if (field.Present && !implemented.Contains(field.Text()))
+            throw field.Wrong($"\"{field.Text()}\" is not implemented; allowed: {string.Join(", ", implemented)}");
+    }
+
+    /// <summary>Refuses, by name, a number that is not the one implemented.</summary>
+    internal static void RequireNumber(JsonField field, double implemented)
+    {
+        if (field.Present && field.Number() != implemented)
+            throw field.Wrong(FormattableString.Invariant($"{field.Number()} is not implemented; allowed: {implemented}"));
+    }
+
+    private static void Refuse(JsonField field)
+    {
+        if (field.Flag(false))
+            throw field.Wrong("true is not implemented; allowed: false");
     }
 }

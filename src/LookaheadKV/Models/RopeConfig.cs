@@ -1,3 +1,5 @@
+using LookaheadKV.Files;
+
 namespace LookaheadKV.Models;
 
 /// <summary>
@@ -10,20 +12,20 @@ internal static class RopeConfig
 
     /// <param name="config">The whole configuration.</param>
     /// <param name="positions">Its <c>max_position_embeddings</c>.</param>
-    public static (double Theta, RopeScaling? Scaling) Parse(ConfigReader config, int positions)
+    public static (double Theta, RopeScaling? Scaling) Parse(JsonField config, int positions)
     {
-        var (key, rope) = config.Object("rope_parameters") is { } five
-            ? ("rope_parameters", five)
-            : ("rope_scaling", config.Object("rope_scaling"));
-        var theta = rope?.Double("rope_theta", null) ?? config.Double("rope_theta", null) ?? 10_000;
+        var five = config["rope_parameters"];
+        var rope = five.Present ? five : config["rope_scaling"];
+        var theta = rope["rope_theta"].NumberIfAny() ?? config["rope_theta"].NumberIfAny() ?? 10_000;
         if (!(theta > 1))
-            throw new InputException($"{config.Path}: rope_theta is {theta}, it must be above 1.");
-        if (rope is null)
+            throw new InputException($"{config.Source}: rope_theta is {theta}, it must be above 1.");
+        if (!rope.Present)
             return (theta, null);
 
-        rope.Refuse($"{key}.partial_rotary_factor", rope.Double("partial_rotary_factor", 1), 1);
-        var type = rope.String("rope_type", null) ?? rope.String("type", "default")!;
-        config.Refuse("rope_type", type, "default", "linear", "dynamic", "llama3", "yarn");
+        HuggingFaceConfig.RequireNumber(rope["partial_rotary_factor"], 1);
+        var kind = rope["rope_type"].Present ? rope["rope_type"] : rope["type"];
+        HuggingFaceConfig.Require(kind, "default", "linear", "dynamic", "llama3", "yarn");
+        var type = kind.Or("default", field => field.Text());
         return (theta, Scaling());
 
         RopeScaling? Scaling()
@@ -42,7 +44,7 @@ internal static class RopeConfig
                     return low < high
                         ? new RopeScaling.Llama3(Factor(null), low, high, Original())
                         : throw new InputException(
-                            $"{config.Path}: {key}.low_freq_factor {low} must be below high_freq_factor {high}; fetch config.json again."
+                            $"{config.Source}: {rope.Name}.low_freq_factor {low} must be below high_freq_factor {high}; fetch config.json again."
                         );
                 case "yarn":
                     Allow(
@@ -67,35 +69,41 @@ internal static class RopeConfig
             var original = Original();
             var factor = Factor((double)positions / original);
             var attention =
-                rope.Double("attention_factor", null)
-                ?? RopeScaling.Yarn.DefaultAttentionFactor(factor, rope.Double("mscale", null), rope.Double("mscale_all_dim", null));
-            var (fast, slow) = (rope.Double("beta_fast", 32)!.Value, rope.Double("beta_slow", 1)!.Value);
+                rope["attention_factor"].NumberIfAny()
+                ?? RopeScaling.Yarn.DefaultAttentionFactor(factor, rope["mscale"].NumberIfAny(), rope["mscale_all_dim"].NumberIfAny());
+            var (fast, slow) = (rope["beta_fast"].NumberIfAny() ?? 32, rope["beta_slow"].NumberIfAny() ?? 1);
             if (!(attention > 0) || !(slow > 0) || !(slow < fast))
                 throw new InputException(
-                    $"{config.Path}: {key} has attention_factor {attention}, beta_slow {slow} and beta_fast {fast}; all must be above 0 and beta_slow below beta_fast."
+                    $"{config.Source}: {rope.Name} has attention_factor {attention}, beta_slow {slow} and beta_fast {fast}; all must be above 0 and beta_slow below beta_fast."
                 );
-            return new RopeScaling.Yarn(factor, original, attention, fast, slow, rope.Bool("truncate", true));
+            return new RopeScaling.Yarn(factor, original, attention, fast, slow, rope["truncate"].Flag(true));
         }
 
-        int Original() => config.IntOrNull("original_max_position_embeddings") ?? rope.Int("original_max_position_embeddings", positions);
+        int Original()
+        {
+            const string Name = "original_max_position_embeddings";
+            return (config[Name].Present ? config[Name] : rope[Name]).Or(positions, field => field.Positive());
+        }
 
         double Factor(double? fallback) =>
-            rope.Double("factor", fallback) is { } factor && factor >= 1
+            (rope["factor"].NumberIfAny() ?? fallback) is { } factor && factor >= 1
                 ? factor
                 : throw new InputException(
-                    $"{config.Path}: {key}.factor of rope_type \"{type}\" must be a number ≥ 1; fetch config.json again."
+                    $"{config.Source}: {rope.Name}.factor of rope_type \"{type}\" must be a number ≥ 1; fetch config.json again."
                 );
 
         double Positive(string name) =>
-            rope.Double(name, null) is { } value && value > 0
+            rope[name].NumberIfAny() is { } value && value > 0
                 ? value
-                : throw new InputException($"{config.Path}: {key}.{name} must be a number above 0; fetch config.json again.");
+                : throw new InputException($"{config.Source}: {rope.Name}.{name} must be a number above 0; fetch config.json again.");
 
         void Allow(params string[] keys)
         {
-            foreach (var name in rope.Keys.Except([.. Common, .. keys]))
+            foreach (
+                var name in rope.Properties().Where(entry => entry.Value.Present).Select(entry => entry.Key).Except([.. Common, .. keys])
+            )
                 throw new InputException(
-                    $"{config.Path}: {key}.{name} is not implemented for rope_type \"{type}\"; known: {string.Join(", ", Common.Concat(keys))}."
+                    $"{config.Source}: {rope.Name}.{name} is not implemented for rope_type \"{type}\"; known: {string.Join(", ", Common.Concat(keys))}."
                 );
         }
     }

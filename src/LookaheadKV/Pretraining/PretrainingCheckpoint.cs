@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Pretraining;
@@ -48,20 +49,10 @@ internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDe
     public static PretrainingCheckpoint Load(string folder)
     {
         var path = Path.Combine(folder, StateFile);
-        try
-        {
-            var checkpoint = JsonSerializer.Deserialize<PretrainingCheckpoint>(File.ReadAllText(path));
-            if (checkpoint is not { State: not null, Model: not null, Tensors: not null })
-                throw new JsonException("a member is missing");
-            return checkpoint;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
-        {
-            throw new InputException(
-                $"{path} cannot be read as a training checkpoint: {error.Message.ReplaceLineEndings(" ")}; restore it or use another folder",
-                error
-            );
-        }
+        var checkpoint = JsonFile.Read<PretrainingCheckpoint>(path, "the state of a training");
+        return checkpoint is { State: not null, Model: not null, Tensors: not null }
+            ? checkpoint
+            : throw new InputException($"{path}: State, Model or Tensors is missing; restore the file or use another folder.");
     }
 
     /// <summary>Reads the tensors that belong to this description.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Pretraining;
 
@@ -129,18 +130,8 @@ public sealed record PretrainingPlan
 
     /// <summary>Reads a plan from JSON; members left out keep their defaults.</summary>
     /// <exception cref="InputException">The file is missing, no plan, or its numbers make no sense.</exception>
-    public static PretrainingPlan Load(string path)
-    {
-        try
-        {
-            var plan = JsonSerializer.Deserialize<PretrainingPlan>(File.ReadAllText(path));
-            return plan?.Checked() ?? throw new InputException($"{path} holds no plan: write a JSON object with Stages and TotalMinutes");
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
-        {
-            throw new InputException($"{path} cannot be read as a training plan: {error.Message.ReplaceLineEndings(" ")}", error);
-        }
-    }
+    public static PretrainingPlan Load(string path) =>
+        JsonFile.Read<PretrainingPlan>(path, "a training plan: a JSON object with Stages and TotalMinutes").Checked();
 
     /// <summary>The plan as indented JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, Json);

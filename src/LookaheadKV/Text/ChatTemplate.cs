@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 using LookaheadKV.Jinja;
 
 namespace LookaheadKV.Text;

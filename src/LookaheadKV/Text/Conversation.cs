@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Text;
 
@@ -22,7 +23,6 @@ public sealed record Conversation(IReadOnlyList<ChatMessage> Messages, IReadOnly
             file,
             static root =>
             {
-                CheckTexts(root.Element);
                 var messages = root.IsArray ? root : root[MessagesKey];
                 return new Conversation(
                     [
@@ -42,27 +42,5 @@ public sealed record Conversation(IReadOnlyList<ChatMessage> Messages, IReadOnly
                 );
             }
         );
-    }
-
-    // Every text is read once, so that one that is none is reported with the file.
-    private static void CheckTexts(JsonElement element)
-    {
-        switch (element.ValueKind)
-        {
-            case JsonValueKind.String:
-                _ = element.GetString();
-                break;
-            case JsonValueKind.Array:
-                foreach (var item in element.EnumerateArray())
-                    CheckTexts(item);
-                break;
-            case JsonValueKind.Object:
-                foreach (var property in element.EnumerateObject())
-                {
-                    _ = property.Name;
-                    CheckTexts(property.Value);
-                }
-                break;
-        }
     }
 }

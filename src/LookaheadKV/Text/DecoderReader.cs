@@ -1,3 +1,5 @@
+using LookaheadKV.Files;
+
 namespace LookaheadKV.Text;
 
 /// <summary>Reads the decoders of a tokenizer.json.</summary>

@@ -1,3 +1,5 @@
+using LookaheadKV.Files;
+
 namespace LookaheadKV.Text;
 
 /// <summary>Reads, of the post-processors of a tokenizer.json, which control tokens they put around a prompt.</summary>

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Text;
 
@@ -61,7 +62,7 @@ internal static class PreTokenizerReader
         string pattern,
         SplitBehavior behavior = SplitBehavior.Isolated,
         bool invert = false
-    ) => new(pattern, step.Path, behavior, invert);
+    ) => new(pattern, step.Source, behavior, invert);
 
     private static string Pattern(JsonField pattern) =>
         pattern["String"].Present ? Regex.Escape(TokenizerJsonReader.NotEmpty(pattern["String"])) : pattern["Regex"].Text();

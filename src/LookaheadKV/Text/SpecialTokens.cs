@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Text;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Text;
 
@@ -37,7 +38,7 @@ internal static class TokenizerJsonReader
                 FuseUnknown = model["fuse_unk"].Flag(false),
                 Ends = PostProcessorReader.Read(root["post_processor"]),
             },
-            root.Path
+            root.Source
         );
     }
 
@@ -61,7 +62,7 @@ internal static class TokenizerJsonReader
         foreach (var (spelling, id) in field.Properties())
         {
             if (!vocabulary.TryAdd(spelling, id.Integer()))
-                throw new InputException($"{field.Path}: {field.Name} lists {Quoting.Quote(spelling)} twice; remove one of the two.");
+                throw new InputException($"{field.Source}: {field.Name} lists {Quoting.Quote(spelling)} twice; remove one of the two.");
         }
 
         return vocabulary;
@@ -114,7 +115,7 @@ internal static class TokenizerJsonReader
         {
             "Prepend" => new TextChange.Prepend(step["prepend"].Text()),
             "Replace" => step["pattern"]["Regex"].Present
-                ? new TextChange.ReplaceMatches(step["pattern"]["Regex"].Text(), step["content"].Text(), step.Path)
+                ? new TextChange.ReplaceMatches(step["pattern"]["Regex"].Text(), step["content"].Text(), step.Source)
                 : new TextChange.Replace(NotEmpty(step["pattern"]["String"]), step["content"].Text()),
             "Lowercase" => new TextChange.Lowercase(),
             "StripAccents" => new TextChange.StripAccents(),

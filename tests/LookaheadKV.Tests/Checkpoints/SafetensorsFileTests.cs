@@ -51,7 +51,6 @@ public sealed class SafetensorsFileTests : IDisposable
     [Theory]
     [InlineData(100_000_001UL)]
     [InlineData(ulong.MaxValue)]
-    [InlineData(0x04034b50_04034b50UL)] // a zip archive
     public void AnAbsurdHeaderLengthIsRefused(ulong length)
     {
         var bytes = new byte[100];
@@ -61,22 +60,25 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"x\":", "its header is not JSON")]
-    [InlineData("", "its header is not JSON")]
-    [InlineData("{} {}", "its header is not JSON")]
-    [InlineData("[]", "JSON, but not an object")]
-    [InlineData("""{"__metadata__":{"a":1}}""", "its __metadata__ is not an object of strings")]
-    [InlineData("""{"__metadata__":"a"}""", "its __metadata__ is not an object of strings")]
+    [InlineData("{\"x\":", "its header: line 1: not JSON (")]
+    [InlineData("", "its header: line 1: not JSON (")]
+    [InlineData("{} {}", "its header: line 1: not JSON (")]
+    [InlineData("[]", "the value is an empty array, must be an object")]
+    [InlineData("""{"__metadata__":{"a":1}}""", "__metadata__.a is 1, must be a string")]
+    [InlineData("""{"__metadata__":"a"}""", "__metadata__ is \"a\", must be an object")]
     [InlineData("""{"__metadata__":{"a":"1","a":"2"}}""", "its __metadata__ names 'a' twice")]
-    [InlineData("""{"x":1}""", "tensor 'x' lacks")]
-    [InlineData("""{"x":{"shape":[],"data_offsets":[0,4]}}""", "tensor 'x' lacks")]
-    [InlineData("""{"x":{"dtype":"F32","data_offsets":[0,4]}}""", "tensor 'x' lacks")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[]}}""", "tensor 'x' lacks")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}""", "tensor 'x' lacks")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}}""", "tensor 'x' lacks")]
-    [InlineData("""{"x":{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}}""", "tensor 'x' lacks")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[1],"data_offsets":[0]}}""", "tensor 'x' lacks")]
-    [InlineData("""{"x":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}""", "dtype F8_E4M3; those known are F64, F32, ")]
+    [InlineData("""{"x":1}""", "x is 1, must be an object")]
+    [InlineData("""{"x":{"shape":[],"data_offsets":[0,4]}}""", "x.dtype is missing")]
+    [InlineData("""{"x":{"dtype":"F32","data_offsets":[0,4]}}""", "x.shape is missing")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[]}}""", "x.data_offsets is missing")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}""", "x.shape[0] is -1")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}}""", "x.shape[0] is 1.5")]
+    [InlineData("""{"x":{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}}""", "x.shape[0] is \"1\"")]
+    [InlineData("""{"x":{"dtype":"F32","shape":[1],"data_offsets":[0]}}""", "x.data_offsets is an array, must be two whole numbers")]
+    [InlineData(
+        """{"x":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}""",
+        "tensor 'x' has dtype F8_E4M3, which this reader does not know (it knows F64, F32, "
+    )]
     [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}""", "'x' of F32 [2] needs 8 bytes, its data_offsets are 0 to 4")]
     [InlineData("""{"x":{"dtype":"F32","shape":[],"data_offsets":[4,0]}}""", "'x' of F32 [] needs 4 bytes, its data_offsets are 4 to 0")]
     [InlineData("""{"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}""", "needs more than 2^63 bytes")]

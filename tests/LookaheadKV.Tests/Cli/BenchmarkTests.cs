@@ -147,7 +147,7 @@ public sealed class BenchmarkTests : IDisposable
     [InlineData("--longbench", "{bad.jsonl}", "bad.jsonl: line 2: not JSON")]
     [InlineData("--longbench", "{none.jsonl}", "none.jsonl cannot be read")]
     [InlineData("--longproc", "{bad.jsonl}", "bad.jsonl: line 1: tsv is missing")]
-    [InlineData("--squad", "{bad.jsonl}", "bad.jsonl: not JSON")]
+    [InlineData("--squad", "{bad.jsonl}", "bad.jsonl: line 2: not JSON")]
     [InlineData("--tasks", "qa_1", "give its file by --squad")]
     [InlineData("--tasks", "single,qa_2", "give its file by --hotpot")]
     public async Task What_cannot_be_read_is_named_before_the_first_prompt(string option, string value, string part)

@@ -86,7 +86,7 @@ public sealed class DamagedInputTests : IDisposable
     {
         // Two bytes an element become one, so the bytes no longer fit either; the type is what is told.
         ReplaceInHeader(Shard(1), "\"dtype\":\"BF16\"", "\"dtype\":\"F8_1\"");
-        return LoadingFails(Shard(1), "dtype F8_1; those known are");
+        return LoadingFails(Shard(1), "dtype F8_1, which this reader does not know (it knows");
     }
 
     [Fact]
@@ -98,8 +98,12 @@ public sealed class DamagedInputTests : IDisposable
     }
 
     [Theory]
-    [InlineData("\"hidden_size\"", "\"hidden\"", "key \"hidden_size\" is missing")]
-    [InlineData("LlamaForCausalLM", "GrokForCausalLM", "architectures \"GrokForCausalLM\" is not implemented; allowed: LlamaForCausalLM")]
+    [InlineData("\"hidden_size\"", "\"hidden\"", "misshapen (model.embed_tokens.weight")]
+    [InlineData(
+        "LlamaForCausalLM",
+        "GrokForCausalLM",
+        "architectures[0] \"GrokForCausalLM\" is not implemented; allowed: LlamaForCausalLM"
+    )]
     [InlineData("\"rope_type\": \"default\"", "\"rope_type\": \"spiral\"", "\"spiral\" is not implemented")]
     [InlineData("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "9 missing (model.layers.2.input_layernorm.weight")]
     public Task A_configuration_of_another_model(string part, string replacement, string told)

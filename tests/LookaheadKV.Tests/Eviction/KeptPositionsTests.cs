@@ -48,11 +48,11 @@ public sealed class KeptPositionsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "not a file of kept positions")]
+    [InlineData("", "line 1: not JSON (nothing is in it)")]
     [InlineData("[1, 2]", "not a file of kept positions")]
     [InlineData("{\"layers\": \"no\"}", "not a file of kept positions")]
     [InlineData("{}", "missing or empty")]
-    [InlineData("null", "missing or empty")]
+    [InlineData("null", "null is not a file of kept positions")]
     [InlineData("{\"length\": 0, \"layers\": [[[]]]}", "missing or empty")]
     [InlineData("{\"length\": 4, \"layers\": []}", "missing or empty")]
     [InlineData("{\"length\": 4, \"layers\": [[]]}", "missing or empty")]

@@ -44,24 +44,14 @@ public sealed class DecoderConfigTests
         Assert.Equal(32, Read($"{{ {Common.Replace("\"num_key_value_heads\": 8,", "", StringComparison.Ordinal)} }}").KeyValueHeads);
 
     [Theory]
-    [InlineData("vocab_size")]
-    [InlineData("hidden_size")]
-    [InlineData("num_hidden_layers")]
-    [InlineData("num_attention_heads")]
-    [InlineData("intermediate_size")]
-    [InlineData("max_position_embeddings")]
-    public void A_missing_key_is_named(string key) =>
-        Refused(Common.Replace($"\"{key}\"", "\"other\"", StringComparison.Ordinal), $"\"{key}\" is missing");
-
-    [Theory]
     [InlineData("\"LlamaForCausalLM\"", "\"FalconForCausalLM\"", "FalconForCausalLM")]
     [InlineData("\"silu\"", "\"gelu\"", "gelu")]
-    [InlineData("\"vocab_size\": 128256", "\"vocab_size\": -1", "\"vocab_size\" is -1")]
+    [InlineData("\"vocab_size\": 128256", "\"vocab_size\": -1", "vocab_size is -1")]
     [InlineData("\"vocab_size\": 128256", "\"vocab_size\": \"many\"", "vocab_size")]
-    [InlineData("\"vocab_size\": 128256", "\"vocab_size\": 1.5", "\"vocab_size\" is 1.5")]
+    [InlineData("\"vocab_size\": 128256", "\"vocab_size\": 1.5", "vocab_size is 1.5")]
     [InlineData("\"rms_norm_eps\": 1e-05", "\"eos_token_id\": [1, \"two\"]", "eos_token_id")]
     [InlineData("\"num_key_value_heads\": 8", "\"num_key_value_heads\": 5", "num_attention_heads 32 is not a multiple")]
-    [InlineData("\"rms_norm_eps\": 1e-05", "\"partial_rotary_factor\": 0.5", "partial_rotary_factor \"0.5\"")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"partial_rotary_factor\": 0.5", "partial_rotary_factor 0.5 is not implemented")]
     [InlineData("\"rms_norm_eps\": 1e-05", "\"quantization_config\": { }", "quantization_config")]
     [InlineData("\"rms_norm_eps\": 1e-05", "\"use_sliding_window\": true", "use_sliding_window")]
     [InlineData("\"rms_norm_eps\": 1e-05", "\"layer_types\": [\"full_attention\", \"sliding_attention\"]", "sliding_attention")]
@@ -81,7 +71,7 @@ public sealed class DecoderConfigTests
         Refused(Common.Replace(part, replacement, StringComparison.Ordinal), named);
 
     [Fact]
-    public void Not_json() => Assert.Contains("not valid JSON", Assert.Throws<InputException>(() => Read("{ \"vocab_size\": ")).Message);
+    public void Not_json() => Assert.Contains("not JSON", Assert.Throws<InputException>(() => Read("{ \"vocab_size\": ")).Message);
 
     [Fact]
     public void Not_there() =>

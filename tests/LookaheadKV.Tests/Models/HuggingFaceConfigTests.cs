@@ -32,8 +32,51 @@ public sealed class HuggingFaceConfigTests
         Assert.Equal(type == "qwen2" ? Attention : [], config.Biases);
         Assert.Equal(type == "qwen3", config.QueryKeyNorm);
         Assert.Null(config.RopeScaling);
-        Assert.Empty(config.EndTokens);
+        Assert.Equal(type is "llama" or "mistral" ? [2] : [], config.EndTokens);
         Assert.Equal(8192, config.MaxPositions);
+    }
+
+    // What the classes of transformers have where a key is absent; a null counts as absent, but that all then take as many key/value heads as query heads.
+    [Theory]
+    [InlineData("llama", 32_000, 11_008, 32, 128, 2_048)]
+    [InlineData("mistral", 32_000, 14_336, 8, 128, 131_072)]
+    [InlineData("qwen2", 151_936, 22_016, 32, 128, 32_768)]
+    [InlineData("qwen3", 151_936, 22_016, 32, 128, 32_768)]
+    public void Without_any_key_a_config_is_that_of_the_familys_class(
+        string type,
+        int vocabulary,
+        int intermediate,
+        int kvHeads,
+        int headSize,
+        int positions
+    )
+    {
+        string[] keys =
+        [
+            "vocab_size",
+            "hidden_size",
+            "intermediate_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "head_dim",
+            "hidden_act",
+            "max_position_embeddings",
+            "rms_norm_eps",
+            "rope_theta",
+            "rope_scaling",
+            "tie_word_embeddings",
+            "attention_bias",
+            "use_sliding_window",
+        ];
+        var absent = Read($$"""{ "model_type": "{{type}}" }""");
+        Assert.Equal(
+            (vocabulary, 4_096, intermediate, 32, 32),
+            (absent.VocabularySize, absent.Width, absent.IntermediateSize, absent.Layers, absent.QueryHeads)
+        );
+        Assert.Equal((kvHeads, headSize, positions), (absent.KeyValueHeads, absent.HeadSize, absent.MaxPositions));
+        var nulls = Read($$"""{ "model_type": "{{type}}", {{string.Join(", ", keys.Select(key => $"\"{key}\": null"))}} }""");
+        Assert.Equal(absent with { EndTokens = [], Biases = [] }, nulls with { EndTokens = [], Biases = [] });
+        Assert.Equal(32, Read($$"""{ "model_type": "{{type}}", "num_key_value_heads": null }""").KeyValueHeads);
     }
 
     [Theory]
@@ -59,17 +102,17 @@ public sealed class HuggingFaceConfigTests
     }
 
     [Theory]
-    [InlineData("\"model_type\": \"mistral\", \"attention_bias\": true", "attention_bias \"True\" is not implemented; allowed: False")]
-    [InlineData("\"model_type\": \"gpt2\"", "model_type \"gpt2\" is not implemented; allowed: llama, qwen2, qwen3, mistral")]
-    [InlineData("\"architectures\": []", "\"model_type\" is missing")]
-    [InlineData("\"architectures\": \"LlamaForCausalLM\"", "\"architectures\" is LlamaForCausalLM, expected a list of strings")]
-    [InlineData("\"model_type\": \"llama\", \"head_dim\": 0", "\"head_dim\" is 0, expected a positive whole number")]
-    [InlineData("\"model_type\": \"llama\", \"rms_norm_eps\": \"x\"", "\"rms_norm_eps\" is x, expected a number")]
-    [InlineData("\"model_type\": \"llama\", \"tie_word_embeddings\": 1", "\"tie_word_embeddings\" is 1, expected true or false")]
-    [InlineData("\"model_type\": \"llama\", \"hidden_act\": 1", "\"hidden_act\" is 1, expected a string")]
-    [InlineData("\"model_type\": \"llama\", \"eos_token_id\": \"x\"", "\"eos_token_id\" is x, expected a whole number or a list of them")]
-    [InlineData("\"model_type\": \"llama\", \"rope_scaling\": 2", "\"rope_scaling\" is 2, expected an object")]
-    [InlineData("\"model_type\": \"llama\", \"layer_types\": [\"sliding_attention\"]", "layer_types \"sliding_attention\"")]
+    [InlineData("\"model_type\": \"mistral\", \"attention_bias\": true", "attention_bias true is not implemented; allowed: false")]
+    [InlineData("\"model_type\": \"gpt2\"", "model_type \"gpt2\" is not implemented; allowed: llama, mistral, qwen2, qwen3")]
+    [InlineData("\"architectures\": []", "neither architectures nor model_type is there")]
+    [InlineData("\"architectures\": \"LlamaForCausalLM\"", "architectures is \"LlamaForCausalLM\", must be an array")]
+    [InlineData("\"model_type\": \"llama\", \"head_dim\": 0", "head_dim is 0, must be a positive whole number")]
+    [InlineData("\"model_type\": \"llama\", \"rms_norm_eps\": \"x\"", "rms_norm_eps is \"x\", must be a number")]
+    [InlineData("\"model_type\": \"llama\", \"tie_word_embeddings\": 1", "tie_word_embeddings is 1, must be true or false")]
+    [InlineData("\"model_type\": \"llama\", \"hidden_act\": 1", "hidden_act is 1, must be a string")]
+    [InlineData("\"model_type\": \"llama\", \"eos_token_id\": \"x\"", "eos_token_id is \"x\", must be a whole number")]
+    [InlineData("\"model_type\": \"llama\", \"rope_scaling\": 2", "rope_scaling is 2, must be an object")]
+    [InlineData("\"model_type\": \"llama\", \"layer_types\": [\"sliding_attention\"]", "layer_types[0] \"sliding_attention\"")]
     [InlineData("\"model_type\": \"llama\", \"head_dim\": 9", "a head size of 9 is odd")]
     public void What_is_wrong_is_told_with_key_and_value(string keys, string part) =>
         Assert.Contains(part, Assert.Throws<InputException>(() => Read($"{{ {Sizes}, \"num_key_value_heads\": 2, {keys} }}")).Message);
@@ -102,7 +145,7 @@ public sealed class HuggingFaceConfigTests
             var json = ConfigWriter.Json(config, dtype);
             Assert.Equivalent(config, Read(json), strict: true);
             Assert.Contains($"\"dtype\": \"{name}\"", json);
-            Assert.Equal(family == "ends", json.Contains("eos_token_id"));
+            Assert.Equal(family != "ends", json.Contains("\"eos_token_id\": null"));
         }
     }
 

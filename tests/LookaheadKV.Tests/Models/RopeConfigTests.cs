@@ -85,7 +85,7 @@ public sealed class RopeConfigTests
     [Theory]
     [InlineData("\"rope_theta\": 1", "rope_theta is 1, it must be above 1")]
     [InlineData("\"rope_scaling\": {\"rope_theta\": 0.5}", "rope_theta is 0.5")]
-    [InlineData("\"rope_scaling\": {\"partial_rotary_factor\": 0.25}", "rope_scaling.partial_rotary_factor \"0.25\"")]
+    [InlineData("\"rope_scaling\": {\"partial_rotary_factor\": 0.25}", "rope_scaling.partial_rotary_factor 0.25")]
     [InlineData(
         "\"rope_parameters\": {\"rope_type\": \"longrope\"}",
         "rope_type \"longrope\" is not implemented; allowed: default, linear, "

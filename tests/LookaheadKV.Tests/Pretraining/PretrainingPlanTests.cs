@@ -33,7 +33,7 @@ public class PretrainingPlanTests
     }
 
     [Theory]
-    [InlineData("{", "cannot be read")]
+    [InlineData("{", "line 1: not JSON")]
     [InlineData("{}", "no end")]
     [InlineData("""{"TotalMinutes": -1, "TotalTokens": 5}""", "-1 minutes")]
     [InlineData("""{"TotalMinutes": 1, "Stages": [{"Length": 9999, "Batch": 1, "MaxShare": 1}]}""", "9999")]

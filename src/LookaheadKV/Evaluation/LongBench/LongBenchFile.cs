@@ -1,4 +1,4 @@
-using LookaheadKV.Evaluation.Samples;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Evaluation.LongBench;
 
@@ -36,7 +36,7 @@ public static class LongBenchFile
     public static IEnumerable<LongBenchRecord> Read(string path)
     {
         var any = false;
-        foreach (var line in JsonPlace.ReadLines(path))
+        foreach (var line in JsonFile.Lines(path))
         {
             any = true;
             yield return Record(line);
@@ -45,7 +45,7 @@ public static class LongBenchFile
             throw new InputException($"{path}: has no record; expected one JSON object a line.");
     }
 
-    private static LongBenchRecord Record(JsonPlace line)
+    private static LongBenchRecord Record(JsonField line)
     {
         var dataset = line.Member("dataset").Text();
         try

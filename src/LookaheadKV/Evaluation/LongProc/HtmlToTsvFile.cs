@@ -1,5 +1,6 @@
 using LookaheadKV.Evaluation.Metrics;
 using LookaheadKV.Evaluation.Samples;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Evaluation.LongProc;
 
@@ -59,7 +60,7 @@ public static class HtmlToTsvFile
     public static IEnumerable<HtmlToTsvRecord> Read(string path)
     {
         var any = false;
-        foreach (var place in JsonPlace.ReadArrayOrLines(path))
+        foreach (var place in JsonFile.ArrayOrLines(path))
         {
             any = true;
             yield return Record(path, place);
@@ -68,12 +69,12 @@ public static class HtmlToTsvFile
             throw new InputException($"{path}: has no record; expected an array of objects or one object a line.");
     }
 
-    private static HtmlToTsvRecord Record(string path, JsonPlace place)
+    private static HtmlToTsvRecord Record(string path, JsonField place)
     {
         var table = place.Find("tsv") ?? place.Find("gt") ?? place.Member("tsv");
         var tsv = table.Text();
         if (RowF1.Score(tsv, tsv) < 1)
-            throw table.Expected("a table: a header and at least one row with as many cells");
+            throw table.Unsupported("a table: a header and at least one row with as many cells");
         return new(
             place.Find("html")?.Text() ?? Page(path, place.Find("html_path") ?? place.Member("html")),
             tsv,
@@ -84,7 +85,7 @@ public static class HtmlToTsvFile
         );
     }
 
-    private static string Page(string path, JsonPlace place)
+    private static string Page(string path, JsonField place)
     {
         var named = place.Text();
         var beside = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, named);
@@ -94,7 +95,7 @@ public static class HtmlToTsvFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw place.Expected("a page beside this file or in the current folder", error);
+            throw place.Unsupported("a page beside this file or in the current folder", error);
         }
     }
 }

@@ -1,4 +1,4 @@
-using LookaheadKV.Evaluation.Samples;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Evaluation.Ruler;
 
@@ -16,9 +16,9 @@ public sealed record QuestionFile(string Path, IReadOnlyList<string> Documents, 
     public static QuestionFile ReadSquad(string path)
     {
         var (library, questions) = (new Library(), new List<DocumentQuestion>());
-        foreach (var article in JsonPlace.ReadDocument(path).Member("data").Items())
+        foreach (var article in JsonFile.Read(path).Root.Member("data").Items())
         {
-            JsonPlace[] paragraphs = [.. article.Member("paragraphs").Items()];
+            JsonField[] paragraphs = [.. article.Member("paragraphs").Items()];
             int[] near = [.. paragraphs.Select(paragraph => library.Add(paragraph.Member("context").Text())).Distinct()];
             foreach (var paragraph in paragraphs)
             foreach (var question in paragraph.Member("qas").Items())
@@ -46,19 +46,19 @@ public sealed record QuestionFile(string Path, IReadOnlyList<string> Documents, 
     public static QuestionFile ReadHotpot(string path)
     {
         var (library, questions) = (new Library(), new List<DocumentQuestion>());
-        foreach (var question in JsonPlace.ReadDocument(path).Items())
+        foreach (var question in JsonFile.Read(path).Root.Items())
         {
             int[] gold = [.. question.Member("context").Items().Select(Document).Select(library.Add).Distinct()];
             questions.Add(new(question.Member("question").Text(), [question.Member("answer").Text()], gold, []));
         }
         return Checked(path, library, questions);
 
-        static string Document(JsonPlace document)
+        static string Document(JsonField document)
         {
-            JsonPlace[] parts = [.. document.Items()];
+            JsonField[] parts = [.. document.Items()];
             return parts.Length == 2
                 ? $"{parts[0].Text()}\n{string.Concat(parts[1].Items().Select(static sentence => sentence.Text()))}"
-                : throw document.Expected("[title, [sentence, …]]");
+                : throw document.Unsupported("[title, [sentence, …]]");
         }
     }
 

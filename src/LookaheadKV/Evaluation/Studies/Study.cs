@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using LookaheadKV.Files;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Evaluation.Studies;
@@ -33,11 +34,14 @@ public sealed record StudyCell(CellSettings Settings, IReadOnlyDictionary<string
 /// <param name="Cells">The cells: seed by seed, so that a study that was cut short is balanced.</param>
 public sealed record Study(string Name, string Model, IReadOnlyList<StudyCell> Cells)
 {
+    private const string Wanted = "a study: a JSON object with name, seeds and, if need be, model, defaults, variants and grid";
+
     internal static JsonSerializerOptions Json { get; } =
         new()
         {
             PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            AllowDuplicateProperties = false,
             UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
             Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false) },
         };
@@ -55,28 +59,23 @@ public sealed record Study(string Name, string Model, IReadOnlyList<StudyCell> C
     /// <exception cref="InputException">It cannot be read, is no study, or a cell's settings cannot be run.</exception>
     public static Study Read(string path)
     {
+        var file = JsonFile.Read<File>(path, Wanted, Json);
         try
         {
-            return Parse(System.IO.File.ReadAllText(path));
+            return Of(file);
         }
         catch (InputException e)
         {
             throw new InputException($"{path}: {e.Message}", e);
         }
-        catch (JsonException e)
-        {
-            throw new InputException($"{path}: {Quoting.OneLine(e.Message)}", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path} cannot be read: {Quoting.OneLine(e.Message)}", e);
-        }
     }
 
     /// <summary>A study of JSON text.</summary>
-    public static Study Parse(string json)
+    /// <exception cref="InputException">It is no study, or a cell's settings cannot be run.</exception>
+    public static Study Parse(string json) => Of(new JsonText("the study", Encoding.UTF8.GetBytes(json)).As<File>(Wanted, Json));
+
+    private static Study Of(File file)
     {
-        var file = JsonSerializer.Deserialize<File>(json, Json) ?? throw new InputException("null is no study.");
         if (string.IsNullOrWhiteSpace(file.Name))
             throw new InputException("a study needs a \"name\".");
         if (file.Seeds is not { Count: > 0 } seeds || seeds.Distinct().Count() < seeds.Count)
@@ -115,16 +114,16 @@ public sealed record Study(string Name, string Model, IReadOnlyList<StudyCell> C
 
     private static CellSettings Settings(JsonObject? defaults, JsonObject changes)
     {
-        var settings = With(defaults ?? [], changes).Deserialize<CellSettings>(Json)!;
         try
         {
+            var settings = With(defaults ?? [], changes).Deserialize<CellSettings>(Json)!;
             settings.Check();
+            return settings;
         }
-        catch (InputException e)
+        catch (Exception e) when (e is InputException or JsonException)
         {
-            throw new InputException($"the cell {changes.ToJsonString(Json)}: {e.Message}", e);
+            throw new InputException($"the cell {changes.ToJsonString(Json)}: {Quoting.OneLine(e.Message)}", e);
         }
-        return settings;
     }
 
     private static Dictionary<string, string> Varied(CellSettings settings, IEnumerable<string> names)

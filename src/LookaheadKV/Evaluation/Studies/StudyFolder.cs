@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Evaluation.Studies;
@@ -29,21 +30,8 @@ public sealed class StudyFolder(string path, string model)
 
     /// <summary>The cell's result.</summary>
     /// <exception cref="InputException">It is not there, or is none.</exception>
-    public CellResult Read(StudyCell cell)
-    {
-        var file = FileOf(cell);
-        try
-        {
-            return JsonSerializer.Deserialize<CellResult>(File.ReadAllText(file), Study.Json) ?? throw new JsonException("null");
-        }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new InputException(
-                $"{file} is no result of a cell ({Text.Quoting.OneLine(e.Message)}); delete it and run the study again.",
-                e
-            );
-        }
-    }
+    public CellResult Read(StudyCell cell) =>
+        JsonFile.Read<CellResult>(FileOf(cell), "the result of a cell; delete the file and run the study again", Study.Json);
 
     /// <summary>Writes the cell's result, unless another process has written it in the meantime: a result that is there stays.</summary>
     public void Write(StudyCell cell, CellResult result)

@@ -1,8 +1,9 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using LookaheadKV.Text;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Lookahead.Texts;
 
@@ -66,32 +67,29 @@ public sealed record TextRecipe
     /// <summary>What to do with a text; <c>{word}</c> stands for a word of it.</summary>
     public IReadOnlyList<string> Instructions { get; init; } = TextInstructions.All;
 
+    private const string Wanted = "a recipe of prompts made of texts";
+
     /// <summary>Reads a recipe file.</summary>
     /// <exception cref="InputException">It cannot be read, is not JSON, names something unknown, or holds a number out of its range.</exception>
     public static TextRecipe Read(string path)
     {
+        var recipe = JsonFile.Read<TextRecipe>(path, Wanted, Json);
         try
         {
-            return Parse(File.ReadAllText(path));
+            recipe.Check();
+            return recipe;
         }
         catch (InputException e)
         {
             throw new InputException($"{path}: {e.Message}", e);
         }
-        catch (JsonException e)
-        {
-            throw new InputException($"{path}: {Quoting.OneLine(e.Message)}", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{path} cannot be read: {Quoting.OneLine(e.Message)}", e);
-        }
     }
 
     /// <summary>A recipe of JSON text.</summary>
+    /// <exception cref="InputException">It is none.</exception>
     public static TextRecipe Parse(string json)
     {
-        var recipe = JsonSerializer.Deserialize<TextRecipe>(json, Json) ?? throw new InputException("null is no recipe.");
+        var recipe = new JsonText("the recipe", Encoding.UTF8.GetBytes(json)).As<TextRecipe>(Wanted, Json);
         recipe.Check();
         return recipe;
     }

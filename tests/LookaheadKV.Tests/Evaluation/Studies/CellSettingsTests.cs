@@ -109,11 +109,11 @@ public sealed class CellSettingsTests
         using var place = new TemporaryFolder();
         var folder = new StudyFolder(place.Path, "m");
         var cell = Study.Parse("""{"name": "s", "seeds": [7]}""").Cells[0];
-        Assert.Contains("is no result of a cell", Assert.Throws<InputException>(() => folder.Read(cell)).Message);
+        Assert.Contains("cannot be read", Assert.Throws<InputException>(() => folder.Read(cell)).Message);
         Directory.CreateDirectory(place["cells"]);
         File.WriteAllText(folder.FileOf(cell), text);
         var message = Assert.Throws<InputException>(() => folder.Read(cell)).Message;
-        Assert.StartsWith($"{folder.FileOf(cell)} is no result of a cell", message);
+        Assert.StartsWith($"{folder.FileOf(cell)}: ", message);
         Assert.Single(message.Split('\n'));
     }
 
@@ -124,7 +124,7 @@ public sealed class CellSettingsTests
         Assert.Contains("cannot be read", Assert.Throws<InputException>(() => Study.Read(place["none.json"])).Message);
         File.WriteAllText(place["broken.json"], "{\"name\": ");
         Assert.StartsWith(place["broken.json"], Assert.Throws<InputException>(() => Study.Read(place["broken.json"])).Message);
-        Assert.Contains("no study", Assert.Throws<InputException>(() => Study.Parse("null")).Message);
+        Assert.Contains("null is not a study", Assert.Throws<InputException>(() => Study.Parse("null")).Message);
         Assert.Equal("other", Study.Parse("""{"name": "s", "seeds": [1], "model": "other"}""").Model);
     }
 
