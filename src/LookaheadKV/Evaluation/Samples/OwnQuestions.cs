@@ -1,4 +1,5 @@
 using LookaheadKV.Evaluation.Metrics;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Evaluation.Samples;
 
@@ -23,17 +24,17 @@ public static class OwnQuestions
     /// </exception>
     public static IReadOnlyList<EvaluationSample> Read(string path)
     {
-        EvaluationSample[] samples = [.. JsonPlace.ReadLines(path).Select(line => Sample(Path.GetFileName(path), line))];
+        EvaluationSample[] samples = [.. JsonFile.Lines(path).Select(line => Sample(Path.GetFileName(path), line))];
         return samples.Length > 0
             ? samples
             : throw new InputException($"{path}: has no question; write one JSON object a line, with context and question.");
     }
 
-    private static EvaluationSample Sample(string task, JsonPlace line)
+    private static EvaluationSample Sample(string task, JsonField line)
     {
         var (context, question) = (Written(line.Member("context")), Written(line.Member("question")));
         // A misspelt "answers" would leave its line unscored and say nothing.
-        if (line.Value.EnumerateObject().Select(field => field.Name).FirstOrDefault(name => !Fields.Contains(name)) is { } unknown)
+        if (line.Element.EnumerateObject().Select(field => field.Name).FirstOrDefault(name => !Fields.Contains(name)) is { } unknown)
             throw new InputException($"{line.Source}: unknown field {Text.Quoting.Quote(unknown)}; allowed: {string.Join(", ", Fields)}.");
         var metric = line.Find("metric")?.Text() ?? DefaultMetric;
         return new(
@@ -61,6 +62,6 @@ public static class OwnQuestions
         }
     }
 
-    private static string Written(JsonPlace place) =>
-        string.IsNullOrWhiteSpace(place.Text()) ? throw place.Expected("a text that is not blank") : place.Text();
+    private static string Written(JsonField place) =>
+        string.IsNullOrWhiteSpace(place.Text()) ? throw place.Unsupported("a text that is not blank") : place.Text();
 }
