@@ -45,6 +45,21 @@ internal sealed class CompareCommand : Verb
         "aware"
     );
 
+    private readonly Option<bool> _fidelity = new("--fidelity")
+    {
+        Description =
+            "Measure how near each cache stays to the full one over the full cache's own answer (always, where prompts have no right answers).",
+    };
+    private readonly Setting<int> _fidelityTokens = Parsed.Count(
+        "--fidelity-tokens",
+        "Longest answer over which fidelity is measured.",
+        64
+    );
+    private readonly Option<string?> _baseline = new("--baseline")
+    {
+        Description = "A policy of --policies: every other one is held against it, prompt by prompt, with what is settled and what is not.",
+    };
+
     private readonly ReportFolder _report = new();
 
     public CompareCommand()
@@ -59,6 +74,9 @@ internal sealed class CompareCommand : Verb
             _length,
             _samples,
             _query,
+            _fidelity,
+            _fidelityTokens,
+            _baseline,
             _report.Option,
             .. _model.WithPolicies.Skip(1),
         ]);
@@ -79,6 +97,11 @@ internal sealed class CompareCommand : Verb
     protected override Outcome Run(Call call)
     {
         var (texts, budgets) = (Asked(call), call.Value(_budgets));
+        var baseline = call.Value(_baseline);
+        if (baseline is not null && texts.All(text => text.Name != baseline))
+            throw new InputException(
+                $"--baseline {baseline} is none of --policies; name one of {string.Join(", ", texts.Select(t => t.Name))}."
+            );
         call.Screen.Line(
             $"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}"
         );
@@ -98,6 +121,7 @@ internal sealed class CompareCommand : Verb
             Samples = call.Value(_samples),
             Seed = run.Seed,
             Query = call.Value(_query),
+            FidelityTokens = call.Value(_fidelity) || _tasks.HasTexts(call) ? call.Value(_fidelityTokens) : null,
         };
         Require(options, decoder);
         var sources = _tasks.Sources(call, _model.Folder(call), tokenizer, options);
@@ -123,6 +147,8 @@ internal sealed class CompareCommand : Verb
         var rows = ResultTable.Summarise(results, run.Seed, leftOut, options.Query);
         var refusals = SanityGates.Refusals(rows);
         CompareTables.Show(call.Screen, rows, tasks, leftOut);
+        var paired = baseline is null ? null : PairedTable.Against(results, baseline, run.Seed);
+        CompareTables.ShowFidelity(call.Screen, rows, paired ?? [], baseline);
         foreach (var refusal in refusals)
             call.Arguments.InvocationConfiguration.Error.WriteLine($"refused: {refusal}");
         _report.Write(call, folder => Report.Write(folder, run, rows, [.. Anatomies(call, decoder, tokenizer, options)]));
@@ -131,6 +157,9 @@ internal sealed class CompareCommand : Verb
             results = rows,
             leftOut,
             refusals,
+            baseline,
+            paired,
+            prompts = options.FidelityTokens is null ? null : results,
         };
         return new Outcome(run, numbers, refusals.Count == 0 ? ExitCode.Done : ExitCode.Refused);
     }

@@ -6,6 +6,7 @@ using LookaheadKV.Evaluation.Metrics;
 using LookaheadKV.Evaluation.Ruler;
 using LookaheadKV.Evaluation.Samples;
 using LookaheadKV.Evaluation.Tasks;
+using LookaheadKV.Lookahead.Texts;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Cli.Common;
@@ -45,15 +46,23 @@ internal sealed class BenchmarkOptions
         Description =
             $"JSONL file of your own questions: context, question, and where known answers (a list) and metric ({string.Join(", ", MetricNames.Names)} [default: {OwnQuestions.DefaultMetric}]). May be given several times; with it alone, prompts may be as long as the model reads.",
     };
+    private readonly Option<string?> _texts = new("--texts")
+    {
+        Description =
+            "Folder of texts (*.txt) that nothing was trained on: tasks continue and summary, of exactly --length tokens, without right answers (--fidelity is measured).",
+    };
     private readonly TemplateOptions _template = new(
         $"Chat template for RULER and files [default: the model's, or {TemplateOptions.Raw} where it has none]"
     );
 
-    public IEnumerable<Option> Options => [_tasks, _squad, _hotpot, _essays, _longBench, _longProc, _data, .. _template.All];
+    public IEnumerable<Option> Options => [_tasks, _squad, _hotpot, _essays, _longBench, _longProc, _texts, _data, .. _template.All];
 
     /// <summary>Whether the caller's own questions are all that is asked.</summary>
     public bool IsOwnAlone(Call call) =>
         call.Value(_data).Length > 0 && call.Value(_longBench).Length == 0 && call.Value(_longProc) is null && Tasks(call).Count == 0;
+
+    /// <summary>Whether some prompts have no right answers.</summary>
+    public bool HasTexts(Call call) => call.Value(_texts) is not null;
 
     /// <summary>The synthetic tasks among those asked for.</summary>
     public IReadOnlyList<string> Synthetic(Call call) => [.. Tasks(call).Intersect(TaskNames.All)];
@@ -71,6 +80,7 @@ internal sealed class BenchmarkOptions
             .. Tasks(call).Select(task => RulerTasks.Names.Contains(task) ? OfRuler(task) : PromptSource.OfTask(task, options, encoder)),
             .. (call.Value(_longBench) ?? []).SelectMany(OfLongBench),
             .. call.Value(_longProc) is { } file ? [OfLongProc(file)] : Array.Empty<PromptSource>(),
+            .. call.Value(_texts) is { } pieces ? OfTexts(pieces) : [],
             .. call.Value(_data).Select(OfOwn),
         ];
 
@@ -90,6 +100,12 @@ internal sealed class BenchmarkOptions
                     $"{name}: {cut} of its prompts are longer than {options.Length} tokens and lose their middle; a greater --length keeps it"
                 );
             return PromptSource.OfBenchmark(name, samples.Count, index => samples[index], form.Value, options);
+        }
+
+        IReadOnlyList<PromptSource> OfTexts(string texts)
+        {
+            var frame = form.Value.Template is { } template ? PromptFrame.Of(template, tokenizer) : null;
+            return InputFile.Named("--texts " + texts, () => PromptSource.OfTexts(TextCorpus.Read(texts), tokenizer, frame, options));
         }
 
         PromptSource OfRuler(string task)
@@ -152,7 +168,11 @@ internal sealed class BenchmarkOptions
     private IReadOnlyList<string> Tasks(Call call)
     {
         if (call.Value(_tasks) is not { } asked)
-            return (call.Value(_longBench) ?? []).Length > 0 || call.Value(_longProc) is not null || call.Value(_data).Length > 0
+            return
+                (call.Value(_longBench) ?? []).Length > 0
+                || call.Value(_longProc) is not null
+                || HasTexts(call)
+                || call.Value(_data).Length > 0
                 ? []
                 : TaskNames.All;
         // Of "ruler", what can be asked without a file; by its name, each must have what it needs.

@@ -23,6 +23,29 @@ internal static class CompareTables
             );
     }
 
+    /// <summary>How near the caches stay to the full one, and what of it is settled against a baseline; nothing where neither was asked for.</summary>
+    public static void ShowFidelity(Screen screen, IReadOnlyList<ResultRow> rows, IReadOnlyList<PairedRow> paired, string? baseline)
+    {
+        if (rows.Any(row => row.Fidelity is not null))
+            screen.Table(
+                ["policy", "budget", "KL(full‖evicted)", "equal argmax", "lost log-likelihood", "kept attention"],
+                from row in rows
+                where row.Task == ResultTable.Mean
+                let near = row.Fidelity
+                select (string[])
+                    [
+                        row.Policy,
+                        row.Budget ?? "all",
+                        Units.Format($"{near?.Divergence:0.0000}"),
+                        Units.Format($"{near?.EqualArgmax:0.000}"),
+                        Units.Format($"{near?.LostLogLikelihood:0.0000}"),
+                        Units.Format($"{near?.KeptAttention:0.000}"),
+                    ]
+            );
+        foreach (var sentence in PairedTable.Summary(paired, baseline ?? "", "score", "KL"))
+            screen.Line(sentence);
+    }
+
     public static string Name(QueryMode mode) => mode.ToString().ToLowerInvariant();
 
     private static string[] Summary(ResultRow row) =>

@@ -97,3 +97,25 @@ public sealed record MeasuredPrompt : ComparedPrompt
     public override double? Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation) =>
         _sample.Answers.Count == 0 ? null : Score(trace.Generate(cache, AnswerTokens, cancellation));
 }
+
+/// <summary>A prompt that has no right answer: what the full cache says to it is held against what evicted caches would say (<see cref="Fidelity"/>).</summary>
+/// <param name="Task">The task's name.</param>
+/// <param name="Scored">Tokens that are scored and evicted, N.</param>
+/// <param name="AnswerTokens">Tokens that the full cache's answer may have.</param>
+public sealed record OpenPrompt(string Task, int[] Scored, int AnswerTokens) : ComparedPrompt(Task, Scored, [])
+{
+    /// <inheritdoc/>
+    public override int[]? Guess => null;
+
+    /// <inheritdoc/>
+    public override int AnswerTokens { get; } = AnswerTokens;
+
+    /// <inheritdoc/>
+    public override string Metric => MetricNames.Mixed;
+
+    /// <inheritdoc/>
+    public override double? Score(IReadOnlyList<int> response) => null;
+
+    /// <inheritdoc/>
+    public override double? Score(PromptTrace trace, KeyValueCache cache, CancellationToken cancellation) => null;
+}

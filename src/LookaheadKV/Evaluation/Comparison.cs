@@ -41,6 +41,13 @@ public sealed record CompareOptions
 
     /// <summary>Whether the question is part of the prompt that is scored.</summary>
     public QueryMode Query { get; init; } = QueryMode.Aware;
+
+    /// <summary>Tokens of the full cache's answer over which <see cref="Fidelity"/> is measured too, 1 or more; null does not measure it.</summary>
+    public int? FidelityTokens
+    {
+        get;
+        init => field = value?.AtLeast(1, "fidelity tokens", "64 is usual");
+    }
 }
 
 /// <summary>One prompt under one policy and budget.</summary>
@@ -54,6 +61,7 @@ public sealed record CompareOptions
 /// <param name="OracleOverlap">Share of the oracle's kept set that was kept, mean over layers and heads.</param>
 /// <param name="CacheBytes">Bytes of the prompt's entries that are kept.</param>
 /// <param name="EvictionMs">Milliseconds for observing (a draft or a replay with it), scoring, selecting and compacting, all layers; of the oracle without its answer, which the comparison has made already.</param>
+/// <param name="Fidelity">How near the cache stays to the full one; null where it was not measured.</param>
 public sealed record PromptResult(
     string Task,
     int Sample,
@@ -64,7 +72,8 @@ public sealed record PromptResult(
     double? Score,
     double OracleOverlap,
     long CacheBytes,
-    double EvictionMs
+    double EvictionMs,
+    FidelityScores? Fidelity = null
 );
 
 /// <summary>How far a comparison is.</summary>
@@ -132,7 +141,7 @@ public static class Comparison
         CancellationToken cancellation = default
     )
     {
-        Require(decoder, prompt);
+        Require(decoder, prompt, options);
         using var scope = NewDisposeScope();
         var scored = prompt.Scored;
         using var trace = new PromptTrace(
@@ -145,6 +154,8 @@ public static class Comparison
         );
         var (config, elementSize) = (decoder.Config, Session.ElementSize(decoder));
         var best = trace.Scores(Policies.Oracle, scored.Length);
+        using var fidelity = options.FidelityTokens is { } tokens ? Fidelity.Of(decoder, trace, tokens, cancellation) : null;
+        var room = Room(prompt, options);
         var fullBytes = scored.Length * config.CacheBytesPerToken(elementSize);
         var results = new List<PromptResult>
         {
@@ -158,7 +169,8 @@ public static class Comparison
                 prompt.Score(trace.Response),
                 1,
                 fullBytes,
-                0
+                0,
+                fidelity?.Of(null)
             ),
         };
 
@@ -183,11 +195,12 @@ public static class Comparison
                     () =>
                     {
                         var kept = PromptEviction.Select(policy, layers, entries);
-                        return (Kept: kept, Cache: trace.Evict(kept, prompt.Question.Length + prompt.AnswerTokens));
+                        return (Kept: kept, Cache: trace.Evict(kept, room));
                     }
                 );
                 using var cache = evicted.Cache;
                 var (bytes, overlap) = (cache.Bytes, OracleOverlap(evicted.Kept, best, entries));
+                var near = fidelity?.Of(cache, evicted.Kept);
                 foreach (var set in evicted.Kept)
                     set.Dispose();
                 var score = prompt.Score(trace, cache, cancellation);
@@ -203,7 +216,8 @@ public static class Comparison
                         score,
                         overlap,
                         bytes,
-                        milliseconds
+                        milliseconds,
+                        near
                     )
                 );
             }
@@ -211,9 +225,13 @@ public static class Comparison
         return results;
     }
 
-    private static void Require(Decoder decoder, ComparedPrompt prompt)
+    // Tokens that may follow what is scored: the question, and an answer.
+    private static int Room(ComparedPrompt prompt, CompareOptions options) =>
+        prompt.Question.Length + Math.Max(prompt.AnswerTokens, options.FidelityTokens ?? 0);
+
+    private static void Require(Decoder decoder, ComparedPrompt prompt, CompareOptions options)
     {
-        var needed = prompt.Scored.Length + prompt.Question.Length + prompt.AnswerTokens;
+        var needed = prompt.Scored.Length + Room(prompt, options);
         if (decoder.Config.MaxPositions is var context && needed > context)
             throw new InputException(
                 $"a {prompt.Task} prompt with its answer takes {needed} tokens, the model's context is {context}; lower --length."

@@ -35,13 +35,16 @@ public sealed record PairedDifference(double Mean, double Low, double High, int 
     /// <param name="baseline">The baseline's.</param>
     public string Sentence(string what, string policy, string baseline)
     {
-        var interval = string.Create(
+        var prompts = Prompts == 1 ? "1 prompt" : $"{Prompts} prompts";
+        return IsSettled
+            ? $"{what}: {policy} is {(Mean < 0 ? "below" : "above")} {baseline}, by {this} over {prompts}."
+            : $"{what}: whether {policy} is above or below {baseline} is not settled by {prompts}: {this}.";
+    }
+
+    /// <summary>The mean and its interval: <c>-0.110 (-0.112 to -0.107)</c>.</summary>
+    public override string ToString() =>
+        string.Create(
             CultureInfo.InvariantCulture,
             $"{Mean:+0.000;-0.000;0.000} ({Low:+0.000;-0.000;0.000} to {High:+0.000;-0.000;0.000})"
         );
-        var prompts = Prompts == 1 ? "1 prompt" : $"{Prompts} prompts";
-        return IsSettled
-            ? $"{what}: {policy} is {(Mean < 0 ? "below" : "above")} {baseline}, by {interval} over {prompts}."
-            : $"{what}: whether {policy} is above or below {baseline} is not settled by {prompts}: {interval}.";
-    }
 }

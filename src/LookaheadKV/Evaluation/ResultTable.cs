@@ -16,6 +16,7 @@ namespace LookaheadKV.Evaluation;
 /// <param name="CacheBytes">Mean bytes of the kept entries.</param>
 /// <param name="EvictionMs">Median milliseconds of eviction.</param>
 /// <param name="Query">Whether the question was part of what was scored.</param>
+/// <param name="Fidelity">How near the cache stays to the full one, mean over the prompts; null where it was not measured.</param>
 public sealed record ResultRow(
     string Policy,
     string Method,
@@ -29,7 +30,8 @@ public sealed record ResultRow(
     double OracleOverlap,
     long CacheBytes,
     double EvictionMs,
-    QueryMode Query = QueryMode.Aware
+    QueryMode Query = QueryMode.Aware,
+    FidelityScores? Fidelity = null
 );
 
 /// <summary>Prompts' results as a table.</summary>
@@ -89,7 +91,8 @@ public static class ResultTable
                     groups.Average(g => g.Average(r => r.OracleOverlap)),
                     (long)all.Average(r => r.CacheBytes),
                     Median([.. all.Select(r => r.EvictionMs)]),
-                    query
+                    query,
+                    FidelityScores.Mean(groups.Select(g => g.Select(r => r.Fidelity)))
                 );
             }
         }

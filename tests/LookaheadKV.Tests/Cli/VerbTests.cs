@@ -297,6 +297,51 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public async Task Caches_are_held_against_the_full_one_where_nobody_knows_the_answer()
+    {
+        Directory.CreateDirectory(_bench["texts"]);
+        _bench.Write(
+            "texts/one.txt",
+            string.Concat(Enumerable.Repeat("The river was cold. We walked on in the rain, and nobody spoke.\n", 60))
+        );
+        string[] arguments = ["compare", "--device", "cpu", "--texts", "{texts}", "--template", "raw", "--length", "200", "--samples", "2"];
+        await Succeeds(
+            _bench.Run([
+                .. arguments,
+                "--policies",
+                "full,snapkv,keydiff",
+                "--budgets",
+                "48",
+                "--fidelity-tokens",
+                "4",
+                "--baseline",
+                "snapkv",
+                "--json",
+                "{compare.json}",
+            ])
+        );
+        var json = _bench.Json("compare.json");
+        var rows = json.GetProperty("results").EnumerateArray().ToLookup(row => row.GetProperty("policy").GetString());
+        Assert.All(
+            rows["full"],
+            row =>
+            {
+                Assert.Equal(0, row.GetProperty("fidelity").GetProperty("divergence").GetDouble());
+                Assert.Equal(JsonValueKind.Null, row.GetProperty("accuracy").ValueKind);
+            }
+        );
+        Assert.All(rows["keydiff"], row => Assert.True(row.GetProperty("fidelity").GetProperty("divergence").GetDouble() > 0));
+        Assert.Equal(6, json.GetProperty("prompts").GetArrayLength());
+        Assert.All(json.GetProperty("paired").EnumerateArray(), row => Assert.Equal("keydiff", row.GetProperty("policy").GetString()));
+
+        var agnostic = await _bench.Run([.. arguments, "--policies", "full,snapkv", "--query", "agnostic"]);
+        Assert.Contains("run them query-aware", agnostic.Error);
+        var unknown = await _bench.Run([.. arguments, "--policies", "full,snapkv", "--baseline", "oracle"]);
+        Assert.Contains("--baseline oracle is none of --policies; name one of full, snapkv", unknown.Error);
+        Assert.Equal((1, 1), (agnostic.ExitCode, unknown.ExitCode));
+    }
+
+    [Fact]
     public async Task A_random_folder_trains()
     {
         await Succeeds(

@@ -86,15 +86,16 @@ public sealed class TextPrompts
     /// <summary>Prompts that no training step has, though they may be of the same texts.</summary>
     /// <param name="seed">The run's seed.</param>
     /// <param name="count">How many.</param>
-    public IReadOnlyList<TextPrompt> HeldOut(long seed, int count)
+    public IReadOnlyList<TextPrompt> HeldOut(long seed, int count) =>
+        [.. Enumerable.Range(0, count).Select(index => HeldOutAt(seed, index))];
+
+    /// <summary>One of these prompts; lengths take turns.</summary>
+    /// <param name="seed">The run's seed.</param>
+    /// <param name="index">Its number, from 0.</param>
+    public TextPrompt HeldOutAt(long seed, int index)
     {
         int[] lengths = [.. _recipe.Lengths.Where(length => length.Value > 0).Select(length => length.Key)];
-        return
-        [
-            .. Enumerable
-                .Range(0, count)
-                .Select(index => Draw(RandomStream.For(Split.Evaluation, "texts", seed, index), lengths[index % lengths.Length])),
-        ];
+        return Draw(RandomStream.For(Split.Evaluation, "texts", seed, index), lengths[index % lengths.Length]);
     }
 
     private TextPrompt Draw(RandomStream random, int length)
