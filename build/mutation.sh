@@ -25,8 +25,15 @@ else
 fi
 # Code that runs on a GPU alone: no test reaches it elsewhere.
 globs+=('!Generation/DecodingGraph.cs')
-tests="FullyQualifiedName~LookaheadKV.Tests.$name."
-[ "$folder" != Eviction ] || tests+="|FullyQualifiedName~LookaheadKV.Tests.Generation.ConversationTests" # they evict again and again
+# The tests of the folder, and those of others that go through it; less those that take seconds, of which each mutant would run them all.
+mirror=("LookaheadKV.Tests.$name.")
+case $folder in
+Eviction) mirror+=(Generation.ConversationTests) ;;
+Generation) mirror+=(Tests.Eviction. Scoring.WholePassTests) ;;
+esac
+slow=(TaskGeneratorsTests TrainingSequencesTests RulerTasksTests PromptTraceTests.Teacher LookaheadTrainerTests.The_loss_falls)
+tests=$(printf '|FullyQualifiedName~%s' "${mirror[@]}")
+tests="(${tests:1})$(printf '\\&FullyQualifiedName!~%s' "${slow[@]}")"
 
 mkdir -p "$output"
 run=$output/$(($(ls "$output" | wc -l) + 1))

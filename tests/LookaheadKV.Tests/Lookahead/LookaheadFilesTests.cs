@@ -90,6 +90,7 @@ public sealed class LookaheadFilesTests : IDisposable
         };
         using var module = LookaheadModule.Create(TinyDecoder.Config, settings);
         LookaheadFiles.Save(module, _folder, new Dictionary<string, object> { ["steps"] = 7 });
+        Assert.All(["adapter_config.json", "lookahead.json"], file => Assert.StartsWith("{\n  \"", Text(file))); // for people to read
         Assert.Equal(
             """{"peft_type":"LORA","task_type":"CAUSAL_LM","r":4,"lora_alpha":6,"lora_dropout":0,"bias":"none","target_modules":["q_proj","down_proj"],"exclude_modules":["model.layers.1.mlp.down_proj"],"inference_mode":true}""",
             Json("adapter_config.json")
@@ -100,6 +101,16 @@ public sealed class LookaheadFilesTests : IDisposable
         );
         using var file = SafetensorsFile.Open(Path.Combine(_folder, "adapter_model.safetensors"));
         Assert.Equal("pt", file.Metadata["format"]);
+    }
+
+    [Fact]
+    public void A_folder_that_is_not_there_is_made()
+    {
+        using var module = LookaheadModule.Create(TinyDecoder.Config);
+        var folder = Path.Combine(_folder, "a", "b");
+        LookaheadFiles.Save(module, folder);
+        using var read = LookaheadFiles.Load(folder, TinyDecoder.Config);
+        Assert.Equal(module.Parameters.Count, read.Parameters.Count);
     }
 
     /// <summary>PEFT knows no rank of 0: a module of tokens alone is written as rank 1 of no map.</summary>
@@ -171,7 +182,9 @@ public sealed class LookaheadFilesTests : IDisposable
 
     private string Json(string file)
     {
-        using var document = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, file)));
+        using var document = JsonDocument.Parse(Text(file));
         return JsonSerializer.Serialize(document.RootElement);
     }
+
+    private string Text(string file) => File.ReadAllText(Path.Combine(_folder, file)).ReplaceLineEndings("\n");
 }

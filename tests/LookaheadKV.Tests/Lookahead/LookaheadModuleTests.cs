@@ -101,4 +101,14 @@ public sealed class LookaheadModuleTests
             module.Layers[0].Packed(TinyDecoder.Config, ScalarType.Float64);
         }
     }
+
+    /// <summary>A device without memory stands for any that is not the CPU.</summary>
+    [Fact]
+    public void Parameters_live_where_they_were_asked_for()
+    {
+        using var module = LookaheadModule.Create(TinyDecoder.Config, device: new Device(DeviceType.META));
+        Assert.All(module.Parameters, parameter => Assert.Equal(DeviceType.META, parameter.device_type));
+        using var here = LookaheadModule.Create(TinyDecoder.Config);
+        Assert.All(here.Parameters, parameter => Assert.Equal(DeviceType.CPU, parameter.device_type));
+    }
 }

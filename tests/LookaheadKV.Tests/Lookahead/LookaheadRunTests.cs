@@ -326,4 +326,23 @@ public sealed class LookaheadRunTests : IDisposable
         using var file = SafetensorsFile.Open(path);
         return file.Metadata["step"];
     }
+
+    [Fact]
+    public void A_pass_of_several_prompts_has_their_mean_loss_and_a_step_counts_their_tokens()
+    {
+        using var decoder = TinyDecoder.Create();
+        LookaheadExample[] examples = [new([3, 8, 2, 11, 5], [1, 2]), new([1, 1, 4, 9, 6], [7]), new([7, 2, 2], [5, 5, 5])];
+        var together = Step(examples);
+        Assert.Equal(examples.Average(example => Step([example]).Loss), together.Loss, 1e-5);
+        Assert.Equal(5 + 5 + 3, together.Tokens);
+        Assert.True(together.Times is { Target: > 0, Backward: > 0, Prefill: 0 });
+
+        LookaheadTrainingPoint Step(LookaheadExample[] step)
+        {
+            using var module = Module(decoder);
+            LookaheadTrainingPoint? seen = null;
+            LookaheadTrainer.Run(decoder, module, _ => step, Short with { Steps = 1 }, new Inline<LookaheadTrainingPoint>(p => seen = p));
+            return seen!;
+        }
+    }
 }

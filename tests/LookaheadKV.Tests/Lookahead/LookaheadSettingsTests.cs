@@ -28,8 +28,12 @@ public sealed class LookaheadSettingsTests
     }
 
     [Fact]
-    public void Rank_zero_trains_the_tokens_alone() =>
-        Assert.Equal(5 * 8, new LookaheadSettings { Tokens = 5, Rank = 0 }.ParameterCount(TinyDecoder.Config));
+    public void Rank_zero_trains_the_tokens_alone()
+    {
+        var settings = new LookaheadSettings { Tokens = 5, Rank = 0 };
+        Assert.Equal(5 * 8, settings.ParameterCount(TinyDecoder.Config));
+        Assert.Empty(settings.TargetsOf(0, TinyDecoder.Config));
+    }
 
     [Theory]
     [InlineData(0, 8, "lookahead tokens: 0 is outside 1..512")]

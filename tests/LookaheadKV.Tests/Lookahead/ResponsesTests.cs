@@ -1,7 +1,9 @@
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Models;
 using LookaheadKV.Tests.Models;
 using LookaheadKV.Tests.Pretraining;
+using TorchSharp;
 using Xunit;
 
 namespace LookaheadKV.Tests.Lookahead;
@@ -138,5 +140,64 @@ public sealed class ResponsesTests : IDisposable
         var cache = Cache();
         Assert.Equal([4, 5], cache.Find([1, 2])!);
         Assert.Equal(lines, File.ReadAllLines(_folder["responses.jsonl"]));
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_written_is_told_at_once() =>
+        Assert.Contains(
+            "cannot write",
+            Assert.Throws<InputException>(() => ResponseCache.Open(_folder["no/such/responses.jsonl"], "model a")).Message
+        );
+
+    /// <summary>All weights alike, the logits are too, whatever was asked: only the random numbers tell prompts apart.</summary>
+    [Fact]
+    public void Each_prompt_has_random_numbers_of_its_own()
+    {
+        using var decoder = new Decoder(
+            TinyDecoder.Config with
+            {
+                EndTokens = [],
+            },
+            DecoderWeights.Collect(TinyDecoder.Config, name => torch.ones(TinyDecoder.Shape(name)))
+        );
+        var sampled = new OwnResponses(decoder, new SamplingOptions { Temperature = 1, Seed = 5 }, 10);
+        Assert.NotEqual(sampled.Of(new([1, 2, 3], [])), sampled.Of(new([1, 2, 4], [])));
+        Assert.Equal(sampled.Of(new([1, 2, 3], [])), sampled.Of(new([1, 2, 3], [])));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1.5)]
+    public void Targets_are_those_of_the_responses_that_are_known_and_of_those_that_are_said(double temperature)
+    {
+        using var decoder = TinyDecoder.Create();
+        var sampling = new SamplingOptions { Temperature = temperature, Seed = 4 };
+        LookaheadExample[] examples = [new([3, 8, 2, 11, 5], []), new([1, 1, 4, 9, 6], [])];
+        var said = examples.Select(example => new OwnResponses(decoder, sampling, 6).Of(example)).ToArray();
+        int[] known = [.. said[0].Select(id => (id + 1) % 13), 4];
+        var cache = Cache();
+        cache.Add(examples[0].Prompt, known);
+        using var target = new OwnResponses(decoder, sampling, 6, cache).Target(decoder, examples, new StepClock(decoder.Device));
+        using var expected = LookaheadTarget.Compute(decoder, [.. examples.Select(e => e.Prompt)], [known, said[1]]);
+        Assert.All(expected.Importance.Zip(target.Importance), pair => Assert.True(pair.Second.allclose(pair.First, 1e-4, 1e-6)));
+        Assert.Equal(said[1], cache.Find(examples[1].Prompt)!);
+    }
+
+    [Fact]
+    public void Responses_that_cannot_be_remembered_leave_no_tensor()
+    {
+        using var decoder = TinyDecoder.Create();
+        Fail();
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Fail();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        void Fail()
+        {
+            Directory.CreateDirectory(_folder["gone"]);
+            var own = new OwnResponses(decoder, SamplingOptions.Greedy, 6, ResponseCache.Open(_folder["gone/responses.jsonl"], "here"));
+            Directory.Delete(_folder["gone"]);
+            Assert.ThrowsAny<IOException>(() => own.Target(decoder, Examples[..1], new StepClock(decoder.Device)));
+        }
     }
 }

@@ -76,13 +76,18 @@ public sealed class TrainingFileTests : IDisposable
     {
         File.WriteAllText(
             _folder["data.jsonl"],
-            """{"prompt_ids": [1, 2, 3, 4, 5, 6, 7]}""" + "\n" + """{"prompt_ids": [1, 2, 3, 4, 5]}"""
+            """
+            {"prompt_ids": [1, 2, 3, 4, 5, 6, 7]}
+            {"prompt_ids": [1, 2, 3, 4, 5]}
+            {"prompt_ids": [1, 2]}
+            """
         );
         var reader = Reader();
         var examples = reader.Read(_folder["data.jsonl"], 5);
         Assert.Equal([1, 2, 3, 6, 7], examples[0].Prompt);
         Assert.Equal([1, 2, 3, 4, 5], examples[1].Prompt);
         Assert.Equal(1, reader.Cut);
+        Assert.All(reader.Read(_folder["data.jsonl"], 1), example => Assert.Equal([1], example.Prompt));
     }
 
     [Theory]

@@ -121,4 +121,24 @@ public sealed class TrueImportanceTests
     }
 
     private static void Close(Tensor expected, Tensor actual) => Assert.True(actual.allclose(expected, 1e-4, 1e-6));
+
+    [Fact]
+    public void Behind_a_cache_nothing_is_verified_and_a_cut_short_target_leaves_no_tensor()
+    {
+        using var decoder = TinyDecoder.Create();
+        using (var behind = LookaheadTarget.Behind(decoder, Session(), Responses))
+        using (var some = behind.Select([2, 0]))
+            Assert.Null(some.IsGreedy);
+        Cut();
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Cut();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        BatchSession Session() => BatchSession.StartWhole(decoder, Prompts, reserve: 4);
+
+        void Cut() =>
+            Assert.Throws<OperationCanceledException>(() =>
+                LookaheadTarget.Behind(decoder, Session(), Responses, new CancellationToken(canceled: true))
+            );
+    }
 }
