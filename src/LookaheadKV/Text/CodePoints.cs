@@ -94,13 +94,19 @@ internal sealed record CodePoints(Predicate<int> Contains)
             .Where(static point =>
                 point == 0x10000 || CharUnicodeInfo.GetUnicodeCategory(point) != CharUnicodeInfo.GetUnicodeCategory(point - 1)
             )
-            .Concat(CircledLetters.Where(range => range.First > 0xFFFF).SelectMany(range => (int[])[range.First, range.Last + 1])),
+            .Concat(CircledLetters.Where(range => range.First > 0xFFFF).SelectMany(range => (int[])[range.First, range.Last + 1]))
+            .Concat(
+                Scripts
+                    .Ranges.Values.SelectMany(ranges => ranges)
+                    .SelectMany(range => (int[])[range.First, range.Last + 1])
+                    .Where(point => point > 0xFFFF)
+            ),
     ];
 
     /// <summary>The code points from one to another, both included.</summary>
     public static CodePoints Range(int first, int last) => new(point => point >= first && point <= last);
 
-    /// <summary>A set by its name in \p{…}: a general category or one of POSIX's classes; null for another name.</summary>
+    /// <summary>A set by its name in \p{…}: a general category, a script, or one of POSIX's classes; null for another name.</summary>
     public static CodePoints? Property(string name) => Named.GetValueOrDefault(Plain(name));
 
     public CodePoints Not() => new(point => !Contains(point));
@@ -161,6 +167,8 @@ internal sealed record CodePoints(Predicate<int> Contains)
             ["word"] = Words,
             ["xdigit"] = HexDigits,
         };
+        foreach (var (script, ranges) in Scripts.Ranges)
+            named[Plain(script)] = new(point => ranges.Any(range => point >= range.First && point <= range.Last));
         foreach (var names in Categories.Select(names => names.Split(' ')))
         {
             named[Plain(names[0])] = named[Plain(names[1])] = Category(names[0]);

@@ -17,6 +17,7 @@ public class SplitPatternTests
         @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}|\s+(?!\S)|\s+",
         @"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s",
         "[一-龥ࠀ-一가-퟿]+",
+        @"[\p{Han}]+|[^\p{Han}\p{Hangul}]{2}|\p{Katakana}",
         "[一-龥぀-ゟ゠-ヿ]+|\\p{N}{1,3}",
         @"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*",
         @"[\x{1F000}-\x{1FFFF}]+|\u4e00|\x41",
@@ -51,7 +52,75 @@ public class SplitPatternTests
     }
 
     [Theory]
-    [InlineData(@"\p{Han}+", "Han")]
+    [InlineData(
+        @"\s",
+        @"\S",
+        @"\d",
+        @"\D",
+        @"\h",
+        ".",
+        @"[[:space:]]",
+        @"[[:digit:]]",
+        @"[[:xdigit:]]",
+        @"[[:word:]]",
+        @"\p{Any}",
+        @"\p{ASCII}"
+    )]
+    [InlineData(@"\w", @"\W", @"[\w]", @"[^\w]", @"\p{Word}", @"[\p{Word}]", @"\P{Word}")]
+    [InlineData(@"\p{Han}", @"\p{Hiragana}", @"\p{Katakana}", @"\p{Hangul}", @"\P{Han}")]
+    [InlineData(@"\p{L}", @"\p{M}", @"\p{N}", @"\p{P}", @"\p{S}", @"\p{Z}", @"\p{C}", @"\p{Letter}", @"\p{other number}", @"\p{^Lu}")]
+    [InlineData(@"\p{Lu}", @"\p{Ll}", @"\p{Lt}", @"\p{Lm}", @"\p{Lo}", @"\p{Mn}", @"\p{Mc}", @"\p{Me}", @"\p{Nd}", @"\p{Nl}", @"\p{No}")]
+    [InlineData(@"\p{Pc}", @"\p{Pd}", @"\p{Ps}", @"\p{Pe}", @"\p{Pi}", @"\p{Pf}", @"\p{Po}", @"\p{Sm}", @"\p{Sc}", @"\p{Sk}", @"\p{So}")]
+    [InlineData(
+        @"\p{Zs}",
+        @"\p{Zl}",
+        @"\p{Zp}",
+        @"\p{Cc}",
+        @"\p{Cf}",
+        @"\p{Co}",
+        @"\p{Cn}",
+        @"(?i:[sk])",
+        @"(?i:s)",
+        @"(?i:k)",
+        @"(?i:[^k])"
+    )]
+    public void NamedSetsHaveTheRustLibrarysMembers(params string[] sets)
+    {
+        var random = new Random(14);
+        var edges = CodePoints.Boundaries.Concat(Enumerable.Range(0, 0x500)).SelectMany(point => (int[])[point - 1, point]);
+        int[] points =
+        [
+            .. edges.Concat(Enumerable.Range(0, 1500).Select(_ => Samples.RandomRune(random).Value)).Where(Rune.IsValid).Distinct(),
+        ];
+        foreach (var set in sets)
+        {
+            using var rust = RustTokenizer.Plain(OneSplit(set));
+            var matcher = SplitPattern.Of(set, "here");
+            foreach (var text in points.Select(point => new Rune(point).ToString()))
+                Assert.True((rust.Encode(text).Length == 0) == matcher.Matches(text) is [_], $"{set}: U+{char.ConvertToUtf32(text, 0):X}");
+        }
+    }
+
+    /// <summary>A tokenizer that leaves out what a pattern matches; the rest are unknown tokens.</summary>
+    private static JsonObject OneSplit(string pattern)
+    {
+        var model = RustTokenizer.Model(["<unk>"]);
+        model["unk_token"] = "<unk>";
+        return new JsonObject
+        {
+            ["pre_tokenizer"] = new JsonObject
+            {
+                ["type"] = "Split",
+                ["pattern"] = new JsonObject { ["Regex"] = pattern },
+                ["behavior"] = "Removed",
+                ["invert"] = false,
+            },
+            ["model"] = model,
+        };
+    }
+
+    [Theory]
+    [InlineData(@"\p{Runic}+", "Runic")]
     [InlineData(@"[[:alpha:]]", "alpha")]
     [InlineData(@"(?<name>a)", "(?<n")]
     [InlineData(@"(?x: a )", "(?x:")]

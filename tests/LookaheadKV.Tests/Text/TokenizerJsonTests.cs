@@ -190,8 +190,8 @@ public sealed class TokenizerJsonTests : IDisposable
     [Fact]
     public void RefusesAPatternThatDotNetCannotRun()
     {
-        Edit(json => json["pre_tokenizer"]!["pretokenizers"]![0]!["pattern"]!["Regex"] = @"\p{Han}+");
-        Assert.Contains("Han", Assert.Throws<InputException>(() => Tokenizer.Load(File)).Message);
+        Edit(json => json["pre_tokenizer"]!["pretokenizers"]![0]!["pattern"]!["Regex"] = @"\p{Runic}+");
+        Assert.Contains("Runic", Assert.Throws<InputException>(() => Tokenizer.Load(File)).Message);
     }
 
     [Fact]
