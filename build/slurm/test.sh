@@ -172,7 +172,7 @@ say "scancel in the middle of shard $cancelled"
 within 300 is_idle
 ended "${array}_$killed" 'JobState=FAILED .*ExitCode=0:9'
 ended "${array}_$cancelled" 'JobState=CANCELLED'
-log_has "${array}_$cancelled" "cancelled."
+log_has "${array}_$cancelled" "cancelled;"
 ended "$early" 'JobState=FAILED .*ExitCode=1:0'
 log_has "$early" "2 of $shards cells are missing"
 log_has "$early" "(numbers $killed,$cancelled)"

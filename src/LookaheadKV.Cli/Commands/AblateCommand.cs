@@ -82,7 +82,19 @@ internal sealed class AblateCommand : Verb
             $"study {study.Name}: {study.Cells.Count} cells{(shard is null ? "" : $", {own.Count} of them in shard {shard.Number}/{shard.Count}")}; {todo.Count} to run → {place}"
         );
         if (todo.Count > 0)
+        {
+            WriteIncomplete(
+                call,
+                run,
+                new
+                {
+                    study = study.Name,
+                    finished = false,
+                    missing = todo.Count,
+                }
+            );
             RunCells(call, folderOfModel, folder, todo, run);
+        }
         var missing = study.Cells.Index().Where(cell => !folder.Has(cell.Item)).ToList();
         if (missing.Count > 0)
         {
@@ -101,10 +113,14 @@ internal sealed class AblateCommand : Verb
                     study = study.Name,
                     finished = false,
                     missing = missing.Count,
-                }
+                },
+                Complete: false
             );
         }
         var results = study.Cells.Select(cell => (cell, folder.Read(cell))).ToList();
+        var others = results.Count(result => result.Item2.Run.Commit != run.Commit);
+        if (others > 0)
+            call.Screen.Line($"{others} of the cells were made by other builds than this one ({run.Commit}), and stand as they are");
         var table = folder.WriteTable(StudyTable.Csv(results));
         var rows = StudyTable.Summarise(results);
         Show(call, rows);
@@ -116,7 +132,8 @@ internal sealed class AblateCommand : Verb
                 study = study.Name,
                 finished = true,
                 rows,
-            }
+            },
+            Complete: true
         );
     }
 

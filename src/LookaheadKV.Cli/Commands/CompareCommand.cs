@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Diagnostics;
 using LookaheadKV.Budgeting;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Samples;
@@ -61,6 +63,10 @@ internal sealed class CompareCommand : Verb
     };
 
     private readonly ReportFolder _report = new();
+    private readonly Option<bool> _restart = new(Restart)
+    {
+        Description = "Give up what an earlier call left at the same --json or --report, and begin anew.",
+    };
 
     public CompareCommand()
         : base("compare", "Compare policies at several budgets on long-context tasks.")
@@ -78,6 +84,7 @@ internal sealed class CompareCommand : Verb
             _fidelityTokens,
             _baseline,
             _report.Option,
+            _restart,
             .. _model.WithPolicies.Skip(1),
         ]);
         Validators.Add(result =>
@@ -93,6 +100,11 @@ internal sealed class CompareCommand : Verb
             }
         });
     }
+
+    protected override string WhenCancelled(Call call) =>
+        Kept(call) is not null ? GoesOn(call) : "nothing is kept: with --json or --report, what is done is, and the same command goes on.";
+
+    private string? Kept(Call call) => PartialComparison.Place(JsonFile(call), _report.PathIfAny(call));
 
     protected override Outcome Run(Call call)
     {
@@ -129,20 +141,12 @@ internal sealed class CompareCommand : Verb
         call.Screen.Line(
             $"tasks {string.Join(", ", tasks)}; {options.Samples} prompts each of up to {options.Length} tokens, query-{CompareTables.Name(options.Query)}"
         );
-        var results = call.Screen.Progress(
-            "prompt",
-            tell =>
-            {
-                var sofar = new SoFar(budgets[0]);
-                var watch = call.Watch.Value;
-                var progress = new Inline<CompareProgress>(p =>
-                {
-                    tell(new Tick(p.Done, p.Total, $"{p.Task}; {sofar.Add(p.Latest)}"));
-                    watch.PromptDone();
-                });
-                return Comparison.Run(decoder, sources, options, progress, call.Cancellation);
-            }
-        );
+        var settings = Settings(call, texts, sources, run);
+        var restart = call.Value(_restart) || call.Overwrites;
+        using var log = PartialComparison.Open(Kept(call), JsonFile(call), settings, restart);
+        if (log?.Earlier is { Count: > 0 } earlier)
+            call.Screen.Line($"{earlier.Count} prompts are done already: going on behind them ({Restart} begins anew)");
+        var results = Results(call, decoder, sources, options, run, settings, log);
         var leftOut = SanityGates.LeftOut(ResultTable.Summarise(results, run.Seed, query: options.Query));
         var rows = ResultTable.Summarise(results, run.Seed, leftOut, options.Query);
         var refusals = SanityGates.Refusals(rows);
@@ -154,6 +158,7 @@ internal sealed class CompareCommand : Verb
         _report.Write(call, folder => Report.Write(folder, run, rows, [.. Anatomies(call, decoder, tokenizer, options)]));
         var numbers = new
         {
+            settings = settings.Values,
             results = rows,
             leftOut,
             refusals,
@@ -161,7 +166,87 @@ internal sealed class CompareCommand : Verb
             paired,
             prompts = options.FidelityTokens is null ? null : results,
         };
-        return new Outcome(run, numbers, refusals.Count == 0 ? ExitCode.Done : ExitCode.Refused);
+        return new Outcome(run, numbers, refusals.Count == 0 ? ExitCode.Done : ExitCode.Refused, Complete: true)
+        {
+            Written = () => log?.Delete(),
+        };
+    }
+
+    /// <summary>What the results depend on: the options, what stands in the files that they name, the prompts, the build.</summary>
+    private RunSettings Settings(Call call, IReadOnlyList<PolicyText> texts, IReadOnlyList<PromptSource> sources, RunInfo run)
+    {
+        var (modules, draft) = (texts.Any(text => text.NeedsModule), texts.Any(text => text.NeedsDraft));
+        return CallSettings
+            .Of(call)
+            .With([
+                .. _model.Fingerprints(call, modules, draft),
+                ("prompts", ComparedPrompt.Fingerprint(sources.Select(source => source.Prompt(0)))[..CallSettings.Shown]),
+                ("version", $"{run.Version}+{run.Commit}"),
+            ]);
+    }
+
+    /// <summary>Runs the prompts that are not done yet; each is kept when it is, and the file of <c>--json</c> tells how far it is.</summary>
+    private IReadOnlyList<PromptResult> Results(
+        Call call,
+        Decoder decoder,
+        IReadOnlyList<PromptSource> sources,
+        CompareOptions options,
+        RunInfo run,
+        RunSettings settings,
+        ComparisonLog? log
+    )
+    {
+        var (earlier, done) = (log?.Earlier ?? [], new List<PromptResult>());
+        var (clock, next, prompts) = (Stopwatch.StartNew(), TimeSpan.Zero, 0);
+        try
+        {
+            return call.Screen.Progress(
+                "prompt",
+                tell =>
+                {
+                    var sofar = new SoFar(options.Budgets[0]);
+                    var watch = call.Watch.Value;
+                    return Comparison.Run(decoder, sources, options, new Inline<CompareProgress>(Add), call.Cancellation, earlier);
+
+                    void Add(CompareProgress p)
+                    {
+                        prompts = p.Done;
+                        done.AddRange(p.Latest);
+                        if (p.Done > earlier.Count)
+                        {
+                            log?.Add(p.Latest);
+                            watch.PromptDone();
+                        }
+                        if (p.Done >= earlier.Count && clock.Elapsed >= next)
+                            next = Tell();
+                        tell(new Tick(p.Done, p.Total, $"{p.Task}; {sofar.Add(p.Latest)}"));
+                    }
+                }
+            );
+        }
+        catch (OperationCanceledException) when (prompts > 0)
+        {
+            Tell();
+            throw;
+        }
+
+        // Summing up costs time too, of which it shall take no more than a twentieth.
+        TimeSpan Tell()
+        {
+            var began = clock.Elapsed;
+            WriteIncomplete(
+                call,
+                run,
+                new
+                {
+                    settings = settings.Values,
+                    prompts,
+                    results = ResultTable.Summarise(done, run.Seed, query: options.Query),
+                },
+                anew: call.Value(_restart) || call.Overwrites
+            );
+            return clock.Elapsed + TimeSpan.FromSeconds(5) + 20 * (clock.Elapsed - began);
+        }
     }
 
     // Questions of one's own are read whole, unless someone says how much of them.

@@ -214,7 +214,7 @@ internal sealed class TrainCommand : Verb
                     $"clip {options.ClipNorm?.ToString(CultureInfo.InvariantCulture) ?? "none"}; decoding {Lower(decoder.Execution)}"
                 )
         );
-        var (finished, last, loss, bytes) = Train(call, decoder, module, set, options);
+        var (finished, last, loss, bytes) = Train(call, decoder, module, set, options, before?.Step ?? 0);
         var quality = finished ? Measure(call, decoder, module, settings, set.HeldOut, measuring) : null;
         if (quality is not null)
             _out.WriteText(
@@ -346,13 +346,17 @@ internal sealed class TrainCommand : Verb
         Decoder decoder,
         LookaheadModule module,
         TrainingSet set,
-        LookaheadTrainerOptions options
+        LookaheadTrainerOptions options,
+        long done
     )
     {
         LookaheadTrainingPoint? last = null;
         long? bytes = null;
         var loss = new RunningMean();
         var watch = call.Watch.Value;
+        var curve = Path.Combine(options.Folder!, LookaheadTrainer.CurveFile);
+        foreach (var point in JsonLines.Whole<LookaheadTrainingPoint>(curve).Where(point => point.Step <= done))
+            loss.Add(point.Loss);
         var finished = call.Screen.Progress(
             "train",
             report =>
@@ -379,7 +383,7 @@ internal sealed class TrainCommand : Verb
                     call.Cancellation
                 )
         );
-        return (finished, last, last is null ? null : loss.Value, bytes);
+        return (finished, last, loss.Value, bytes);
     }
 
     /// <summary>What the module predicted before its training (its start follows from the seed) and predicts now; null where nothing is held out.</summary>
@@ -441,7 +445,7 @@ internal sealed class TrainCommand : Verb
         private double _weight;
         private double _sum;
 
-        public double Value => _sum / _weight;
+        public double? Value => _weight > 0 ? _sum / _weight : null;
 
         public void Add(double value) => (_sum, _weight) = (Decay * _sum + value, Decay * _weight + 1);
     }

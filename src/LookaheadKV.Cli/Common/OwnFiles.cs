@@ -38,13 +38,15 @@ internal static class OwnFiles
             members
         );
 
-    /// <summary>The kind of an object's member; null where the file is no object with such a member.</summary>
-    public static JsonValueKind? Member(string path, string member)
+    /// <summary>An object's member; null where the file is no object with such a member.</summary>
+    public static JsonElement? Member(string path, string member)
     {
+        if (!File.Exists(path))
+            return null;
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllText(path));
-            return document.RootElement.TryGetProperty(member, out var value) ? value.ValueKind : null;
+            return document.RootElement.TryGetProperty(member, out var value) ? value.Clone() : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

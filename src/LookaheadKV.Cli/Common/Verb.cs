@@ -44,7 +44,11 @@ internal sealed record Call(ParseResult Arguments, Screen Screen, Lazy<ThreadWat
 /// <param name="Numbers">The numbers that <c>--json</c> writes beside the run.</param>
 /// <param name="ExitCode">One of <see cref="Common.ExitCode"/>.</param>
 /// <param name="Complete">Of a verb that may stop and go on, whether it is done; null of others.</param>
-internal sealed record Outcome(RunInfo Run, object Numbers, int ExitCode = ExitCode.Done, bool? Complete = null);
+internal sealed record Outcome(RunInfo Run, object Numbers, int ExitCode = ExitCode.Done, bool? Complete = null)
+{
+    /// <summary>What is done when the numbers are written: partial results are needed no longer.</summary>
+    public Action Written { get; init; } = static () => { };
+}
 
 /// <summary>A verb of the command, with the options that all share: <c>--json</c> and <c>--overwrite</c>.</summary>
 internal abstract class Verb : Command
@@ -106,13 +110,17 @@ internal abstract class Verb : Command
     /// <summary>Where <c>--json</c> writes; null where it is not given.</summary>
     protected string? JsonPath(Call call) => _json.PathIfAny(call);
 
+    /// <summary>The same, but for standard output.</summary>
+    protected string? JsonFile(Call call) => _json.IsStandard(call.Arguments) ? null : JsonPath(call);
+
     /// <summary>Says in the file of <c>--json</c> that the result is not complete; a complete one that is there stays until then.</summary>
     /// <param name="call">The call.</param>
     /// <param name="run">What is at work.</param>
     /// <param name="numbers">What is known so far.</param>
-    protected void WriteIncomplete(Call call, RunInfo run, object numbers)
+    /// <param name="anew">Whether a complete one is given up.</param>
+    protected void WriteIncomplete(Call call, RunInfo run, object numbers, bool anew = false)
     {
-        if (JsonPath(call) is not { } path || _json.IsStandard(call.Arguments) || IsComplete(path))
+        if (JsonFile(call) is not { } path || (!anew && IsComplete(path)))
             return;
         WriteJson(call, new Outcome(run, numbers, Complete: false));
     }
@@ -143,7 +151,7 @@ internal abstract class Verb : Command
 
     // Files of versions before the member was written are complete.
     private bool IsComplete(string path) =>
-        File.Exists(path) && OwnFiles.IsResultOf(Name, path) && OwnFiles.Member(path, Complete) is not JsonValueKind.False;
+        File.Exists(path) && OwnFiles.IsResultOf(Name, path) && OwnFiles.Member(path, Complete) is not { ValueKind: JsonValueKind.False };
 
     private int Execute(ParseResult arguments, CancellationToken cancellation)
     {
@@ -160,6 +168,7 @@ internal abstract class Verb : Command
                 watch.Value.Judge();
             if (JsonPath(call) is not null)
                 WriteJson(call, outcome);
+            outcome.Written();
             return outcome.ExitCode;
         }
         catch (OperationCanceledException e)

@@ -16,6 +16,12 @@ internal static class JsonLines
         return [.. File.ReadLines(path).Select((line, i) => Value<T>(path, line, i + 1))];
     }
 
+    /// <summary>The values of all lines that are whole; none where there is no file.</summary>
+    public static IEnumerable<T> Whole<T>(string path) =>
+        File.Exists(path)
+            ? File.ReadLines(path).Where(line => Holds<T>(line, static _ => true)).Select(line => Value<T>(path, line, 0))
+            : [];
+
     /// <summary>Appends a value and hands it to the operating system: it survives the end of this process.</summary>
     public static void Append<T>(string path, T value) => File.AppendAllText(path, JsonSerializer.Serialize(value) + "\n");
 

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using LookaheadKV.Cache;
 using LookaheadKV.Evaluation.Metrics;
 using LookaheadKV.Evaluation.Samples;
@@ -11,6 +13,18 @@ namespace LookaheadKV.Evaluation;
 /// <param name="Question">Tokens that follow them untouched; none where the question is part of what is scored.</param>
 public abstract record ComparedPrompt(string Task, int[] Scored, int[] Question)
 {
+    /// <summary>What tells prompts apart: SHA-256 (64 hex digits) of the tokens of all of them.</summary>
+    public static string Fingerprint(IEnumerable<ComparedPrompt> prompts)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var part in prompts.SelectMany(prompt => new[] { prompt.Scored, prompt.Question }))
+        {
+            hash.AppendData(BitConverter.GetBytes(part.Length));
+            hash.AppendData(MemoryMarshal.AsBytes(part.AsSpan()));
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
     /// <summary>A likely answer with its end token, or null: saves generating the model's own where it is the same.</summary>
     public abstract int[]? Guess { get; }
 

@@ -110,13 +110,15 @@ public static class Comparison
     /// <param name="options">What is compared; its tasks are not looked at.</param>
     /// <param name="progress">Receives every prompt.</param>
     /// <param name="cancellation">Looked at before every prompt.</param>
+    /// <param name="earlier">Results of the first prompts, from a run that stopped: they are taken as they are.</param>
     /// <exception cref="InputException">A prompt with its answer does not fit the model, or a budget cannot hold what a policy protects.</exception>
     public static IReadOnlyList<PromptResult> Run(
         Decoder decoder,
         IReadOnlyList<PromptSource> sources,
         CompareOptions options,
         IProgress<CompareProgress>? progress = null,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        IReadOnlyList<IReadOnlyList<PromptResult>>? earlier = null
     )
     {
         var results = new List<PromptResult>();
@@ -125,7 +127,8 @@ public static class Comparison
             foreach (var source in sources.Where(source => sample < source.Count))
             {
                 cancellation.ThrowIfCancellationRequested();
-                IReadOnlyList<PromptResult> latest = [.. One(decoder, source.Prompt(sample), sample, options, cancellation)];
+                IReadOnlyList<PromptResult> latest =
+                    done < earlier?.Count ? earlier[done] : [.. One(decoder, source.Prompt(sample), sample, options, cancellation)];
                 results.AddRange(latest);
                 progress?.Report(new CompareProgress(++done, total, source.Task, latest));
             }

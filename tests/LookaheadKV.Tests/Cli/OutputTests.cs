@@ -123,7 +123,7 @@ public sealed partial class OutputTests : IDisposable
     }
 
     [GeneratedRegex(
-        @"\b(AtomicFile\.|JsonLines\.(Append|Keep)|File\.(Write|Append|Create|Open\(|OpenWrite|Move|Copy|Delete|Replace)|new (FileStream|StreamWriter)|Directory\.(Create|Move|Delete))"
+        @"\b(AtomicFile\.(Write|Probe|Sweep)|JsonLines\.(Append|Keep)|File\.(Write|Append|Create|Open\(|OpenWrite|Move|Copy|Delete|Replace)|new (FileStream|StreamWriter)|Directory\.(Create|Move|Delete))"
     )]
     private static partial Regex Writing();
 

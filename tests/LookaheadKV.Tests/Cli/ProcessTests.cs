@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using LookaheadKV.Tests.Pretraining;
 using Xunit;
 
@@ -33,25 +34,27 @@ public class ProcessTests
     }
 
     [Fact]
-    public async Task A_signal_ends_a_comparison_with_one_line_and_no_file()
+    public async Task A_signal_ends_a_comparison_with_how_to_go_on_and_what_is_done_stays()
     {
         using var folder = new TemporaryFolder();
-        using var run = Start(
-            "compare",
-            "--policies",
-            "random",
-            "--length",
-            "256",
-            "--samples",
-            "100000",
-            "--device",
-            "cpu",
-            "--json",
-            folder["c.json"]
-        );
+        string[] command = ["compare", "--policies", "random", "--length", "256", "--samples", "100000", "--device", "cpu", "--restart"];
+        using var run = Start([.. command, "--json", folder["c.json"]]);
         // Not Ctrl-C's SIGINT: where that is ignored, as behind nohup, it would never come.
-        Assert.Equal((130, "cancelled; nothing is kept."), await Stopped(run, "-TERM", line => line.StartsWith("prompt 1/")));
-        Assert.Empty(Directory.EnumerateFiles(folder.Path));
+        var goOn = $"cancelled; go on with: lookahead {string.Join(' ', command[..^1])} --json {folder["c.json"]}";
+        Assert.Equal((130, goOn), await Stopped(run, "-TERM", line => line.StartsWith("prompt 1/")));
+        Assert.Equal([folder["c.json"], folder["c.json.partial"]], Directory.EnumerateFiles(folder.Path).Order());
+        using (var json = JsonDocument.Parse(File.ReadAllText(folder["c.json"])))
+        {
+            Assert.False(json.RootElement.GetProperty("complete").GetBoolean());
+            var prompts = json.RootElement.GetProperty("prompts").GetInt32();
+            Assert.InRange(prompts, 1, 100_000);
+            Assert.Equal(prompts + 1, File.ReadLines(folder["c.json.partial"]).Count());
+        }
+
+        using var none = Start(command);
+        var (code, error) = await Stopped(none, "-TERM", line => line.StartsWith("prompt 1/"));
+        Assert.Equal(130, code);
+        Assert.StartsWith("cancelled; nothing is kept", error);
     }
 
     // What Slurm sends to a job that is cancelled or out of time.
