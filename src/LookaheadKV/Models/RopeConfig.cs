@@ -99,12 +99,9 @@ internal static class RopeConfig
 
         void Allow(params string[] keys)
         {
-            foreach (
-                var name in rope.Properties().Where(entry => entry.Value.Present).Select(entry => entry.Key).Except([.. Common, .. keys])
-            )
-                throw new InputException(
-                    $"{config.Source}: {rope.Name}.{name} is not implemented for rope_type \"{type}\"; known: {string.Join(", ", Common.Concat(keys))}."
-                );
+            foreach (var (name, value) in rope.Properties())
+                if (value.Present && !Common.Contains(name) && !keys.Contains(name))
+                    throw value.Wrong($"is not implemented for rope_type \"{type}\"; known: {string.Join(", ", Common.Concat(keys))}");
         }
     }
 }
