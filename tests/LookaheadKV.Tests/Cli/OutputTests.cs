@@ -25,7 +25,7 @@ public sealed partial class OutputTests : IDisposable
     private static IEnumerable<string> Required(string verb, string output)
     {
         foreach (var option in Verb(verb).Options.Where(option => option.Required && option.Name != output))
-            yield return $"{option.Name}={(option.Name == "--policy" ? "full" : option is Output ? "{elsewhere}" : "{ids.json}")}";
+            yield return $"{option.Name}={(option.Name == "--policy" ? "full" : option.Name == "--shape" ? "llama-100m" : option is Output ? "{elsewhere}" : "{ids.json}")}";
         if (verb == "keep")
             foreach (var part in new[] { "--policy=full", "--ids={ids.json}", "--out={elsewhere}" })
                 if (!part.StartsWith(output))
