@@ -151,3 +151,22 @@ module Model =
             )
 
         ResultTable.Summarise(Comparison.Run(model.Decoder, model.Encoder, options))
+
+    /// <summary>
+    /// How near evicted caches stay to the full one on a prompt that has no right answer: a result a policy and budget, and the full cache's.
+    /// </summary>
+    /// <param name="policies">Policies without budgets; the full cache is always there.</param>
+    /// <param name="budgets">Budgets in tokens.</param>
+    /// <param name="tokens">Longest answer of the full cache that is read.</param>
+    /// <param name="prompt">The prompt's text; control tokens in it are recognised, and those that the tokenizer puts around a prompt are added.</param>
+    /// <param name="model">The model.</param>
+    let fidelity (policies: EvictionPolicy seq) (budgets: int seq) (tokens: int) (prompt: string) model =
+        let options =
+            CompareOptions(
+                Policies = Seq.toArray policies,
+                Budgets = [| for count in budgets -> Budget.Tokens count |],
+                FidelityTokens = tokens
+            )
+
+        Comparison.One(model.Decoder, OpenPrompt("prompt", model.Tokenizer.EncodePrompt prompt, tokens), 0, options)
+        |> List.ofSeq

@@ -2,6 +2,7 @@
 module LookaheadKV.Properties.LossLaws
 
 open System
+open System.Collections.Generic
 open Xunit
 open FsCheck
 open FsCheck.FSharp
@@ -76,6 +77,13 @@ let ``the training loss of prompts and responses is that of whole passes in plai
 
     let loss = LookaheadTrainer.Loss(decoder, lookahead, target)
     near 1e-4 "loss" [| expected |] (values loss)
+
+    // The same behind the prefill that would have generated the responses: only their rows run.
+    let prompts = examples |> Array.map (fst >> fun ids -> ids :> IReadOnlyList<int>)
+    let responses = examples |> Array.map snd
+    let session = BatchSession.StartWhole(decoder, prompts, reserve = 6)
+    use behind = LookaheadTarget.Behind(decoder, session, responses)
+    near 1e-4 "behind the prefill" [| expected |] (values (LookaheadTrainer.Loss(decoder, lookahead, behind)))
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 15, Replay = "(2026,125)")>]
 let ``the gradient with respect to tokens, A and B is that of finite differences`` (Precise case) =

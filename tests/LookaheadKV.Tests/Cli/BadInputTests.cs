@@ -253,7 +253,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData(2, "are both given", "--texts", "{texts}", "--data", "tasks")]
     [InlineData(2, "name their folder by --texts", "--text-recipe", "{recipe.json}")]
     [InlineData(1, "no such folder", "--texts", "{none}")]
-    [InlineData(1, "it holds no .txt file", "--texts", "{texts}")]
+    [InlineData(1, "holds no *.txt", "--texts", "{texts}")]
     [InlineData(1, "recipe.json: \"questionFirst\" is out of its range", "--texts", "{texts}", "--text-recipe", "{recipe.json}")]
     [InlineData(1, "the model's context is", "--texts", "{texts}", "--max-response", "100000")]
     [InlineData(2, "a share of prompts that are made is no number", "--texts", "{filled}", "--held-out", "5%")]

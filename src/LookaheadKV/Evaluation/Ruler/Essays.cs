@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using LookaheadKV.Text;
 
 namespace LookaheadKV.Evaluation.Ruler;
 
@@ -8,8 +9,6 @@ namespace LookaheadKV.Evaluation.Ruler;
 /// </summary>
 public sealed partial class Essays
 {
-    private const string Pattern = "*.txt";
-
     private Essays(IReadOnlyList<string> sentences) => Sentences = sentences;
 
     /// <summary>The sentences, in order, at least one; none holds a line break.</summary>
@@ -19,36 +18,15 @@ public sealed partial class Essays
     /// <exception cref="InputException">There is no such folder, it has no such files, one cannot be read, or they are empty.</exception>
     public static Essays Read(string folder)
     {
-        if (!Directory.Exists(folder))
-            throw new InputException($"{folder}: no such folder; give one with essays in it, {Pattern}.");
-        string[] files = [.. Directory.EnumerateFiles(folder, Pattern).Order(StringComparer.Ordinal)];
-        if (files.Length == 0)
-            throw new InputException($"{folder} holds no {Pattern}; give a folder with essays as plain text.");
-        string[] sentences = [.. files.SelectMany(file => Cut(Text(file)))];
+        string[] sentences = [.. TextFolder.Read(folder).SelectMany(Cut)];
         return sentences.Length > 0
             ? new Essays(sentences)
-            : throw new InputException($"the {Pattern} of {folder} are empty; give a folder with essays as plain text.");
+            : throw new InputException($"the texts of {folder} are empty; give a folder with essays as plain text.");
     }
 
     /// <summary>The sentences of a text: each ends at a full stop, a question or an exclamation mark that white space follows.</summary>
     public static IReadOnlyList<string> Cut(string text) =>
         [.. SentenceEnd().Split(Space().Replace(text, " ").Trim()).Where(static sentence => sentence.Length > 0)];
-
-    private static string Text(string file)
-    {
-        try
-        {
-            return File.ReadAllText(file, new System.Text.UTF8Encoding(false, throwOnInvalidBytes: true));
-        }
-        catch (System.Text.DecoderFallbackException error)
-        {
-            throw new InputException($"{file} is not UTF-8 (byte {error.Index}); save it as UTF-8.", error);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{file} cannot be read: {error.Message}", error);
-        }
-    }
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Space();

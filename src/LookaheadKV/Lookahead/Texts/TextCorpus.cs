@@ -27,20 +27,14 @@ public sealed class TextCorpus
     /// <exception cref="InputException">The folder cannot be read, or has no text.</exception>
     public static TextCorpus Read(string folder)
     {
-        if (!Directory.Exists(folder))
-            throw new InputException($"{folder}: no such folder; name one with .txt files.");
+        var texts = TextFolder.Read(folder);
         try
         {
-            string[] files = [.. Directory.GetFiles(folder, "*.txt").Order(StringComparer.Ordinal)];
-            return files.Length > 0 ? new TextCorpus(files.Select(File.ReadAllText)) : throw new InputException("it holds no .txt file.");
+            return new TextCorpus(texts);
         }
         catch (InputException e)
         {
             throw new InputException($"{folder}: {e.Message}", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputException($"{folder} cannot be read: {Quoting.OneLine(e.Message)}", e);
         }
     }
 
