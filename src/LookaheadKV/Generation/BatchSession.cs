@@ -20,6 +20,7 @@ public sealed class BatchSession : IDisposable
     private readonly SessionSteps _steps;
     private readonly int _reserve;
     private Tensor _nextLogits;
+    private bool _isAnswered;
 
     private BatchSession(Decoder decoder, KeyValueCache cache, Tensor nextLogits, IReadOnlyList<PrefillReport> reports, int reserve)
     {
@@ -115,7 +116,7 @@ public sealed class BatchSession : IDisposable
         }
     }
 
-    /// <summary>Greedy answers of all rows; a row's end token is returned with it, and a row that has ended waits for the others.</summary>
+    /// <summary>Greedy answers of all rows, once; a row's end token is returned with it, and a row that has ended waits for the others.</summary>
     /// <param name="maxNewTokens">Limit of each answer; also limited by the reserve and, row by row, by the model's context.</param>
     /// <param name="cancellation">Looked at before every step.</param>
     public int[][] Generate(int maxNewTokens, CancellationToken cancellation = default) =>
@@ -159,6 +160,8 @@ public sealed class BatchSession : IDisposable
         CancellationToken cancellation
     )
     {
+        RequireUnanswered();
+        _isAnswered = true;
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         HashSet<int> ends = [.. _decoder.Config.EndTokens, .. endTokens];
@@ -205,6 +208,7 @@ public sealed class BatchSession : IDisposable
     /// <summary>Appends equally many tokens to every row and returns the logits behind each, [B, T, vocabulary] (float32).</summary>
     public Tensor Append(IReadOnlyList<IReadOnlyList<int>> tokens)
     {
+        RequireUnanswered();
         if (tokens.Count != Cache.LogicalLengths.Length || tokens.Any(row => row.Count != tokens[0].Count))
             throw new ArgumentException($"give equally many tokens for each of the {Cache.LogicalLengths.Length} rows.");
         using var noGrad = no_grad();
@@ -219,6 +223,13 @@ public sealed class BatchSession : IDisposable
     {
         _nextLogits.Dispose();
         _nextLogits = logits.select(1, logits.size(1) - 1).clone().DetachFromDisposeScope();
+    }
+
+    // Rows end at different tokens, and those that waited hold more than they said: nothing can follow.
+    private void RequireUnanswered()
+    {
+        if (_isAnswered)
+            throw new InvalidOperationException("this batch has been answered; start another one for what follows.");
     }
 
     /// <inheritdoc/>

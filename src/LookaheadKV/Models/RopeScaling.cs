@@ -6,6 +6,8 @@ namespace LookaheadKV.Models;
 /// </summary>
 public abstract record RopeScaling
 {
+    private const string Advice = "correct the model's config.json";
+
     private RopeScaling() { }
 
     /// <summary>Positions are divided by a factor (<c>linear</c>).</summary>
@@ -17,8 +19,8 @@ public abstract record RopeScaling
         public double Factor
         {
             get;
-            init => field = value.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
-        } = Factor.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+            init => field = Scaled(value);
+        } = Scaled(Factor);
     }
 
     /// <summary>
@@ -36,16 +38,16 @@ public abstract record RopeScaling
         public double Factor
         {
             get;
-            init => field = value.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
-        } = Factor.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+            init => field = Scaled(value);
+        } = Scaled(Factor);
 
         /// <summary>Context up to which nothing changes, 1 or more.</summary>
         /// <exception cref="InputException">It is out of that range.</exception>
         public int OriginalPositions
         {
             get;
-            init => field = value.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
-        } = OriginalPositions.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
+            init => field = First(value);
+        } = First(OriginalPositions);
     }
 
     /// <summary>Low frequencies are divided by a factor, high ones stay, those between are blended (<c>llama3</c>).</summary>
@@ -60,32 +62,32 @@ public abstract record RopeScaling
         public double Factor
         {
             get;
-            init => field = value.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
-        } = Factor.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+            init => field = Scaled(value);
+        } = Scaled(Factor);
 
         /// <summary>Above 0.</summary>
         /// <exception cref="InputException">It is out of that range.</exception>
         public double LowFrequencyFactor
         {
             get;
-            init => field = value.AboveZero("rope_scaling low_freq_factor", "correct the model's config.json");
-        } = LowFrequencyFactor.AboveZero("rope_scaling low_freq_factor", "correct the model's config.json");
+            init => field = value.AboveZero("rope_scaling low_freq_factor", Advice);
+        } = LowFrequencyFactor.AboveZero("rope_scaling low_freq_factor", Advice);
 
         /// <summary>Above 0.</summary>
         /// <exception cref="InputException">It is out of that range.</exception>
         public double HighFrequencyFactor
         {
             get;
-            init => field = value.AboveZero("rope_scaling high_freq_factor", "correct the model's config.json");
-        } = HighFrequencyFactor.AboveZero("rope_scaling high_freq_factor", "correct the model's config.json");
+            init => field = value.AboveZero("rope_scaling high_freq_factor", Advice);
+        } = HighFrequencyFactor.AboveZero("rope_scaling high_freq_factor", Advice);
 
         /// <summary>Context of the first training, 1 or more.</summary>
         /// <exception cref="InputException">It is out of that range.</exception>
         public int OriginalPositions
         {
             get;
-            init => field = value.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
-        } = OriginalPositions.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
+            init => field = First(value);
+        } = First(OriginalPositions);
     }
 
     /// <summary>YaRN (Peng et al., arXiv 2309.00071): frequencies are blended by how often they turn within the original context, and rotated rows are lengthened.</summary>
@@ -109,40 +111,40 @@ public abstract record RopeScaling
         public double Factor
         {
             get;
-            init => field = value.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
-        } = Factor.AtLeast(1, "rope_scaling factor", "correct the model's config.json");
+            init => field = Scaled(value);
+        } = Scaled(Factor);
 
         /// <summary>Context of the first training, 1 or more.</summary>
         /// <exception cref="InputException">It is out of that range.</exception>
         public int OriginalPositions
         {
             get;
-            init => field = value.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
-        } = OriginalPositions.AtLeast(1, "rope_scaling original context", "correct the model's config.json");
+            init => field = First(value);
+        } = First(OriginalPositions);
 
         /// <summary>Length factor of rotated rows, above 0.</summary>
         /// <exception cref="InputException">It is out of that range.</exception>
         public double AttentionFactor
         {
             get;
-            init => field = value.AboveZero("rope_scaling attention_factor", "correct the model's config.json");
-        } = AttentionFactor.AboveZero("rope_scaling attention_factor", "correct the model's config.json");
+            init => field = value.AboveZero("rope_scaling attention_factor", Advice);
+        } = AttentionFactor.AboveZero("rope_scaling attention_factor", Advice);
 
         /// <summary>Above 0.</summary>
         /// <exception cref="InputException">It is out of that range.</exception>
         public double FastTurns
         {
             get;
-            init => field = value.AboveZero("rope_scaling beta_fast", "correct the model's config.json");
-        } = FastTurns.AboveZero("rope_scaling beta_fast", "correct the model's config.json");
+            init => field = value.AboveZero("rope_scaling beta_fast", Advice);
+        } = FastTurns.AboveZero("rope_scaling beta_fast", Advice);
 
         /// <summary>Above 0.</summary>
         /// <exception cref="InputException">It is out of that range.</exception>
         public double SlowTurns
         {
             get;
-            init => field = value.AboveZero("rope_scaling beta_slow", "correct the model's config.json");
-        } = SlowTurns.AboveZero("rope_scaling beta_slow", "correct the model's config.json");
+            init => field = value.AboveZero("rope_scaling beta_slow", Advice);
+        } = SlowTurns.AboveZero("rope_scaling beta_slow", Advice);
 
         /// <summary>The length factor of a model that states none: <c>0.1·m·ln(factor) + 1</c> with m 1, or the quotient of those with m <c>mscale</c> and <c>mscale_all_dim</c> where both are stated.</summary>
         public static double DefaultAttentionFactor(double factor, double? mscale = null, double? mscaleAllDimensions = null)
@@ -163,6 +165,10 @@ public abstract record RopeScaling
             Yarn yarn => Math.Max(stated, Whole(yarn.OriginalPositions * yarn.Factor)),
             _ => stated,
         };
+
+    private static double Scaled(double factor) => factor.AtLeast(1, "rope_scaling factor", Advice);
+
+    private static int First(int positions) => positions.AtLeast(1, "rope_scaling original context", Advice);
 
     private static int Whole(double positions) => (int)Math.Min(int.MaxValue, Math.Floor(positions));
 }

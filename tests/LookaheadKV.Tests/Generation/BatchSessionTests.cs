@@ -66,6 +66,16 @@ public class BatchSessionTests
     }
 
     [Fact]
+    public void A_batch_answers_once()
+    {
+        using var decoder = TinyDecoder.Create();
+        using var batch = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 6);
+        batch.Generate(2);
+        Assert.Contains("has been answered", Assert.Throws<InvalidOperationException>(() => batch.Generate(2)).Message);
+        Assert.Throws<InvalidOperationException>(() => batch.Append([.. Prompts.Select(_ => new[] { 1 })]));
+    }
+
+    [Fact]
     public void Rows_that_are_drawn_follow_their_own_seeds()
     {
         using var decoder = TinyDecoder.Create();
