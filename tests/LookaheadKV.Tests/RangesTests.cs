@@ -35,6 +35,7 @@ public class RangesTests
             "CurvePoint",
             "DeviceCeilings",
             "DocumentQuestion",
+            "FidelityScores",
             "HeadRecall",
             "KeptDifference",
             "KeptPositions", // Require: SessionTests has its law
@@ -42,6 +43,7 @@ public class RangesTests
             "LongBenchRecord",
             "LookaheadTrainingPoint",
             "Measurement",
+            "PairedDifference",
             "ParameterPiece",
             "PredictionQuality",
             "PrefillMemory",
