@@ -43,6 +43,7 @@ public class RangesTests
             "LongBenchRecord",
             "LookaheadTrainingPoint",
             "Measurement",
+            "OpenPrompt", // PromptSource makes it of options that are checked
             "PairedDifference",
             "ParameterPiece",
             "PredictionQuality",
