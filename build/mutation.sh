@@ -29,7 +29,7 @@ globs+=('!Generation/DecodingGraph.cs')
 mirror=("LookaheadKV.Tests.$name.")
 case $folder in
 Eviction) mirror+=(Generation.ConversationTests) ;;
-Generation) mirror+=(Tests.Eviction. Scoring.WholePassTests) ;;
+Generation) mirror+=(Tests.Eviction. Scoring.WholePassTests Runtime.ExecutionTests) ;;
 esac
 slow=(TaskGeneratorsTests TrainingSequencesTests RulerTasksTests PromptTraceTests.Teacher LookaheadTrainerTests.The_loss_falls)
 tests=$(printf '|FullyQualifiedName~%s' "${mirror[@]}")
