@@ -1,4 +1,3 @@
-using System.Globalization;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
@@ -15,10 +14,10 @@ internal sealed class TrainCommand : Verb
 {
     private const string EvaluationFile = "evaluation.json";
     private const string TextRecipeFile = "text-recipe.json";
-    private const string OfTheTable = "auto";
     private static readonly string[] Made = [.. LookaheadFiles.All, EvaluationFile];
     private readonly ModelOptions _model = new();
     private readonly TrainingData _data = new();
+    private readonly ModuleOptions _module = new();
     private readonly Output _out = Output.Folder("--out", "Folder of checkpoint and modules.", InTheWay);
     private readonly Setting<TrainingRecipe?> _recipe = new(
         "--recipe",
@@ -33,45 +32,6 @@ internal sealed class TrainCommand : Verb
     );
     private readonly Setting<double?> _rate = Parsed.Number("--learning-rate", "Peak rate [default: the recipe's].");
     private readonly Setting<int> _warmUp = Parsed.Count("--warm-up", "Steps until the peak rate.", 20, least: 0);
-    private readonly Setting<int> _tokens = Parsed.Count("--tokens", "n, lookahead tokens.", 32, most: LookaheadSettings.MostTokens);
-    private readonly Setting<int> _rank = Parsed.Count(
-        "--rank",
-        "r of the LoRA pairs; 0 trains the tokens alone.",
-        8,
-        least: 0,
-        most: LookaheadSettings.MostRank
-    );
-    private readonly Setting<double?> _alpha = Parsed.Number("--alpha", "LoRA deltas are scaled by alpha / r.", "32");
-    private readonly Setting<double?> _std = new(
-        "--embedding-std",
-        $"Standard deviation of the lookahead tokens' random start; {OfTheTable}: that of the model's embedding table [default: 0.02; {OfTheTable} with --texts].",
-        text =>
-            text == OfTheTable ? 0
-            : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var std) && double.IsFinite(std) && std > 0 ? std
-            : throw new InputException($"\"{text}\" is neither {OfTheTable} nor a number above 0.")
-    );
-    private readonly Setting<RowReduction> _rows = new(
-        "--rows",
-        "mean, max or power: how the attention of the lookahead rows becomes one score, in training and wherever the modules are used.",
-        Parsed.Name<RowReduction>,
-        "mean"
-    );
-    private readonly Setting<LookaheadObjective> _objective = new(
-        "--objective",
-        "kl (true from predicted, the paper's), reversekl or squares.",
-        Parsed.Name<LookaheadObjective>,
-        "kl"
-    );
-    private readonly Setting<TrainingTarget> _target = new(
-        "--target",
-        "attention (the paper's), or written: weighed by the norm of what each entry's value writes.",
-        Parsed.Name<TrainingTarget>,
-        "attention"
-    );
-    private readonly Setting<double?> _clip = Parsed.Number(
-        "--clip",
-        "Longer gradients are shortened to this norm [default: never; 1 with --texts]."
-    );
     private readonly Setting<Execution?> _execution = new(
         "--execution",
         "How responses are decoded: reference, compiled, fused or graph [default: graph with --texts on a GPU in bfloat16, else compiled].",
@@ -108,14 +68,7 @@ internal sealed class TrainCommand : Verb
             _accumulate,
             _rate,
             _warmUp,
-            _tokens,
-            _rank,
-            _alpha,
-            _std,
-            _rows,
-            _objective,
-            _target,
-            _clip,
+            .. _module.All,
             _execution,
             _recallAt,
             _checkpointEvery,
@@ -174,14 +127,7 @@ internal sealed class TrainCommand : Verb
         decoder.Execution =
             call.Value(_execution) ?? (set.Texts is not null && DecodingGraph.Works(decoder) ? Execution.Graph : decoder.Execution);
         var (responses, measuring) = _data.Responses(call, _model, decoder, recipe, set, folder);
-        var settings = new LookaheadSettings
-        {
-            Tokens = call.Value(_tokens),
-            Rank = call.Value(_rank),
-            Alpha = call.Value(_alpha)!.Value,
-            EmbeddingStd = Std(call, decoder, set),
-            Rows = call.Value(_rows),
-        };
+        var settings = _module.Settings(call, decoder, set.Texts is not null);
         using var module = LookaheadModule.Create(decoder.Config, settings, call.Value(_model.Seed), decoder.Device);
         var options = new LookaheadTrainerOptions
         {
@@ -190,15 +136,13 @@ internal sealed class TrainCommand : Verb
             WarmUpSteps = call.Value(_warmUp),
             MaxResponse = recipe.MaxResponse,
             Responses = responses,
-            Objective = call.Value(_objective),
-            Target = call.Value(_target),
-            ClipNorm = call.Value(_clip) ?? (set.Texts is null ? null : 1),
             PassSize = PassSize(call, recipe, set, responses),
             Minutes = call.Value(_minutes),
             Folder = folder,
             Settings = dependsOn,
             CheckpointEvery = call.Value(_checkpointEvery),
         };
+        options = _module.Aimed(call, options, set.Texts is not null);
         var run = _model.Run(call, decoder);
         WriteIncomplete(call, run, new { @out = folder, step = before?.Step ?? 0 });
         call.Screen.Line(
@@ -206,14 +150,7 @@ internal sealed class TrainCommand : Verb
                 + Units.Format($"recipe {recipe.Name}: {recipe.Steps} steps of {recipe.Batch} prompts of up to {recipe.MaxPrompt} tokens, ")
                 + Units.Format($"{options.PassSize} a pass, responses of up to {recipe.MaxResponse}, rate {recipe.LearningRate}")
         );
-        call.Screen.Line(
-            Units.Format(
-                $"embeddings from N(0, {settings.EmbeddingStd:0.####}), rows {Lower(settings.Rows)}, objective {Lower(options.Objective)} of {Lower(options.Target)}, "
-            )
-                + Units.Format(
-                    $"clip {options.ClipNorm?.ToString(CultureInfo.InvariantCulture) ?? "none"}; decoding {Lower(decoder.Execution)}"
-                )
-        );
+        call.Screen.Line($"{ModuleOptions.Describe(settings, options)}; decoding {decoder.Execution.ToString().ToLowerInvariant()}");
         var (finished, last, loss, bytes) = Train(call, decoder, module, set, options, before?.Step ?? 0);
         var quality = finished ? Measure(call, decoder, module, settings, set.HeldOut, measuring) : null;
         if (quality is not null)
@@ -234,14 +171,11 @@ internal sealed class TrainCommand : Verb
         LookaheadFiles.Save(
             module,
             folder,
-            new Dictionary<string, object>
+            new Dictionary<string, object>(ModuleOptions.Recorded(options))
             {
                 ["run"] = run,
                 ["steps"] = progress.Step,
                 ["recipe"] = recipe,
-                ["objective"] = Lower(options.Objective),
-                ["target"] = Lower(options.Target),
-                ["clip"] = options.ClipNorm ?? 0,
                 ["settings"] = progress.Settings.Values,
                 ["schedules"] = progress.Schedules,
             }
@@ -312,16 +246,8 @@ internal sealed class TrainCommand : Verb
             Batch = call.Value(_batch) ?? _data.Batch(call) ?? recipe.Batch,
             LearningRate = call.Value(_rate) ?? recipe.LearningRate,
         };
-        return _data.Fitted(call, recipe, config, call.Value(_tokens));
+        return _data.Fitted(call, recipe, config, _module.Tokens(call));
     }
-
-    private double Std(Call call, Decoder decoder, TrainingSet set) =>
-        call.Value(_std) switch
-        {
-            null when set.Texts is null => new LookaheadSettings().EmbeddingStd,
-            null or 0 => LookaheadSettings.SpreadOf(decoder),
-            { } given => given,
-        };
 
     // Guesses are verified together; whole responses of long prompts are better taken one by one.
     private int PassSize(Call call, TrainingRecipe recipe, TrainingSet set, IResponses? responses)
@@ -329,8 +255,6 @@ internal sealed class TrainCommand : Verb
         var passes = call.Value(_accumulate) ?? (responses is null || set.Texts is not null ? 1 : recipe.Batch);
         return (recipe.Batch + passes - 1) / passes;
     }
-
-    private static string Lower(Enum value) => value.ToString().ToLowerInvariant();
 
     // Of the latest step: where its seconds went.
     private static string Split(LookaheadTrainingPoint point) =>
@@ -415,27 +339,8 @@ internal sealed class TrainCommand : Verb
                     call.Cancellation
                 )
         );
-        string[] columns =
-        [
-            $"{heldOut.Count} held-out prompts",
-            "KL",
-            "Spearman",
-            .. quality[0].Recall.Keys.Order().SelectMany(count => new[] { $"recall@{count}", $"text@{count}", $"attention@{count}" }),
-        ];
-        call.Screen.Table(columns, [Row("before", quality[0]), Row("after", quality[1])]);
+        QualityTable.Show(call.Screen, heldOut.Count, quality[0], quality[1]);
         return (quality[0], quality[1]);
-
-        static string[] Row(string name, PredictionQuality q) =>
-            [
-                name,
-                Units.Format($"{q.Divergence:0.0000}"),
-                Units.Format($"{q.Spearman:0.000}"),
-                .. q
-                    .Recall.Keys.Order()
-                    .SelectMany(count => new[] { Share(q.Recall[count]), Share(q.TextRecall[count]), Share(q.TextAttention[count]) }),
-            ];
-
-        static string Share(double? share) => share is { } known ? Units.Format($"{known:0.000}") : "-";
     }
 
     /// <summary>The loss over the last steps: one step's alone jumps with its prompts.</summary>
