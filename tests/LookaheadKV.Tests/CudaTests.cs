@@ -247,6 +247,31 @@ public class CudaTests
         }
     }
 
+    [Theory]
+    [InlineData(ScalarType.Float32, Execution.Compiled, 1e-3)]
+    [InlineData(ScalarType.BFloat16, Execution.Compiled, 0.05)]
+    [InlineData(ScalarType.BFloat16, Execution.Graph, 0.05)]
+    public void Prompts_answered_together_have_the_target_of_the_whole_pass(ScalarType dtype, Execution execution, double tolerance)
+    {
+        Assert.SkipUnless(cuda.is_available(), "no CUDA device");
+        using var scope = NewDisposeScope();
+        using var decoder = Decoder.Load(ModelFolders.Resolve("nano"), CUDA, dtype);
+        decoder.Execution = execution;
+        int[][] prompts =
+        [
+            .. Enumerable.Range(0, 4).Select(row => Enumerable.Range(0, 300).Select(i => 20 + (37 + row) * i % 600).ToArray()),
+        ];
+        var session = BatchSession.StartWhole(decoder, prompts, reserve: 40);
+        var responses = session.Sample(40, [.. prompts.Select(_ => SamplingOptions.Greedy)]);
+        Assert.All(responses, response => Assert.InRange(response.Length, 1, 40));
+        using var behind = LookaheadTarget.Behind(decoder, session, responses);
+        using var whole = LookaheadTarget.Compute(decoder, prompts, responses);
+        foreach (var (expected, actual) in whole.Importance.Zip(behind.Importance))
+            Near(expected.cpu(), actual.cpu(), tolerance);
+        using var module = LookaheadModule.Create(decoder.Config, device: decoder.Device);
+        Near(LookaheadTrainer.Loss(decoder, module, whole).cpu(), LookaheadTrainer.Loss(decoder, module, behind).cpu(), tolerance);
+    }
+
     private static void Near(Tensor expected, Tensor actual, double tolerance)
     {
         var error = (expected - actual).abs().max().item<float>() / expected.abs().max().item<float>();

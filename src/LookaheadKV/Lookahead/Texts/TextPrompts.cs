@@ -57,7 +57,8 @@ public sealed class TextPrompts
         _begin = [.. tokenizer.PromptBegin];
         _control = [.. tokenizer.SpecialTokens.Select(token => token.Content)];
         var longest = recipe.Instructions.Max(text => tokenizer.Encode(text + Gap).Length);
-        var needed = frame.Head.Length + frame.Tail.Length + 2 * longest;
+        // So that half of a prompt, where words are taken from, is always text.
+        var needed = 2 * (frame.Head.Length + frame.Tail.Length + longest);
         if (recipe.Lengths.Keys.Min() is var shortest && shortest < needed)
             throw new InputException(
                 $"prompts of {shortest} tokens have no room for text beside the chat template and the longest instruction; make the shortest length {needed} or more."
