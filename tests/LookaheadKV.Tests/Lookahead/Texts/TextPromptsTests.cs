@@ -60,6 +60,21 @@ public class TextPromptsTests
     }
 
     [Fact]
+    public void Facts_stand_between_sentences_and_break_no_word()
+    {
+        foreach (var prompt in Prompts(Recipe with { Shares = new(0, 1, 0), QuestionFirst = 0 }, steps: 12))
+        {
+            var text = Nano.Decode(prompt.Ids);
+            foreach (var fact in prompt.Facts)
+            {
+                var at = text.IndexOf(fact, StringComparison.Ordinal);
+                Assert.Matches("[.!?]\\s+$", text[..at]);
+                Assert.Matches("^\\s", text[(at + fact.Length)..]);
+            }
+        }
+    }
+
+    [Fact]
     public void Nothing_but_the_piece_of_text_is_cut()
     {
         var recipe = Recipe with { Shares = new(1, 0, 0), Unwrapped = 0, Instructions = ["Do this with \"{word}\"."] };
@@ -220,6 +235,7 @@ public class TextPromptsTests
             "window",
             "letters",
             "and",
+            "init.py",
         ];
         var random = new Random(seed);
         return string.Concat(
