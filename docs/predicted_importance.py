@@ -29,9 +29,18 @@ def load(model_folder, module_folder):
     return model.eval(), embeddings
 
 
+# How the rows' attention [1, H, n, N] becomes one score, by the name that lookahead.json has for it.
+REDUCTIONS = {
+    "mean": lambda attention: attention.mean(dim=2),
+    "max": lambda attention: attention.amax(dim=2),
+    "power": lambda attention: attention.double().pow(4).mean(dim=2).pow(0.25).float(),
+}
+
+
 @torch.no_grad()
-def predicted_importance(model, embeddings, ids):
-    """Mean attention of the lookahead rows to each token of the prompt: [layers, query heads, tokens]."""
+def predicted_importance(model, embeddings, ids, rows="mean"):
+    """Attention of the lookahead rows to each token of the prompt, reduced over the rows: [layers, query heads, tokens]."""
+    reduce = REDUCTIONS[rows]
     prompt = torch.tensor([ids])
     length, count = prompt.shape[1], embeddings.shape[0]
     # The prompt's rows are the base model's: LoRA belongs to the lookahead rows alone, which run over the prompt's cache.
@@ -40,7 +49,7 @@ def predicted_importance(model, embeddings, ids):
             cache = model(input_ids=prompt, use_cache=True).past_key_values
     else:
         cache = model(input_ids=prompt, use_cache=True).past_key_values
-    rows = model(
+    behind = model(
         inputs_embeds=embeddings.unsqueeze(0),
         past_key_values=cache,
         position_ids=torch.arange(length, length + count).unsqueeze(0),
@@ -48,12 +57,13 @@ def predicted_importance(model, embeddings, ids):
         output_attentions=True,
     )
     # The softmax ran over prompt and lookahead tokens; the prompt's columns are taken afterwards: L x [1, H, n, N + n] -> [L, H, N].
-    return torch.cat([weights[..., :length].float().mean(dim=2) for weights in rows.attentions])
+    return torch.cat([reduce(weights[..., :length].float()) for weights in behind.attentions])
 
 
 def main(model_folder, module_folder, ids_file, out):
     model, embeddings = load(model_folder, module_folder)
-    predicted = predicted_importance(model, embeddings, json.loads(Path(ids_file).read_text()))
+    settings = json.loads((Path(module_folder) / "lookahead.json").read_text())
+    predicted = predicted_importance(model, embeddings, json.loads(Path(ids_file).read_text()), settings.get("rows", "mean"))
     save_file({"predicted": predicted.contiguous()}, out)
     print(f"predicted {list(predicted.shape)} -> {out}")
 
