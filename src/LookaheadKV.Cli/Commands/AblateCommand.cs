@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Studies;
@@ -30,6 +31,11 @@ internal sealed class AblateCommand : Verb
             "Runs nothing: asks the results that are there in DuckDB's SQL. The table `cells` has a row a number: all settings, seed, policy, budget, task, metric, value.",
     };
 
+    private readonly Option<bool> _restart = new(Restart)
+    {
+        Description = "Give up all results in the folder, of this study or another, and begin anew.",
+    };
+
     public AblateCommand()
         : base("ablate", "Run a study: a grid of trainings and measurements, resumable and shardable.")
     {
@@ -40,11 +46,24 @@ internal sealed class AblateCommand : Verb
         );
         _out.Fallback = call => Path.ChangeExtension(call.Value(_study), null);
         // The model and the seeds are the study's.
-        AddAll([_study, _out, _shard, _merge, _query, .. _model.All.Where(option => option != _model.Model && option != _model.Seed)]);
+        AddAll([
+            _study,
+            _out,
+            _shard,
+            _merge,
+            _query,
+            _restart,
+            .. _model.All.Where(option => option != _model.Model && option != _model.Seed),
+        ]);
         AddRule(arguments =>
-            new Option[] { _shard, _merge }
+            new Option[] { _shard, _merge, _restart }
                 .Where(other => IsGiven(arguments, _query) && IsGiven(arguments, other))
                 .Select(other => $"--query runs nothing and asks all results that are there; leave {other.Name} out.")
+        );
+        AddRule(arguments =>
+            new Option[] { _shard, _merge }
+                .Where(other => IsGiven(arguments, _restart) && IsGiven(arguments, other))
+                .Select(other => $"{Restart} gives up the results of all shards; leave {other.Name} out, or name another --out.")
         );
     }
 
@@ -76,6 +95,13 @@ internal sealed class AblateCommand : Verb
         var folder = StudyFolder.Of(place, folderOfModel, dtype);
         if (call.Value(_query) is { } sql)
             return Query(call, sql, folder, study, run);
+        var dependsOn = DependsOn(call, folderOfModel, run);
+        if (call.Value(_restart))
+            folder.Clear();
+        else if (!call.Value(_merge) && folder.DifferenceTo(study.Cells, dependsOn) is { } difference)
+            throw new InputException(
+                $"{place} holds results of other settings ({difference}); name another folder, take the cells that are there as they are by {_merge.Name}, or begin anew by {Restart}."
+            );
         var own = study.Cells.Index().Where(cell => shard?.Holds(cell.Index) ?? true).Select(cell => cell.Item).ToList();
         var todo = call.Value(_merge) ? [] : own.Where(cell => !folder.Has(cell)).ToList();
         call.Screen.Line(
@@ -91,9 +117,10 @@ internal sealed class AblateCommand : Verb
                     study = study.Name,
                     finished = false,
                     missing = todo.Count,
-                }
+                },
+                anew: call.Value(_restart)
             );
-            RunCells(call, folderOfModel, folder, todo, run);
+            RunCells(call, folderOfModel, folder, todo, run, dependsOn);
         }
         var missing = study.Cells.Index().Where(cell => !folder.Has(cell.Item)).ToList();
         if (missing.Count > 0)
@@ -153,7 +180,38 @@ internal sealed class AblateCommand : Verb
         );
     }
 
-    private void RunCells(Call call, string modelFolder, StudyFolder folder, IReadOnlyList<StudyCell> cells, RunInfo run)
+    /// <summary>What a cell's result depends on beside its settings and seed: contents of the model's files, the device, the build.</summary>
+    private Func<CellSettings, RunSettings> DependsOn(Call call, string modelFolder, RunInfo run)
+    {
+        var (device, dtype) = _model.Place(call);
+        var shared = RunSettings.None.With(
+            ("model", FolderFingerprint.Of(modelFolder)[..CallSettings.Shown]),
+            ("tokenizer", CallSettings.OfFiles(modelFolder, ["tokenizer.json"])),
+            ("--device", device.type.ToString().ToLowerInvariant()),
+            ("--dtype", dtype.ToString().ToLowerInvariant()),
+            ("version", $"{run.Version}+{run.Commit}")
+        );
+        var modules = new Lazy<string>(() => CallSettings.OfFiles(ModelFolders.Lookahead(modelFolder), Lookahead.LookaheadFiles.All));
+        var draft = new Lazy<string?>(() =>
+            ModelFolders.Draft(modelFolder) is var place && ModelFiles.Exists(place)
+                ? FolderFingerprint.Of(place)[..CallSettings.Shown]
+                : null
+        );
+        return cell =>
+            shared.With(
+                ("modules", cell.Modules == ModuleSource.Shipped ? modules.Value : null),
+                ("draft", cell.PolicyTexts.Any(policy => policy.NeedsDraft) ? draft.Value : null)
+            );
+    }
+
+    private void RunCells(
+        Call call,
+        string modelFolder,
+        StudyFolder folder,
+        IReadOnlyList<StudyCell> cells,
+        RunInfo run,
+        Func<CellSettings, RunSettings> dependsOn
+    )
     {
         var (device, dtype) = _model.Place(call);
         using var decoder = InputFile.Named(modelFolder, () => Decoder.Load(modelFolder, device, dtype));
@@ -194,7 +252,8 @@ internal sealed class AblateCommand : Verb
                             {
                                 Seed = cell.Seed,
                             },
-                            Math.Round(clock.Elapsed.TotalSeconds, 1)
+                            Math.Round(clock.Elapsed.TotalSeconds, 1),
+                            dependsOn(cell.Settings)
                         )
                     );
                     tell(new Tick(i + 1, cells.Count, label));

@@ -22,13 +22,17 @@ internal sealed class PretrainCommand : Verb
     {
         Description = "Hugging Face folder whose weights a new run starts from, its tokenizer with them.",
     };
+    private readonly Option<bool> _restart = new(Restart)
+    {
+        Description = "Give up the checkpoint in the folder and begin anew; a tokenizer in model/ stays.",
+    };
     private readonly Option<bool> _fuse = new("--fuse") { Description = "Let TorchScript fuse the forward pass." };
 
     public PretrainCommand()
         : base("pretrain", "Train the small model from nothing, in resumable pieces.")
     {
         _out.Required = true;
-        AddAll(_out, _plan, _minutes, _device, _from, _fuse);
+        AddAll(_out, _plan, _minutes, _device, _from, _fuse, _restart);
     }
 
     protected override string WhenCancelled(Call call) => GoesOn(call);
@@ -51,7 +55,20 @@ internal sealed class PretrainCommand : Verb
             StartFrom = call.Value(_from),
             Minutes = call.Value(_minutes),
             Fuse = call.Value(_fuse),
+            Settings = Settings(call, model, device),
         };
+        var restart = call.Value(_restart) || call.Overwrites;
+        if (restart)
+            PretrainingCheckpoint.Delete(folder);
+        var before = Before(plan, options);
+        var run = RunInfo.Of(
+            call.CommandLine,
+            (long)plan.Seed,
+            Devices.Describe(device),
+            options.DataType.ToString().ToLowerInvariant(),
+            model
+        );
+        WriteIncomplete(call, run, new { @out = model, step = before?.Step ?? 0 }, anew: restart);
         call.Screen.Line(
             $"{Devices.Describe(device)}, vocabulary {plan.Model.VocabularySize}, stages {string.Join(" → ", plan.Stages.Select(s => $"{s.Length}×{s.Batch}"))}"
         );
@@ -69,9 +86,9 @@ internal sealed class PretrainCommand : Verb
         );
         Pretrainer.Export(folder, model, torch.ScalarType.BFloat16, tokenizer.Id(Templates.End)!.Value);
         call.Screen.Table(["task", "exact match"], result.Accuracies.Select(a => (string[])[a.Key, Units.Format($"{a.Value:0.000}")]));
-        call.Screen.Line(result.Finished ? $"done → {model}" : $"piece done after {result.State.Step:N0} steps; call again to go on");
+        call.Screen.Line(result.Finished ? $"done → {model}" : $"piece done after {result.State.Step:N0} steps; {GoesOn(call)}");
         return new Outcome(
-            RunInfo.Of(call.CommandLine, (long)plan.Seed, Devices.Describe(device), options.DataType.ToString().ToLowerInvariant(), model),
+            run,
             new
             {
                 @out = model,
@@ -80,9 +97,33 @@ internal sealed class PretrainCommand : Verb
                 result.State.Tokens,
                 result.State.Seconds,
                 result.Accuracies,
-            }
+            },
+            Complete: result.Finished
         );
     }
+
+    private static PretrainingState? Before(PretrainingPlan plan, PretrainingOptions options)
+    {
+        try
+        {
+            return Pretrainer.Before(plan, options);
+        }
+        catch (InputException e)
+        {
+            throw new InputException($"{e.Message.TrimEnd('.')}, or begin anew by {Restart}.", e);
+        }
+    }
+
+    // Beside the plan: where the weights begin, what the data is made of, what computes.
+    private RunSettings Settings(Call call, string model, torch.Device device) =>
+        CallSettings
+            .Of(call)
+            .With(
+                (_plan.Name, null),
+                (_device.Name, device.type.ToString().ToLowerInvariant()),
+                (_from.Name, call.Value(_from) is { } from ? FolderFingerprint.Of(from)[..CallSettings.Shown] : null),
+                ("tokenizer", CallSettings.OfFiles(model, ["tokenizer.json"]))
+            );
 
     // A run that has a checkpoint goes on from it. Without one, all that a killed run may have left is a tokenizer and a loss curve.
     private static string? InTheWay(string folder)

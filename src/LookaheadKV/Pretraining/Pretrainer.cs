@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LookaheadKV.Checkpoints;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Pretraining;
@@ -19,7 +20,7 @@ public static class Pretrainer
     /// Trains until the plan is done or this piece's limit is reached, and leaves a checkpoint and a loss curve in the folder. If the
     /// folder has a checkpoint, goes on from it exactly.
     /// </summary>
-    /// <param name="plan">What to train. Model and seed must be those of the checkpoint.</param>
+    /// <param name="plan">What to train; it must be that of the checkpoint.</param>
     /// <param name="options">How.</param>
     /// <param name="source">The training data.</param>
     /// <param name="tasks">Data of one task each, to measure exact match on: named, made as the training data is, from other seeds.</param>
@@ -129,10 +130,16 @@ public static class Pretrainer
         {
             if (window.Running)
                 Report(measure: false); // also makes sure that no diverged weights are saved
-            PretrainingCheckpoint.Save(options.Folder, plan, state, step.State);
+            PretrainingCheckpoint.Save(options.Folder, plan.Model, DependsOn(plan, options), state, step.State);
             lastSave = clock.Elapsed;
         }
     }
+
+    /// <summary>Where a run goes on; null where its folder has no checkpoint.</summary>
+    /// <param name="plan">What to train.</param>
+    /// <param name="options">How, and in which folder.</param>
+    /// <exception cref="InputException">The checkpoint is damaged, or of other settings.</exception>
+    public static PretrainingState? Before(PretrainingPlan plan, PretrainingOptions options) => Checkpoint(plan, options)?.State;
 
     /// <summary>Speed of training a stage, data included: what a run would reach, without leaving anything on disk.</summary>
     /// <param name="plan">The plan whose stage is measured; weights are fresh.</param>
@@ -189,23 +196,30 @@ public static class Pretrainer
     {
         var folder = options.Folder;
         Directory.CreateDirectory(folder);
-        if (!PretrainingCheckpoint.Exists(folder))
+        if (Checkpoint(plan, options) is not { } checkpoint)
         {
             LossCurve.Truncate(folder, -1);
             return (new PretrainingState(), FreshState(plan, options));
         }
-        var checkpoint = PretrainingCheckpoint.Load(folder);
-        if (checkpoint.Model != plan.Model || checkpoint.Seed != plan.Seed)
-            throw new InputException(
-                $"the checkpoint in {folder} has another model or seed ({checkpoint.Seed}) than the plan ({plan.Seed}): choose another folder"
-            );
-        if (checkpoint.State.Stage >= plan.Stages.Count)
-            throw new InputException(
-                $"the checkpoint in {folder} is in stage {checkpoint.State.Stage} but the plan has {plan.Stages.Count}"
-            );
         LossCurve.Truncate(folder, checkpoint.State.Step);
         return (checkpoint.State, checkpoint.LoadTensors(folder, options.Device));
     }
+
+    private static PretrainingCheckpoint? Checkpoint(PretrainingPlan plan, PretrainingOptions options)
+    {
+        var folder = options.Folder;
+        if (!PretrainingCheckpoint.Exists(folder))
+            return null;
+        var checkpoint = PretrainingCheckpoint.Load(folder);
+        if (checkpoint.Settings.DifferenceTo(DependsOn(plan, options)) is { } difference)
+            throw new InputException($"{folder} holds a training of other settings ({difference}); name another folder.");
+        if (checkpoint.State.Stage is var stage && (stage < 0 || stage >= plan.Stages.Count))
+            throw new InputException($"the checkpoint in {folder} is in stage {stage} but the plan has {plan.Stages.Count}");
+        return checkpoint;
+    }
+
+    private static RunSettings DependsOn(PretrainingPlan plan, PretrainingOptions options) =>
+        options.Settings.With(plan.Settings.Values.Select(entry => (entry.Key, (string?)entry.Value)));
 
     private static OptimizerState FreshState(PretrainingPlan plan, PretrainingOptions options)
     {

@@ -10,7 +10,7 @@ namespace LookaheadKV.Pretraining;
 /// A training run on disk: <c>state.json</c> names the tensor file it belongs to and replaces its predecessor in one rename, so that a
 /// reader always finds a state and tensors of the same step.
 /// </summary>
-internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDecoderConfig Model, ulong Seed, string Tensors)
+internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDecoderConfig Model, RunSettings Settings, string Tensors)
 {
     private const string StateFile = "state.json";
     private const string Weights = "weights";
@@ -26,7 +26,13 @@ internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDe
         Directory.Exists(folder) ? Directory.EnumerateFiles(folder, "step-*.safetensors") : [];
 
     /// <summary>Writes a checkpoint, then removes the tensors of the one before.</summary>
-    public static void Save(string folder, PretrainingPlan plan, PretrainingState state, OptimizerState tensors)
+    public static void Save(
+        string folder,
+        TrainableDecoderConfig model,
+        RunSettings settings,
+        PretrainingState state,
+        OptimizerState tensors
+    )
     {
         Directory.CreateDirectory(folder);
         var name = string.Create(CultureInfo.InvariantCulture, $"step-{state.Step:D8}.safetensors");
@@ -37,7 +43,7 @@ internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDe
             );
         AtomicFile.WriteText(
             Path.Combine(folder, StateFile),
-            JsonSerializer.Serialize(new PretrainingCheckpoint(state, plan.Model, plan.Seed, name), Json)
+            JsonSerializer.Serialize(new PretrainingCheckpoint(state, model, settings, name), Json)
         );
         foreach (var old in TensorFiles(folder))
             if (Path.GetFileName(old) != name)
@@ -50,9 +56,16 @@ internal sealed record PretrainingCheckpoint(PretrainingState State, TrainableDe
     {
         var path = Path.Combine(folder, StateFile);
         var checkpoint = JsonFile.Read<PretrainingCheckpoint>(path, "the state of a training");
-        return checkpoint is { State: not null, Model: not null, Tensors: not null }
+        return checkpoint is { State: not null, Model: not null, Settings.Values: not null, Tensors: not null }
             ? checkpoint
-            : throw new InputException($"{path}: State, Model or Tensors is missing; restore the file or use another folder.");
+            : throw new InputException($"{path}: State, Model, Settings or Tensors is missing; restore the file or use another folder.");
+    }
+
+    /// <summary>Deletes a folder's checkpoint, if it has one: the state first, so that none is ever without its tensors.</summary>
+    public static void Delete(string folder)
+    {
+        foreach (var file in TensorFiles(folder).Prepend(Path.Combine(folder, StateFile)).Where(File.Exists))
+            File.Delete(file);
     }
 
     /// <summary>Reads the tensors that belong to this description.</summary>

@@ -1,3 +1,4 @@
+using LookaheadKV.Checkpoints;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Pretraining;
@@ -13,6 +14,9 @@ public sealed record PretrainingOptions
     /// run's own folder has a checkpoint.
     /// </summary>
     public string? StartFrom { get; init; }
+
+    /// <summary>What the run depends on beside its plan; a checkpoint of other settings is refused.</summary>
+    public RunSettings Settings { get; init; } = RunSettings.None;
 
     /// <summary>Where to compute.</summary>
     public Device Device { get; init; } = CPU;

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Files;
 
 namespace LookaheadKV.Pretraining;
@@ -133,6 +135,19 @@ public sealed record PretrainingPlan
     public static PretrainingPlan Load(string path) =>
         JsonFile.Read<PretrainingPlan>(path, "a training plan: a JSON object with Stages and TotalMinutes").Checked();
 
+    /// <summary>All that the plan says, by member: what a checkpoint depends on.</summary>
+    [JsonIgnore]
+    public RunSettings Settings => RunSettings.None.With(Members("", JsonSerializer.SerializeToElement(this)));
+
     /// <summary>The plan as indented JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, Json);
+
+    // The model's members are told one by one.
+    private static IEnumerable<(string Name, string? Value)> Members(string prefix, JsonElement plan) =>
+        plan.EnumerateObject()
+            .SelectMany(member =>
+                member.Value.ValueKind == JsonValueKind.Object ? Members($"{member.Name}.", member.Value)
+                : member.Value.ValueKind == JsonValueKind.Null ? []
+                : [(prefix + member.Name, member.Value.GetRawText())]
+            );
 }

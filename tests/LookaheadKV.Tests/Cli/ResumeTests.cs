@@ -1,5 +1,7 @@
 using System.Text.Json;
 using LookaheadKV.Cli.Common;
+using LookaheadKV.Lookahead;
+using LookaheadKV.Models;
 using Xunit;
 
 namespace LookaheadKV.Tests.Cli;
@@ -142,9 +144,138 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal("precious", File.ReadAllText(_bench["c.json.partial"]));
     }
 
-    private static async Task Succeeds(Task<Ran> run)
+    private void Study(string settings = "\"samples\": 1", string seeds = "0", string model = "copy", string grid = "{}") =>
+        _bench.Write(
+            "s.json",
+            $$"""
+            {"name": "s", "model": "{{_bench[model].Replace("\\", "/")}}", "seeds": [{{seeds}}], "grid": {{grid}},
+             "defaults": {"modules": "shipped", "policies": ["lookahead"], "budgets": ["16"], "tasks": ["single"], "length": 128, "recallAt": [16], {{settings}}} }
+            """
+        );
+
+    private Task<Ran> Ablate(params string[] more) =>
+        _bench.Run(["ablate", "--study", "{s.json}", "--device", "cpu", "--json", "{a.json}", .. more]);
+
+    private void CopyOfNano(string folder, long seed)
+    {
+        var nano = Path.Combine(ModelFolders.Resolve("nano"), ModelFolders.DraftFolder);
+        Directory.CreateDirectory(_bench[folder]);
+        foreach (var file in Directory.GetFiles(nano))
+            File.Copy(file, Path.Combine(_bench[folder], Path.GetFileName(file)), overwrite: true);
+        var config = DecoderConfig.Load(Path.Combine(nano, "config.json"));
+        using var module = LookaheadModule.Create(config, new() { Tokens = 4, Rank = 2 }, seed);
+        LookaheadFiles.Save(module, Path.Combine(_bench[folder], ModelFolders.LookaheadFolder));
+    }
+
+    [Fact]
+    public async Task A_study_grows_in_its_folder_and_one_of_other_settings_is_refused_there_with_the_difference()
+    {
+        CopyOfNano("copy", seed: 1);
+        CopyOfNano("other", seed: 1);
+        File.WriteAllText(_bench["other/generation_config.json"], """{"eos_token_id": 3}""");
+        Study();
+        await Succeeds(Ablate());
+        Study(seeds: "0, 1");
+        Assert.Contains("2 cells; 1 to run", (await Succeeds(Ablate())).Output);
+        Study("\"samples\": 1", "0, 1", grid: """{"rank": [8, 2]}""");
+        Assert.Contains("4 cells; 2 to run", (await Succeeds(Ablate())).Output);
+        Assert.True(_bench.Json("a.json").GetProperty("complete").GetBoolean());
+        var before = Contents();
+
+        Study("\"samples\": 2", "0, 1", grid: """{"rank": [8, 2]}""");
+        await Refused("samples 1 there, 2 now");
+        Study(seeds: "1", grid: """{"rank": [8, 2]}""");
+        await Refused("seed 0 there, 1 now");
+        Study(seeds: "0, 1", grid: """{"rank": [3, 4]}""");
+        await Refused("rank [28] there, 3 or 4 now");
+        Study("\"samples\": 1", "0, 1", "other", """{"rank": [8, 2]}""");
+        await Refused("model [0-9a-f]+ there, [0-9a-f]+ now");
+        Study(seeds: "0, 1", grid: """{"rank": [8, 2]}""");
+        await Refused("--dtype float32 there, bfloat16 now", "--dtype", "bfloat16");
+        CopyOfNano("copy", seed: 2);
+        await Refused("modules [0-9a-f+]+ there, [0-9a-f+]+ now");
+        CopyOfNano("copy", seed: 1);
+        await Succeeds(Ablate()); // nothing to run, nothing else there
+
+        var cell = Directory.GetFiles(_bench["s/cells"])[0];
+        var text = File.ReadAllText(cell);
+        File.WriteAllText(cell, text.Replace("\"version\": \"0", "\"version\": \"earlier-0"));
+        before = Contents();
+        await Refused("version earlier-0[^ ]+ there, 0[^ ]+ now");
+        await Succeeds(Ablate("--merge"));
+
+        Study("\"samples\": 2");
+        foreach (var other in new[] { "--merge", "--shard=1/2" })
+            Assert.Equal(ExitCode.Usage, (await Ablate("--restart", other)).ExitCode);
+        Assert.Equal(before, Contents());
+        await Succeeds(Ablate("--restart"));
+        Assert.Single(Directory.GetFiles(_bench["s/cells"]));
+        Assert.DoesNotContain("rank", File.ReadAllText(_bench["s/table.csv"]));
+
+        string[] Contents() => [.. Directory.GetFiles(_bench["s"], "*", SearchOption.AllDirectories).Order().Select(File.ReadAllText)];
+
+        async Task Refused(string difference, params string[] more)
+        {
+            var json = File.ReadAllText(_bench["a.json"]);
+            var ran = await Ablate(more);
+            Assert.Equal(ExitCode.Failed, ran.ExitCode);
+            Assert.Matches($"^{_bench["s"]} holds results of other settings \\({difference}\\); name another folder", ran.Error);
+            Assert.Single(ran.Error.Trim().Split('\n'));
+            Assert.Equal(before, Contents());
+            Assert.Equal(json, File.ReadAllText(_bench["a.json"]));
+        }
+    }
+
+    [Fact]
+    public async Task A_pretraining_of_other_settings_is_refused_with_the_difference()
+    {
+        var nano = Path.Combine(ModelFolders.Resolve("nano"), ModelFolders.DraftFolder);
+        Directory.CreateDirectory(_bench["run/model"]);
+        foreach (var file in new[] { "tokenizer.json", "tokenizer_config.json" })
+            File.Copy(Path.Combine(nano, file), _bench[$"run/model/{file}"]);
+        Plan(batch: 2);
+        await Succeeds(Pretrain());
+        Assert.True(_bench.Json("p.json").GetProperty("complete").GetBoolean());
+        Plan(batch: 3);
+        await Refused("Stages .* there, .* now");
+        Plan(batch: 2);
+        await Refused("--fuse False there, true now", "--fuse");
+        await Refused("--from not given there, [0-9a-f]+ now", "--from", nano);
+        File.AppendAllText(_bench["run/model/tokenizer.json"], "\n");
+        await Refused("tokenizer [0-9a-f]+ there, [0-9a-f]+ now");
+        Plan(batch: 3);
+        await Succeeds(Pretrain("--restart"));
+        Assert.Equal(3, _bench.Json("p.json").GetProperty("step").GetInt32());
+
+        void Plan(int batch) =>
+            _bench.Write(
+                "plan.json",
+                $$"""
+                {"Model": {"Layers": 1, "Width": 16, "IntermediateSize": 16, "QueryHeads": 2, "KeyValueHeads": 1, "HeadSize": 8, "MaxPositions": 256},
+                 "Stages": [{"Length": 128, "Batch": {{batch}}, "MaxShare": 1}], "TotalTokens": 1024, "EvaluateEvery": 9, "EvaluationSequences": 1}
+                """
+            );
+
+        Task<Ran> Pretrain(params string[] more) =>
+            _bench.Run(["pretrain", "--plan", "{plan.json}", "--out", "{run}", "--device", "cpu", "--json", "{p.json}", .. more]);
+
+        async Task Refused(string difference, params string[] more)
+        {
+            var before = _bench.Files.Select(File.ReadAllBytes).ToList();
+            var ran = await Pretrain(more);
+            Assert.Equal(ExitCode.Failed, ran.ExitCode);
+            Assert.Matches(
+                $"^{_bench["run"]} holds a training of other settings \\({difference}\\); name another folder, or begin anew by --restart.$",
+                ran.Error.Trim()
+            );
+            Assert.Equal(before, _bench.Files.Select(File.ReadAllBytes));
+        }
+    }
+
+    private static async Task<Ran> Succeeds(Task<Ran> run)
     {
         var ran = await run;
         Assert.True(ran.ExitCode is ExitCode.Done or ExitCode.Refused, ran.Error);
+        return ran;
     }
 }

@@ -1,3 +1,5 @@
+using LookaheadKV.Checkpoints;
+
 namespace LookaheadKV.Evaluation.Studies;
 
 /// <summary>One number that a cell measured. Times are not among them: they are no function of settings and seed.</summary>
@@ -14,4 +16,12 @@ public sealed record Measurement(string Policy, string Budget, string Task, stri
 /// <param name="Measurements">What was measured, in a fixed order.</param>
 /// <param name="Run">What made it: version, commit, device.</param>
 /// <param name="Seconds">How long that took.</param>
-public sealed record CellResult(CellSettings Settings, long Seed, IReadOnlyList<Measurement> Measurements, RunInfo Run, double Seconds);
+/// <param name="DependsOn">What it depends on beside settings and seed; null in files of versions that kept none.</param>
+public sealed record CellResult(
+    CellSettings Settings,
+    long Seed,
+    IReadOnlyList<Measurement> Measurements,
+    RunInfo Run,
+    double Seconds,
+    RunSettings? DependsOn = null
+);

@@ -126,10 +126,14 @@ public sealed record Study(string Name, string Model, IReadOnlyList<StudyCell> C
         }
     }
 
+    /// <summary>All settings of a cell as the study file writes them: name → value.</summary>
+    internal static Dictionary<string, string> Texts(CellSettings settings) =>
+        JsonSerializer.SerializeToNode(settings, Json)!.AsObject().ToDictionary(entry => entry.Key, entry => Text(entry.Value));
+
     private static Dictionary<string, string> Varied(CellSettings settings, IEnumerable<string> names)
     {
-        var all = JsonSerializer.SerializeToNode(settings, Json)!.AsObject();
-        return names.ToDictionary(name => name, name => Text(all[name]));
+        var all = Texts(settings);
+        return names.ToDictionary(name => name, name => all[name]);
     }
 
     private static string Text(JsonNode? value) =>
