@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LookaheadKV.Cli.Commands;
 using LookaheadKV.Cli.Common;
+using LookaheadKV.Files;
 using LookaheadKV.Runtime;
 
 namespace LookaheadKV.Cli;
@@ -57,7 +58,11 @@ internal static class EntryPoint
             // A type initialiser wraps what went wrong in loading libtorch.
             var cause = e is TypeInitializationException ? e.GetBaseException() : e;
             await error.WriteLineAsync(
-                cause is InputException ? OneLine(cause.Message) : $"{cause.GetType().Name}: {FirstLine(cause.Message)}"
+                cause is InputException ? OneLine(cause.Message)
+                // Files are told by their readers and writers.
+                : Writing.IsRefusal(cause)
+                    ? $"cannot write to standard output, or read or write a file ({FirstLine(cause.Message)}); send it where there is room."
+                : $"{cause.GetType().Name}: {FirstLine(cause.Message)}"
             );
         }
         return ExitCode.Failed;

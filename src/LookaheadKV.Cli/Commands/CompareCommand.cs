@@ -117,6 +117,7 @@ internal sealed class CompareCommand : Verb
         call.Screen.Line(
             $"model {call.Value(_model.Model)}; policies {string.Join(", ", texts.Select(t => t.Name))}; budgets {string.Join(", ", budgets)}"
         );
+        ModelOptions.Tell(call, GenerationSettings.Of(_model.Folder(call)), "all policies answer with the most likely tokens");
         using var decoder = _model.Decoder(call);
         var run = _model.Run(call, decoder);
         call.Screen.Line($"device {run.Device}, {run.DType}, seed {run.Seed}, version {run.Version} ({run.Commit})");

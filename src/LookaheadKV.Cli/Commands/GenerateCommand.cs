@@ -62,6 +62,11 @@ internal sealed class GenerateCommand : Verb
         "Sample from the tokens that are at least this fraction as likely as the most likely one.",
         text => Sampled(text, value => new SamplingOptions { MinP = value })
     );
+    private readonly Setting<double?> _penalty = new(
+        "--repetition-penalty",
+        "Divide positive logits of tokens that were there before by this number, and multiply the others; 1 leaves them [default: the model's repetition_penalty].",
+        text => Sampled(text, value => new SamplingOptions { RepetitionPenalty = value })
+    );
     private readonly Option<string[]> _stop = new("--stop")
     {
         Description = "End the answer before this text; may be given several times.",
@@ -86,6 +91,7 @@ internal sealed class GenerateCommand : Verb
             _topK,
             _topP,
             _minP,
+            _penalty,
             _stop,
             .. _model.WithPolicies.Skip(1),
         ]);
@@ -124,6 +130,8 @@ internal sealed class GenerateCommand : Verb
         if (tokenizer is null && stops.Length > 0)
             throw new InputException($"--stop is a text, and {_model.Folder(call)} has no tokenizer; leave it out.");
         var template = Template(call);
+        var asked = GenerationSettings.Of(_model.Folder(call));
+        Tell(call, asked);
         using var decoder = _model.Decoder(call);
         var (prompt, room) = Prompt(call, decoder, tokenizer, template);
         using var scope = NewDisposeScope();
@@ -135,7 +143,7 @@ internal sealed class GenerateCommand : Verb
         using var ended = session;
         var ids = new List<int>();
         var clock = new Stopwatch();
-        var tokens = session.Sample(decoder.Config, Drawing(call), room, Ends(tokenizer, template), call.Cancellation).Select(Noted);
+        var tokens = session.Sample(decoder.Config, Drawing(call, asked), room, Ends(tokenizer, template), call.Cancellation).Select(Noted);
         var text = Answer(call.Screen, tokens, tokenizer, stops);
         double? milliseconds = ids.Count > 1 ? clock.Elapsed.TotalMilliseconds / (ids.Count - 1) : null;
         var report = session.Report;
@@ -190,13 +198,36 @@ internal sealed class GenerateCommand : Verb
         return _template.Read(call, model, () => chats ? ChatTemplate.Of(model) : null);
     }
 
-    private SamplingOptions Drawing(Call call) =>
+    // Greedy is the default here, whatever the files say of sampling: what is compared must not depend on luck.
+    private void Tell(Call call, GenerationSettings asked)
+    {
+        (Option Option, string[] Keys)[] options =
+        [
+            (_temperature, [GenerationSettings.SampleKey, "temperature"]),
+            (_topK, ["top_k"]),
+            (_topP, ["top_p"]),
+            (_minP, ["min_p"]),
+            (_newTokens, ["max_new_tokens"]),
+            (_stop, ["stop_strings"]),
+            (_penalty, [GenerationSettings.RepetitionPenaltyKey]),
+        ];
+        ModelOptions.Tell(
+            call,
+            asked,
+            call.Value(_temperature) == 0 ? "the most likely token is taken (see --temperature)" : "tokens are drawn as the options say",
+            [GenerationSettings.RepetitionPenaltyKey],
+            [.. options.Where(option => IsGiven(call.Arguments, option.Option)).SelectMany(option => option.Keys)]
+        );
+    }
+
+    private SamplingOptions Drawing(Call call, GenerationSettings asked) =>
         new()
         {
             Temperature = call.Value(_temperature),
             TopK = call.Value(_topK),
             TopP = call.Value(_topP) ?? 1,
             MinP = call.Value(_minP) ?? 0,
+            RepetitionPenalty = call.Value(_penalty) ?? asked.RepetitionPenalty,
             Seed = call.Value(_model.Seed),
         };
 

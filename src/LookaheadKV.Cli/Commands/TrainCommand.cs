@@ -120,6 +120,11 @@ internal sealed class TrainCommand : Verb
         var set = _data.Read(call, _model, config, recipe);
         var dependsOn = Settings(call, recipe);
         var before = Before(call, folder, dependsOn, recipe.Steps);
+        ModelOptions.Tell(
+            call,
+            GenerationSettings.Of(_model.Folder(call)),
+            "the model's own responses are drawn as the options of train say"
+        );
         using var decoder = _model.Decoder(call);
         OutputFolder.Create(folder);
         if (set.Texts is { } texts)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Evaluation;
+using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
@@ -60,6 +61,34 @@ internal sealed class ModelOptions
         );
 
         Decoder Load(IProgress<ReadProgress>? progress) => Models.Decoder.Load(folder, device, dtype, progress, call.Cancellation);
+    }
+
+    /// <summary>
+    /// Says on standard error what the model's files ask for and this run does not do, and what of it is done: answers would differ elsewhere.
+    /// Nothing where they ask for nothing.
+    /// </summary>
+    /// <param name="call">The call.</param>
+    /// <param name="settings">What the files ask for.</param>
+    /// <param name="answers">How answers come in this run.</param>
+    /// <param name="applied">The keys that are done.</param>
+    /// <param name="settled">The keys in whose place an option was given.</param>
+    public static void Tell(Call call, GenerationSettings settings, string answers, string[]? applied = null, string[]? settled = null)
+    {
+        var open = settings
+            .Changes.Where(change => settled?.Contains(change.Key) != true)
+            .ToLookup(change => applied?.Contains(change.Key) == true);
+        string[] parts =
+        [
+            .. open[true].Any() ? [$"{Listed(open[true])} is applied"] : Array.Empty<string>(),
+            .. open[false].Any()
+                ? [$"{Listed(open[false])} {(open[false].Count() == 1 ? "is" : "are")} not applied: {answers}"]
+                : Array.Empty<string>(),
+        ];
+        if (parts.Length > 0)
+            call.Arguments.InvocationConfiguration.Error.WriteLine($"note: {settings.Source}: {string.Join("; ", parts)}.");
+
+        static string Listed(IEnumerable<(string Key, string Value)> changes) =>
+            string.Join(", ", changes.Select(change => $"{change.Key} {change.Value}"));
     }
 
     /// <summary>Shows how far a checkpoint is read.</summary>

@@ -1,5 +1,5 @@
 using System.Text;
-using LookaheadKV.Text;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Checkpoints;
 
@@ -27,9 +27,9 @@ internal static class AtomicFile
                 write(stream);
             Rename(beside, full);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (Writing.IsRefusal(error))
         {
-            throw Unwritable(path, error.Message, error);
+            throw Writing.Refused(path, error);
         }
         finally
         {
@@ -63,7 +63,7 @@ internal static class AtomicFile
     public static void Probe(string path)
     {
         if (Directory.Exists(path))
-            throw Unwritable(path, "it is a folder");
+            throw Writing.Refused(path, "it is a folder");
         if (IsDevice(path))
             return;
         try
@@ -77,9 +77,9 @@ internal static class AtomicFile
                 FileOptions.DeleteOnClose
             );
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (Writing.IsRefusal(error))
         {
-            throw Unwritable(path, error.Message, error);
+            throw Writing.Refused(path, error);
         }
     }
 
@@ -102,7 +102,7 @@ internal static class AtomicFile
         }
         catch (IOException error)
         {
-            throw Unwritable(path, error.Message, error); // links in a circle
+            throw Writing.Refused(path, error); // links in a circle
         }
     }
 
@@ -125,13 +125,5 @@ internal static class AtomicFile
         {
             // Another process wrote the same file and swept ours away: its result stands.
         }
-    }
-
-    private static InputException Unwritable(string path, string why, Exception? error = null)
-    {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path));
-        var cause = Directory.Exists(folder) ? Quoting.OneLine(why) : $"there is no folder {folder}";
-        var message = $"cannot write {path} ({cause}); name a file in an existing folder that can be written.";
-        return error is null ? new(message) : new(message, error);
     }
 }

@@ -23,7 +23,19 @@ internal static class JsonLines
             : [];
 
     /// <summary>Appends a value and hands it to the operating system: it survives the end of this process.</summary>
-    public static void Append<T>(string path, T value) => File.AppendAllText(path, JsonSerializer.Serialize(value) + "\n");
+    /// <exception cref="InputException">It cannot be written; the file is as it was.</exception>
+    public static void Append<T>(string path, T value)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+            Writing.Append(file, Encoding.UTF8.GetBytes(JsonSerializer.Serialize(value) + "\n"));
+        }
+        catch (Exception error) when (Writing.IsRefusal(error))
+        {
+            throw Writing.Refused(path, error);
+        }
+    }
 
     /// <summary>Keeps the values that hold; drops them and what is no value, such as half a line at the end, otherwise.</summary>
     public static void Keep<T>(string path, Func<T, bool> holds)

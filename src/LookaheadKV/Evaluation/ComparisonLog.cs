@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Evaluation;
 
@@ -45,16 +46,24 @@ public sealed class ComparisonLog : IDisposable
     {
         if (SettingsIn(path)?.DifferenceTo(settings) is { } difference && !restart)
             throw new InputException($"{path} holds results of other settings ({difference}); name another file, or delete it.");
-        var file = Opened(path, () => new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+        var file = Opened(path, () => new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0));
         if (restart)
             file.SetLength(0);
         var (earlier, end) = Whole(file);
         file.SetLength(end);
         file.Position = end;
         var log = new ComparisonLog(path, file, earlier);
-        if (end == 0)
-            log.Append(settings.ToJson());
-        return log;
+        try
+        {
+            if (end == 0)
+                log.Append(settings.ToJson());
+            return log;
+        }
+        catch
+        {
+            log.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Adds the results of the next prompt, which are with the operating system when this returns.</summary>
@@ -90,11 +99,7 @@ public sealed class ComparisonLog : IDisposable
         }
     }
 
-    private void Append(string line)
-    {
-        _file.Write(Encoding.UTF8.GetBytes(line + "\n"));
-        _file.Flush();
-    }
+    private void Append(string line) => Writing.Append(_file, Encoding.UTF8.GetBytes(line + "\n"));
 
     // The results of whole lines, and where the last of them ends.
     private static (IReadOnlyList<IReadOnlyList<PromptResult>> Results, int End) Whole(FileStream file)

@@ -20,11 +20,20 @@ public sealed class BatchSession : IDisposable
     private readonly SessionSteps _steps;
     private readonly int _reserve;
     private Tensor _nextLogits;
+    private readonly List<int>[] _tokens; // of each row, as Session.Tokens
     private bool _isAnswered;
 
-    private BatchSession(Decoder decoder, KeyValueCache cache, Tensor nextLogits, IReadOnlyList<PrefillReport> reports, int reserve)
+    private BatchSession(
+        Decoder decoder,
+        KeyValueCache cache,
+        Tensor nextLogits,
+        IReadOnlyList<PrefillReport> reports,
+        IReadOnlyList<IReadOnlyList<int>> prompts,
+        int reserve
+    )
     {
         (_decoder, Cache, _nextLogits, Reports, _reserve) = (decoder, cache, nextLogits, reports, reserve);
+        _tokens = [.. prompts.Select(prompt => prompt.ToList())];
         _steps = new SessionSteps(decoder, cache);
     }
 
@@ -62,7 +71,7 @@ public sealed class BatchSession : IDisposable
                 rows.Add(Session.Start(decoder, prompt, policy, 0, cancellation));
             var cache = CacheStacking.Stack([.. rows.Select(row => row.Cache)], reserve);
             var logits = cat([.. rows.Select(row => row.NextLogits)]).DetachFromDisposeScope();
-            return new BatchSession(decoder, cache, logits, [.. rows.Select(row => row.Report)], reserve);
+            return new BatchSession(decoder, cache, logits, [.. rows.Select(row => row.Report)], prompts, reserve);
         }
         finally
         {
@@ -107,7 +116,7 @@ public sealed class BatchSession : IDisposable
             var logits = decoder.Logits(hidden).squeeze(1).DetachFromDisposeScope();
             var bytes = cache.Bytes / prompts.Count;
             var report = new PrefillReport(length, length, bytes, bytes, clock.Elapsed, TimeSpan.Zero);
-            return new BatchSession(decoder, cache, logits, [.. prompts.Select(_ => report)], reserve);
+            return new BatchSession(decoder, cache, logits, [.. prompts.Select(_ => report)], prompts, reserve);
         }
         catch
         {
@@ -137,15 +146,17 @@ public sealed class BatchSession : IDisposable
         if (sampling.Count != Cache.LogicalLengths.Length)
             throw new ArgumentException($"give sampling options for each of the {Cache.LogicalLengths.Length} rows.");
         int[] ends = [.. endTokens ?? []];
-        return sampling.All(options => options.Temperature == 0)
+        return sampling.All(options => options is { Temperature: 0, RepetitionPenalty: 1 })
             ? Generate(maxNewTokens, ends, (logits, _) => logits.argmax(-1, keepdim: true), StepsUnseen, cancellation)
             : Generate(maxNewTokens, ends, Drawn, 1, cancellation);
 
         Tensor Drawn(Tensor logits, int step)
         {
             using var host = logits.cpu();
-            long[] tokens = [.. sampling.Select((options, row) => (long)Sampling.Next(host[row], options, step))];
-            return tensor(tokens, device: logits.device).unsqueeze(1);
+            int[] tokens = [.. sampling.Select((options, row) => Sampling.Next(host[row], options, step, _tokens[row]))];
+            foreach (var (row, token) in tokens.Index())
+                _tokens[row].Add(token);
+            return tensor([.. tokens.Select(token => (long)token)], device: logits.device).unsqueeze(1);
         }
     }
 
@@ -215,6 +226,8 @@ public sealed class BatchSession : IDisposable
         using var scope = NewDisposeScope();
         var logits = _steps.Extend(cat([.. tokens.Select(_decoder.Ids)]));
         Keep(logits);
+        foreach (var (row, more) in tokens.Index())
+            _tokens[row].AddRange(more);
         return logits.MoveToOuterDisposeScope();
     }
 

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace LookaheadKV.Generation;
 
 /// <summary>
-/// Draws the next token from logits. The filters come in the order of transformers: temperature, then top-k, then top-p, then min-p, each on
+/// Draws the next token from logits. A repetition penalty comes first, then the filters in the order of transformers: temperature, then top-k, then top-p, then min-p, each on
 /// the probabilities that the one before left. All of them keep the first tokens of the order by probability (ties: the lower id), so they
 /// are cuts of one sorted list, made on the host in float64: what is drawn depends on the logits' values and the seed alone.
 /// </summary>
@@ -32,9 +32,12 @@ public static class Sampling
     /// <param name="logits">Logits of one position, [V] or [1, V].</param>
     /// <param name="options">How it is drawn.</param>
     /// <param name="step">How many tokens were drawn before: each step of a seed has a random number of its own.</param>
+    /// <param name="before">The tokens of prompt and answer so far, which a repetition penalty looks at; null: none.</param>
     /// <exception cref="InputException">An option is out of its range, or a logit is NaN or +inf.</exception>
-    public static int Next(Tensor logits, SamplingOptions options, long step)
+    public static int Next(Tensor logits, SamplingOptions options, long step, IReadOnlyList<int>? before = null)
     {
+        using var scope = NewDisposeScope();
+        logits = Penalised(logits, options.RepetitionPenalty, before ?? []);
         if (options.Temperature == 0)
             return MostLikely(logits);
         var (tokens, probabilities) = Kept(logits, options);
@@ -62,6 +65,17 @@ public static class Sampling
     {
         using var scope = NewDisposeScope();
         return (int)logits.argmax(-1).item<long>();
+    }
+
+    // A token that comes several times is penalised once: all its places get the same number.
+    private static Tensor Penalised(Tensor logits, double penalty, IReadOnlyList<int> before)
+    {
+        if (penalty == 1 || before.Count == 0)
+            return logits;
+        var places = tensor([.. before.Select(token => (long)token)], device: logits.device);
+        var values = logits.reshape(-1).to(ScalarType.Float32, copy: true);
+        var old = values.index_select(0, places);
+        return values.index_copy_(0, places, where(old < 0, old * penalty, old / penalty));
     }
 
     private static (int[] Tokens, double[] Values) Sorted(Tensor logits)

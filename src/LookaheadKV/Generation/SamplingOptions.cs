@@ -33,6 +33,16 @@ public sealed record SamplingOptions
         init => field = InRange(value is >= 0 and <= 1, "min-p", value, "from 0 to 1");
     }
 
+    /// <summary>
+    /// Before all else, a logit of a token that stands in the prompt or the answer is divided by it where it is positive and multiplied where it
+    /// is not (arXiv 1909.05858, as in transformers). Above 0; 1 leaves the logits as they are, and it works on greedy decoding too.
+    /// </summary>
+    public double RepetitionPenalty
+    {
+        get;
+        init => field = InRange(double.IsFinite(value) && value > 0, "repetition penalty", value, "a number above 0");
+    } = 1;
+
     /// <summary>The same seed gives the same tokens where the logits are the same.</summary>
     public long Seed { get; init; }
 

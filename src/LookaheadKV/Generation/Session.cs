@@ -35,13 +35,14 @@ public sealed class Session : IDisposable
 {
     private readonly Decoder _decoder;
     private readonly SessionSteps _steps;
+    private readonly List<int> _tokens;
     private Tensor _nextLogits;
     private int? _unseen; // a token that was given out and that the cache has not seen yet: it goes before whatever comes next
     private int _drawn; // tokens drawn since the last ones that were appended
 
-    private Session(Decoder decoder, KeyValueCache cache, Tensor nextLogits, PrefillReport report)
+    private Session(Decoder decoder, KeyValueCache cache, Tensor nextLogits, PrefillReport report, IEnumerable<int> tokens)
     {
-        (_decoder, Cache, _nextLogits, Report) = (decoder, cache, nextLogits, report);
+        (_decoder, Cache, _nextLogits, Report, _tokens) = (decoder, cache, nextLogits, report, [.. tokens]);
         _steps = new SessionSteps(decoder, cache);
     }
 
@@ -53,6 +54,9 @@ public sealed class Session : IDisposable
 
     /// <summary>What the prefill did and cost.</summary>
     public PrefillReport Report { get; }
+
+    /// <summary>All tokens so far, whether or not the cache still holds them: the prompt, what was appended, and what was drawn.</summary>
+    public IReadOnlyList<int> Tokens => _tokens;
 
     /// <summary>Prefills a prompt and evicts each layer as soon as it is scored, or all of them at the end where the policy must see them all.</summary>
     /// <param name="decoder">The model.</param>
@@ -79,7 +83,7 @@ public sealed class Session : IDisposable
         if (entries < decoder.Config.Layers * length)
             decoder.Config.RequireWholeAttention(length);
         var context = Context(decoder, ids, prompt, cancellation);
-        return Start(decoder, ids, cache => PrefillEviction.Of(policy, context, entries, cache, reserve), cancellation);
+        return Start(decoder, ids, prompt, cache => PrefillEviction.Of(policy, context, entries, cache, reserve), cancellation);
     }
 
     /// <summary>Prefills a prompt and keeps given positions of it: what an earlier run kept, or another program chose.</summary>
@@ -104,7 +108,7 @@ public sealed class Session : IDisposable
         KeptSet[] sets = [.. kept.Layers.Select(heads => KeptSet.Of(heads, decoder.Device))];
         try
         {
-            return Start(decoder, decoder.Ids(prompt), cache => PrefillEviction.Of(sets, cache, reserve), cancellation);
+            return Start(decoder, decoder.Ids(prompt), prompt, cache => PrefillEviction.Of(sets, cache, reserve), cancellation);
         }
         finally
         {
@@ -113,7 +117,13 @@ public sealed class Session : IDisposable
         }
     }
 
-    private static Session Start(Decoder decoder, Tensor ids, Func<KeyValueCache, PrefillEviction> way, CancellationToken cancellation)
+    private static Session Start(
+        Decoder decoder,
+        Tensor ids,
+        IReadOnlyList<int> prompt,
+        Func<KeyValueCache, PrefillEviction> way,
+        CancellationToken cancellation
+    )
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
@@ -133,7 +143,7 @@ public sealed class Session : IDisposable
                 clock.Elapsed,
                 decoder.Device.type == DeviceType.CPU ? eviction.Elapsed : null
             );
-            return new Session(decoder, cache, logits.DetachFromDisposeScope(), report);
+            return new Session(decoder, cache, logits.DetachFromDisposeScope(), report, prompt);
         }
         catch
         {
@@ -185,6 +195,7 @@ public sealed class Session : IDisposable
                 yield break;
             var token = next(_nextLogits, _drawn++);
             _unseen = token;
+            _tokens.Add(token);
             yield return token;
         }
     }
@@ -200,6 +211,7 @@ public sealed class Session : IDisposable
         using var scope = NewDisposeScope();
         var logits = Extend([.. given, .. tokens]).narrow(0, given.Length, tokens.Count);
         _drawn = 0;
+        _tokens.AddRange(tokens);
         return logits.MoveToOuterDisposeScope();
     }
 
@@ -237,7 +249,7 @@ public sealed class Session : IDisposable
     public int[] Ask(IReadOnlyList<int> question, int maxNewTokens = 128, CancellationToken cancellation = default)
     {
         var mark = Cache.Mark();
-        var (next, unseen, drawn) = (_nextLogits.clone().DetachFromDisposeScope(), _unseen, _drawn);
+        var (next, unseen, drawn, count) = (_nextLogits.clone().DetachFromDisposeScope(), _unseen, _drawn, _tokens.Count);
         try
         {
             Append(question).Dispose();
@@ -248,6 +260,7 @@ public sealed class Session : IDisposable
             Cache.RollBack(mark);
             _nextLogits.Dispose();
             (_nextLogits, _unseen, _drawn) = (next, unseen, drawn);
+            _tokens.RemoveRange(count, _tokens.Count - count);
         }
     }
 
@@ -291,7 +304,11 @@ public sealed class Session : IDisposable
     /// <summary>A session of its own that goes on from here.</summary>
     /// <param name="reserve">Room for this many tokens to come.</param>
     public Session Fork(int reserve = 256) =>
-        new(_decoder, Cache.Fork(reserve), _nextLogits.clone().DetachFromDisposeScope(), Report) { _unseen = _unseen, _drawn = _drawn };
+        new(_decoder, Cache.Fork(reserve), _nextLogits.clone().DetachFromDisposeScope(), Report, _tokens)
+        {
+            _unseen = _unseen,
+            _drawn = _drawn,
+        };
 
     /// <inheritdoc/>
     public void Dispose()

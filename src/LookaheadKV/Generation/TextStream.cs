@@ -28,7 +28,7 @@ public static class TextStream
     )
     {
         HashSet<int> ends = [.. config.EndTokens, .. endTokens ?? []];
-        return session.Draw((logits, step) => Sampling.Next(logits, options, step), ends, maxNewTokens, cancellation);
+        return session.Draw((logits, step) => Sampling.Next(logits, options, step, session.Tokens), ends, maxNewTokens, cancellation);
     }
 
     /// <summary>

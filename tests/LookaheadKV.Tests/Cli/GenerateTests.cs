@@ -25,6 +25,39 @@ public sealed class GenerateTests : IDisposable
     }
 
     [Fact]
+    public async Task What_the_model_asks_for_is_done_or_named_in_one_line()
+    {
+        _bench.Write("ids.json", "[3, 9, 3]"); // a penalty on all tokens of the vocabulary would move none
+        var plain = await Ids();
+        var file = Path.Combine(_bench.Model, "generation_config.json");
+        File.WriteAllText(
+            file,
+            """{"eos_token_id": 0, "do_sample": true, "temperature": 0.6, "top_k": 5, "repetition_penalty": 50, "num_beams": 4}"""
+        );
+        var (ids, error) = await Noted();
+        Assert.Equal(
+            $"note: {file}: repetition_penalty 50 is applied; do_sample true, temperature 0.6, top_k 5, num_beams 4 are not applied: the most likely token is taken (see --temperature).\n",
+            error
+        );
+        Assert.NotEqual(plain, ids);
+        (ids, error) = await Noted("--repetition-penalty", "1", "--temperature", "0");
+        Assert.Equal(plain, ids);
+        Assert.Equal($"note: {file}: top_k 5, num_beams 4 are not applied: the most likely token is taken (see --temperature).\n", error);
+        File.WriteAllText(file, """{"eos_token_id": 0}""");
+        Assert.Equal(await Ids("--repetition-penalty", "50"), (await Noted("--repetition-penalty", "50")).Ids);
+
+        async Task<(int[] Ids, string Error)> Noted(params string[] options)
+        {
+            var ran = await _bench.RunOnModel(
+                "generate",
+                ["--ids", "{ids.json}", "--max-new-tokens", "10", "--json", "{o.json}", .. options]
+            );
+            Assert.Equal(0, ran.ExitCode);
+            return ([.. _bench.Json("o.json").GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())], ran.Error);
+        }
+    }
+
+    [Fact]
     public async Task The_answer_ends_before_a_stop_string()
     {
         AddTokenizer();
@@ -71,6 +104,8 @@ public sealed class GenerateTests : IDisposable
     [InlineData("--temperature 1 --top-k 2.5", "\"2.5\" is not a whole number")]
     [InlineData("--temperature 1 --top-p 0", "top-p 0")]
     [InlineData("--temperature 1 --min-p 1.5", "min-p 1.5")]
+    [InlineData("--repetition-penalty 0", "repetition penalty 0 is out of range")]
+    [InlineData("--repetition-penalty x", "\"x\" is not a number")]
     [InlineData("--top-k 5", "--top-k filters what is sampled; give a --temperature")]
     [InlineData("--temperature 0 --min-p 0.5", "--min-p filters")]
     [InlineData("--ids {ids.json} --chat", "exactly one of --prompt")]

@@ -47,6 +47,8 @@ public sealed class ForeignFileTests : IDisposable
         Refused(ModelFiles.ChatTemplate, bytes, told, () => ChatTemplate.Of(_folder.Path));
         Refused("model.safetensors", bytes, told, () => SafetensorsFolder.Open(_folder.Path));
         Refused("model.safetensors.index.json", bytes, told, () => SafetensorsFolder.Open(_folder.Path));
+        if (kind != "gguf")
+            Refused("model.gguf", bytes, told, () => ModelFiles.Open(_folder["model.gguf"]));
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Checkpoints.Gguf;
 
@@ -73,7 +74,11 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufTenso
     private static void CheckStart(MappedBytes bytes, GgufCursor cursor)
     {
         if (bytes.Length < 4 || !bytes.Span(0, 4).SequenceEqual("GGUF"u8))
-            throw new InputException("it does not begin with GGUF; fetch it again");
+            throw new InputException(
+                ForeignFile.Describe(bytes.Span(0, (int)Math.Min(bytes.Length, ForeignFile.Head))) is { } what
+                    ? $"it is {what}"
+                    : "it does not begin with GGUF; fetch it again"
+            );
         cursor.UInt32();
         var version = cursor.UInt32();
         if (Versions.Contains(BinaryPrimitives.ReverseEndianness(version)))
