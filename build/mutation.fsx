@@ -25,7 +25,7 @@ let paths = List.except [ "--globs" ] arguments
 if paths.IsEmpty then
     failwith "give the path of a mutation-report.json."
 
-/// Every mutant of a report that could be tested; files by their paths within the library.
+/// Every mutant of a report that could be tested: it compiles, and does not bring the test process down. Files by their paths within the library.
 let read (path: string) =
     let report = JsonDocument.Parse(File.ReadAllText path).RootElement
     let marker = "src/LookaheadKV/"
@@ -43,7 +43,7 @@ let read (path: string) =
                     let place = mutant.GetProperty("location").GetProperty key
                     place.GetProperty("line").GetInt32(), place.GetProperty("column").GetInt32()
 
-                if not (List.contains (text "status") [ "Ignored"; "CompileError" ]) then
+                if not (List.contains (text "status") [ "Ignored"; "CompileError"; "RuntimeError" ]) then
                     {
                         File = if at < 0 then name else name.Substring(at + marker.Length)
                         Start = place "start"

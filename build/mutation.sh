@@ -28,7 +28,7 @@ globs+=('!Generation/DecodingGraph.cs')
 # The tests of the folder, and those of others that go through it; less those that take seconds, of which each mutant would run them all.
 mirror=("LookaheadKV.Tests.$name.")
 case $folder in
-Eviction) mirror+=(Generation.ConversationTests) ;;
+Scoring | Budgeting | Eviction | Cache) mirror=(Tests.{Scoring,Budgeting,Eviction,Cache}. Generation.ConversationTests) ;; # they go hand in hand
 Generation) mirror+=(Tests.Eviction. Scoring.WholePassTests Runtime.ExecutionTests) ;;
 esac
 slow=(TaskGeneratorsTests TrainingSequencesTests RulerTasksTests PromptTraceTests.Teacher LookaheadTrainerTests.The_loss_falls)
