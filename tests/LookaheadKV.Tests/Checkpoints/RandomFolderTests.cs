@@ -78,4 +78,31 @@ public sealed class RandomFolderTests : IDisposable
         File.WriteAllText(Path.Combine(_folder["b"], "generation_config.json"), """{"eos_token_id": 3}""");
         Assert.NotEqual(print, FolderFingerprint.Of(_folder["b"]));
     }
+
+    // Another fine-tuning of the same model may differ in a few tensors alone.
+    [Fact]
+    public void A_fingerprint_sees_every_bit_of_the_weights()
+    {
+        RandomFolder.Write(_folder["a"], TinyDecoder.Config with { VocabularySize = 40_000 }, seed: 1);
+        var file = Path.Combine(_folder["a"], "model.safetensors");
+        var print = FolderFingerprint.Of(_folder["a"]);
+        using var weights = File.Open(file, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        Assert.True(weights.Length > 16 << 16, "the file is too short to leave anything out");
+        var random = new Random(7);
+        foreach (var place in Enumerable.Range(0, 20).Select(_ => random.NextInt64(weights.Length)).Append(0).Append(weights.Length - 1))
+        {
+            var bit = (byte)(1 << random.Next(8));
+            Flip(place, bit);
+            Assert.True(print != FolderFingerprint.Of(_folder["a"]), $"bit {bit} of byte {place} of {weights.Length}");
+            Flip(place, bit);
+        }
+        Assert.Equal(print, FolderFingerprint.Of(_folder["a"]));
+
+        void Flip(long place, byte bit)
+        {
+            var value = new byte[1];
+            RandomAccess.Read(weights.SafeFileHandle, value, place);
+            RandomAccess.Write(weights.SafeFileHandle, [(byte)(value[0] ^ bit)], place);
+        }
+    }
 }

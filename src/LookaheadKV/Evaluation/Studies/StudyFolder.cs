@@ -24,7 +24,7 @@ public sealed class StudyFolder(string path, string model)
     /// <param name="modelFolder">The model's Hugging Face folder.</param>
     /// <param name="dtype">The type that it computes in.</param>
     public static StudyFolder Of(string path, string modelFolder, ScalarType dtype) =>
-        new(path, $"{FolderFingerprint.Of(modelFolder)} {dtype.ToString().ToLowerInvariant()}");
+        new(path, $"{FolderFingerprint.Name(modelFolder)} {dtype.ToString().ToLowerInvariant()}");
 
     /// <summary>Whether the cell's result is there.</summary>
     public bool Has(StudyCell cell) => File.Exists(FileOf(cell));
