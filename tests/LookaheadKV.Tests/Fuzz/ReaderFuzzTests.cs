@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Generation;
 using LookaheadKV.Models;
 using LookaheadKV.Tests.Checkpoints.Gguf;
 using LookaheadKV.Tests.Models;
@@ -19,7 +20,7 @@ namespace LookaheadKV.Tests.Fuzz;
 /// </summary>
 public sealed class ReaderFuzzTests : IDisposable
 {
-    private const long MostBytes = 1 << 30;
+    private const long MostBytes = 1 << 29;
     private static readonly TimeSpan Most = TimeSpan.FromMinutes(1);
 
     private readonly TemporaryFolder _folder = new();
@@ -68,6 +69,25 @@ public sealed class ReaderFuzzTests : IDisposable
                 """
             );
     }
+
+    [Fact]
+    public void GenerationConfigurations() =>
+        Survive(
+            ModelFiles.GenerationConfig,
+            [
+                """
+                { "bos_token_id": 1, "eos_token_id": [2, 3], "do_sample": true, "temperature": 0.6, "top_k": 20, "top_p": 0.95,
+                  "repetition_penalty": 1.05, "suppress_tokens": [1, 2], "bad_words_ids": [[3], [4, 5]], "num_beams": 1, "transformers_version": "4.50.0" }
+                """u8.ToArray(),
+            ],
+            path =>
+            {
+                var folder = Path.GetDirectoryName(path)!;
+                EndTokens.Of(folder);
+                foreach (var (key, value) in GenerationSettings.Of(folder).Changes)
+                    Assert.DoesNotContain('\n', key + value);
+            }
+        );
 
     [Fact]
     public void Tokenizers()

@@ -75,6 +75,30 @@ public sealed class TemplateTests
     [InlineData("{% set ns = namespace(n=9) %}{% for i in range(100) %}{% set ns.n = ns.n * ns.n %}{% endfor %}", "digits")]
     public void Nothing_runs_away(string source, string told) => Refused("t, line 1: ", told, () => Render(source, Small));
 
+    // What is allocated in all bounds what is held at once.
+    [Theory]
+    [InlineData("{% set ns.x = ns.x + ns.x %}")]
+    [InlineData("{% set ns.l = ns.l + ['x' * 1000] %}")]
+    [InlineData("{% set ns.l = [ns.l, range(1000), range(1000)|list, range(1000)|batch(1)|list] %}")]
+    [InlineData("{% set ns.l = [ns.l, ns.x|list, ns.x.split('b'), (ns.x * 100).split('b')] %}")]
+    [InlineData("{% set ns.l = [ns.l, ns.l, dict(a=1, b=j), {'c': j}] %}")]
+    [InlineData("{% set ns.l = ns.l + ns.l + [1] %}")]
+    [InlineData("{% set ns.l = [ns.l, ns.l] %}{{ ns.l|tojson }}")]
+    [InlineData("{{ 'x' }}{{ ns.x|upper|replace('A', 'aa')|trim|indent(4, true) }}")]
+    [InlineData("{{ [j, j, ns.x]|join(', ') ~ ns.x|tojson ~ '%s %s' % (j, ns.x) }}")]
+    [InlineData("{{ range(1000)|map('string')|join }}{{ ns.x|center(5000) }}{{ ns.x.ljust(50) }}")]
+    public void Memory_is_bounded_by_the_steps_and_characters(string body)
+    {
+        var source =
+            $"{{% set ns = namespace(x='ab', l=[1]) %}}{{% for i in range(1000) %}}{{% for j in range(1000) %}}{body}{{% endfor %}}{{% endfor %}}";
+        var limits = new Limits(Steps: 100_000, Characters: 1 << 20);
+        Refused("t, line 1: ", "the template", () => Render(source, limits)); // compiled, and what is made once is there
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Throws<InputException>(() => Render(source, limits));
+        var most = 200 * limits.Steps + 8 * limits.Characters;
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, most);
+    }
+
     [Fact]
     public void Deep_nesting_is_refused_and_not_a_crash()
     {
