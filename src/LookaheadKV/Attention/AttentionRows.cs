@@ -35,12 +35,12 @@ public static class AttentionRows
         var precision = ScorePrecision(keys.dtype);
         var grouped = queries.to(precision).reshape(b, g, h / g * r, d); // [B,H,R,D] → [B,G,(H/G)·R,D]
         // In place from here to the softmax: nothing else of this size is made, and no gradient needs what is overwritten.
-        var logits = grouped.matmul(keys.to(precision).transpose(2, 3)).mul_(1.0 / Math.Sqrt(d)).view(b, h, r, n);
+        var logits = grouped.matmul(keys.to(precision).transpose(2, 3)).Scale(1.0 / Math.Sqrt(d)).view(b, h, r, n);
         var later = n - firstPosition - 1; // columns that not every row sees
         if (later > 0)
         {
             var unseen = ones([r, later], ScalarType.Bool, keys.device).triu();
-            logits.narrow(3, firstPosition + 1, later).masked_fill_(unseen, double.NegativeInfinity);
+            logits.narrow(3, firstPosition + 1, later).Hide(unseen);
         }
         return logits.softmax(-1).MoveToOuterDisposeScope();
     }
@@ -59,7 +59,7 @@ public static class AttentionRows
         {
             if (weights is not null)
                 attention = attention * weights.narrow(1, start, attention.size(2)).unsqueeze(1).unsqueeze(-1);
-            sums.add_(attention.sum(2));
+            sums.Accumulate(attention.sum(2));
         }
     }
 

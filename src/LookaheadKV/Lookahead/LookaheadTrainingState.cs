@@ -1,4 +1,5 @@
 using LookaheadKV.Checkpoints;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Lookahead;
@@ -54,15 +55,22 @@ internal sealed class LookaheadTrainingState : IDisposable
         if (clipNorm is { } norm)
             Clip(norm);
         Step++;
-        var (correction1, correction2) = (1 - Math.Pow(Beta1, Step), 1 - Math.Pow(Beta2, Step));
+        // Numbers of the operators, alive until the step is done: see Numbers.
+        using Scalar decay1 = Beta1.ToScalar(),
+            decay2 = Beta2.ToScalar(),
+            share1 = (1 - Beta1).ToScalar(),
+            share2 = (1 - Beta2).ToScalar(),
+            correction2 = (1 - Math.Pow(Beta2, Step)).ToScalar(),
+            epsilon = Epsilon.ToScalar(),
+            change = (-rate / (1 - Math.Pow(Beta1, Step))).ToScalar();
         foreach (var ((_, parameter), first, second) in _parameters.Zip(_first, _second))
         {
             using var scope = NewDisposeScope();
             if (parameter.grad is not { } gradient)
                 continue; // without LoRA on some path a parameter may not reach the loss
-            first.mul_(Beta1).add_(gradient, alpha: 1 - Beta1);
-            second.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
-            parameter.addcdiv_(first, second.div(correction2).sqrt().add(Epsilon), -rate / correction1);
+            first.mul_(decay1).add_(gradient, alpha: share1);
+            second.mul_(decay2).addcmul_(gradient, gradient, share2);
+            parameter.addcdiv_(first, second.div(correction2).sqrt().add(epsilon), change);
             gradient.zero_();
         }
     }

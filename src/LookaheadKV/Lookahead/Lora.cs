@@ -14,7 +14,7 @@ public sealed record LoraPair(Tensor A, Tensor B, double Scale)
     public Tensor Delta(Tensor x)
     {
         var y = nn.functional.linear(nn.functional.linear(x, A.to(x.dtype)), B.to(x.dtype));
-        return y.mul(Scale);
+        return y.Times(Scale);
     }
 }
 
@@ -58,7 +58,7 @@ public sealed class LayerLora(IReadOnlyDictionary<LinearName, LoraPair> pairs) :
             LoraPair?[] found = [.. names.Select(name => this[name])];
             if (found.OfType<LoraPair>().FirstOrDefault() is not { } any)
                 return [empty(0), empty(0)];
-            var blocks = names.Zip(found, (name, pair) => pair is null ? Missing(name) : pair.B.mul(pair.Scale)).ToArray();
+            var blocks = names.Zip(found, (name, pair) => pair is null ? Missing(name) : pair.B.Times(pair.Scale)).ToArray();
             return [cat([.. found.OfType<LoraPair>().Select(pair => pair.A)], 0).to(dtype), block_diag(blocks).to(dtype)];
 
             Tensor Missing(LinearName name) => zeros(name.Shape(config).Out, 0, device: any.B.device); // rows without a column

@@ -154,13 +154,13 @@ public sealed class Decoder : IDisposable
         var weights = Weights.Layers[layer];
         using var scope = NewDisposeScope();
         var joined = attended.transpose(1, 2).flatten(2); // [B,H,T,D] → [B,T,H·D]
-        var middle = hidden + Linear(joined, weights, LinearName.Output, lora);
+        var middle = hidden.Plus(Linear(joined, weights, LinearName.Output, lora));
         var x = Norm(middle, weights.FeedForwardNorm);
         var gated =
             lora is null && weights.Bias(LinearName.Gate) is null
                 ? Operators.SwiGlu(x, weights[LinearName.Gate], weights[LinearName.Up])
                 : nn.functional.silu(Linear(x, weights, LinearName.Gate, lora)) * Linear(x, weights, LinearName.Up, lora);
-        return (middle + Linear(gated, weights, LinearName.Down, lora)).MoveToOuterDisposeScope();
+        return middle.Plus(Linear(gated, weights, LinearName.Down, lora)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Final norm and output head: rows [B, T, E] to logits [B, T, vocabulary] in float32.</summary>
@@ -205,6 +205,6 @@ public sealed class Decoder : IDisposable
     private static Tensor Linear(Tensor x, LayerWeights weights, LinearName name, LayerLora? lora)
     {
         var y = nn.functional.linear(x, weights[name], weights.Bias(name));
-        return lora?[name] is { } pair ? y + pair.Delta(x) : y;
+        return lora?[name] is { } pair ? y.Plus(pair.Delta(x)) : y;
     }
 }

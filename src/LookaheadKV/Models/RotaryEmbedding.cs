@@ -79,7 +79,7 @@ public sealed class RotaryEmbedding : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _frequencies.Dispose();
 
-    private Tensor Cast(Tensor x) => (_lengthFactor == 1 ? x : x * _lengthFactor).to(_dtype);
+    private Tensor Cast(Tensor x) => (_lengthFactor == 1 ? x : x.Times(_lengthFactor)).to(_dtype);
 
     // [D/2], or [B,1,1,D/2] where they depend on the length of each row's sequence.
     private Tensor Frequencies(Tensor positions) =>
