@@ -186,12 +186,12 @@ internal sealed class AblateCommand : Verb
         var (device, dtype) = _model.Place(call);
         var shared = RunSettings.None.With(
             ("model", FolderFingerprint.Of(modelFolder)[..CallSettings.Shown]),
-            ("tokenizer", CallSettings.OfFiles(modelFolder, ["tokenizer.json"])),
+            CallSettings.Tokenizer(modelFolder),
             ("--device", device.type.ToString().ToLowerInvariant()),
             ("--dtype", dtype.ToString().ToLowerInvariant()),
             ("version", $"{run.Version}+{run.Commit}")
         );
-        var modules = new Lazy<string>(() => CallSettings.OfFiles(ModelFolders.Lookahead(modelFolder), Lookahead.LookaheadFiles.All));
+        var modules = new Lazy<string?>(() => CallSettings.OfFiles(ModelFolders.Lookahead(modelFolder), Lookahead.LookaheadFiles.All));
         var draft = new Lazy<string?>(() =>
             ModelFolders.Draft(modelFolder) is var place && ModelFiles.Exists(place)
                 ? FolderFingerprint.Of(place)[..CallSettings.Shown]

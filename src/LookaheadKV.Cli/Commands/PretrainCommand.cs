@@ -122,7 +122,7 @@ internal sealed class PretrainCommand : Verb
                 (_plan.Name, null),
                 (_device.Name, device.type.ToString().ToLowerInvariant()),
                 (_from.Name, call.Value(_from) is { } from ? FolderFingerprint.Of(from)[..CallSettings.Shown] : null),
-                ("tokenizer", CallSettings.OfFiles(model, ["tokenizer.json"]))
+                CallSettings.Tokenizer(model)
             );
 
     // A run that has a checkpoint goes on from it. Without one, all that a killed run may have left is a tokenizer and a loss curve.

@@ -20,9 +20,18 @@ internal static class CallSettings
                 .Select(option => (option.Name, Value(call, option)))
         );
 
-    /// <summary>The contents of some of a folder's files; of those that are not there, nothing.</summary>
-    public static string OfFiles(string folder, IEnumerable<string> files) =>
-        string.Join('+', files.Select(file => Path.Combine(folder, file)).Where(File.Exists).Select(OfFile));
+    /// <summary>The contents of some of a folder's files, those that are there; null where none is.</summary>
+    public static string? OfFiles(string folder, IEnumerable<string> files) =>
+        files.Select(file => Path.Combine(folder, file)).Where(File.Exists).Select(OfFile).ToArray() is { Length: > 0 } contents
+            ? string.Join('+', contents)
+            : null;
+
+    /// <summary>What makes token ids of texts and chats, where it is not part of the model's file; null where there is none.</summary>
+    public static (string Name, string? Value) Tokenizer(string model) =>
+        (
+            "tokenizer",
+            OfFiles(model, [ModelFiles.TokenizerJson, ModelFiles.SentencePiece, ModelFiles.TokenizerConfig, ModelFiles.ChatTemplate])
+        );
 
     private static string? Value(Call call, Option option)
     {

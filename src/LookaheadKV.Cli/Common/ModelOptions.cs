@@ -147,6 +147,7 @@ internal sealed class ModelOptions
     public IEnumerable<(string Name, string? Value)> Fingerprints(Call call, bool modules = false, bool draft = false) =>
         [
             (Model.Name, FolderFingerprint.Of(Folder(call))[..CallSettings.Shown]),
+            CallSettings.Tokenizer(Folder(call)),
             (_device.Name, Place(call).Device.type.ToString().ToLowerInvariant()),
             (_modules.Name, modules ? CallSettings.OfFiles(ModuleFolder(call), LookaheadFiles.All) : null),
             (

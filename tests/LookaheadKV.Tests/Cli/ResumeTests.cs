@@ -63,6 +63,25 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_training_of_another_tokenizer_or_template_is_refused_with_the_difference()
+    {
+        CopyOfNano("copy", seed: 1);
+        string[] command = ["train", "--device", "cpu", "--model", "{copy}", .. Train(1)];
+        await Succeeds(_bench.Run(command));
+        foreach (var file in new[] { "tokenizer.json", "tokenizer_config.json" })
+        {
+            var text = File.ReadAllText(_bench[$"copy/{file}"]);
+            File.WriteAllText(_bench[$"copy/{file}"], text + "\n");
+            Assert.Contains("other settings (tokenizer ", (await _bench.Run(command)).Error);
+            File.WriteAllText(_bench[$"copy/{file}"], text);
+        }
+        File.WriteAllText(_bench["copy/chat_template.jinja"], "{{ messages[0].content }}");
+        Assert.Contains("other settings (tokenizer ", (await _bench.Run(command)).Error);
+        File.Delete(_bench["copy/chat_template.jinja"]);
+        await Succeeds(_bench.Run(command));
+    }
+
+    [Fact]
     public async Task A_training_never_goes_back_and_tells_the_schedules_it_ran_on()
     {
         await Succeeds(_bench.RunOnModel("train", Train(2)));
@@ -242,7 +261,7 @@ public sealed class ResumeTests : IDisposable
         await Refused("--fuse False there, true now", "--fuse");
         await Refused("--from not given there, [0-9a-f]+ now", "--from", nano);
         File.AppendAllText(_bench["run/model/tokenizer.json"], "\n");
-        await Refused("tokenizer [0-9a-f]+ there, [0-9a-f]+ now");
+        await Refused("tokenizer [0-9a-f+]+ there, [0-9a-f+]+ now");
         Plan(batch: 3);
         await Succeeds(Pretrain("--restart"));
         Assert.Equal(3, _bench.Json("p.json").GetProperty("step").GetInt32());
