@@ -13,6 +13,14 @@ namespace LookaheadKV.Generation;
 /// <param name="Changes">The keys that make answers other than the plain greedy ones, in the file's order, each with its value as the file writes it.</param>
 public sealed record GenerationSettings(string Source, double RepetitionPenalty, IReadOnlyList<(string Key, string Value)> Changes)
 {
+    /// <summary>Goes to <see cref="SamplingOptions.RepetitionPenalty"/>; 1 changes nothing.</summary>
+    /// <exception cref="InputException">It is not above 0.</exception>
+    public double RepetitionPenalty
+    {
+        get;
+        init => field = value.AboveZero("repetition penalty", "1 changes nothing");
+    } = RepetitionPenalty.AboveZero("repetition penalty", "1 changes nothing");
+
     /// <summary>The key of the one setting that is applied.</summary>
     public const string RepetitionPenaltyKey = "repetition_penalty";
 

@@ -1,4 +1,5 @@
 using LookaheadKV.Files;
+using LookaheadKV.Text;
 
 namespace LookaheadKV.Models;
 
@@ -135,7 +136,7 @@ internal static class HuggingFaceConfig
     internal static void Require(JsonField field, params string[] implemented)
     {
         if (field.Present && !implemented.Contains(field.Text()))
-            throw field.Wrong($"\"{field.Text()}\" is not implemented; allowed: {string.Join(", ", implemented)}");
+            throw field.Wrong($"{Quoting.Quote(field.Text())} is not implemented; allowed: {string.Join(", ", implemented)}");
     }
 
     /// <summary>Refuses, by name, a number that is not the one implemented.</summary>

@@ -58,6 +58,18 @@ public sealed class GenerateTests : IDisposable
     }
 
     [Fact]
+    public async Task A_comparison_names_what_its_answers_leave_out()
+    {
+        var file = Path.Combine(_bench.Model, "generation_config.json");
+        File.WriteAllText(file, """{"eos_token_id": 0, "repetition_penalty": 1.5, "do_sample": false, "top_p": 0.5}""");
+        var ran = await _bench.RunOnModel("compare", "--policies", "random"); // which has no tokenizer, and ends there
+        Assert.StartsWith(
+            $"note: {file}: repetition_penalty 1.5 is not applied: all policies answer with the most likely tokens.\n",
+            ran.Error
+        );
+    }
+
+    [Fact]
     public async Task The_answer_ends_before_a_stop_string()
     {
         AddTokenizer();

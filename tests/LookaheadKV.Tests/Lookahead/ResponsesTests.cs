@@ -197,7 +197,7 @@ public sealed class ResponsesTests : IDisposable
             Directory.CreateDirectory(_folder["gone"]);
             var own = new OwnResponses(decoder, SamplingOptions.Greedy, 6, ResponseCache.Open(_folder["gone/responses.jsonl"], "here"));
             Directory.Delete(_folder["gone"]);
-            Assert.ThrowsAny<IOException>(() => own.Target(decoder, Examples[..1], new StepClock(decoder.Device)));
+            Assert.Throws<InputException>(() => own.Target(decoder, Examples[..1], new StepClock(decoder.Device)));
         }
     }
 }
