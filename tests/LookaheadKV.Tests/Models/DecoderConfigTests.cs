@@ -52,6 +52,7 @@ public sealed class DecoderConfigTests
     [InlineData("\"rms_norm_eps\": 1e-05", "\"eos_token_id\": [1, \"two\"]", "eos_token_id")]
     [InlineData("\"num_key_value_heads\": 8", "\"num_key_value_heads\": 5", "num_attention_heads 32 is not a multiple")]
     [InlineData("\"rms_norm_eps\": 1e-05", "\"partial_rotary_factor\": 0.5", "partial_rotary_factor 0.5 is not implemented")]
+    [InlineData("\"rms_norm_eps\": 1e-05", "\"rope_scaling\": { \"rope_type\": \"a\\nb\" }", "rope_type \"a\\nb\" is not implemented")]
     [InlineData("\"rms_norm_eps\": 1e-05", "\"quantization_config\": { }", "quantization_config")]
     [InlineData("\"rms_norm_eps\": 1e-05", "\"use_sliding_window\": true", "use_sliding_window")]
     [InlineData("\"rms_norm_eps\": 1e-05", "\"layer_types\": [\"full_attention\", \"sliding_attention\"]", "sliding_attention")]
