@@ -127,7 +127,7 @@ let byTask =
     let cell policy task =
         rows
         |> Seq.find (fun row -> row.Policy = policy && row.Task = task && row.Budget = "64")
-        |> fun row -> $"%.2f{row.Accuracy}"
+        |> fun row -> $"%.2f{row.Accuracy.Value}"
 
     Show.table
         ("at 64" :: List.ofSeq TaskNames.All)

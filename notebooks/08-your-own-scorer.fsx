@@ -251,7 +251,7 @@ printfn
                          for task in tasks ->
                              rows
                              |> Seq.find (fun row -> row.Policy = policy.Name && row.Budget = "256" && row.Task = task)
-                             |> fun row -> $"%.2f{row.Accuracy}"
+                             |> fun row -> $"%.2f{row.Accuracy.Value}"
                      ]
              ]}"""
 
