@@ -167,7 +167,7 @@ let difference (results: seq<PromptResult>) budget first second =
             [
                 for result in results do
                     if result.Policy = policy && result.Budget = budget then
-                        (result.Task, result.Sample), result.Score
+                        (result.Task, result.Sample), result.Score.Value
             ]
 
     let one, two = score first, score second
