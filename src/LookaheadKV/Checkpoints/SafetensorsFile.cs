@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.IO.MemoryMappedFiles;
 using LookaheadKV.Files;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -10,26 +9,22 @@ namespace LookaheadKV.Checkpoints;
 /// An open safetensors file: 8 bytes of header length (little-endian), the header (JSON), the tensors' bytes. The file is mapped, not
 /// read: a tensor costs memory only once it is asked for.
 /// </summary>
-public sealed unsafe class SafetensorsFile : IDisposable
+public sealed class SafetensorsFile : IDisposable
 {
     private readonly string path;
-    private readonly MemoryMappedFile map;
-    private readonly MemoryMappedViewAccessor view;
     private readonly Dictionary<string, SafetensorsInfo> tensors;
-    private byte* bytes;
+    private MappedBytes? bytes;
 
     private SafetensorsFile(
         string path,
-        MemoryMappedFile map,
+        MappedBytes bytes,
         Dictionary<string, SafetensorsInfo> tensors,
         Dictionary<string, string> metadata
     )
     {
-        (this.path, this.map, this.tensors) = (path, map, tensors);
+        (this.path, this.bytes, this.tensors) = (path, bytes, tensors);
         Metadata = metadata;
         Names = [.. tensors.OrderBy(tensor => tensor.Value.Begin).Select(tensor => tensor.Key)];
-        view = map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
-        view.SafeMemoryMappedViewHandle.AcquirePointer(ref bytes);
     }
 
     /// <summary>The tensors' names, in the order of their bytes.</summary>
@@ -50,8 +45,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
             ForeignFile.Refuse(path, Head(stream));
             var json = ReadHeader(stream);
             var (tensors, metadata) = SafetensorsHeader.Parse(json, 8 + json.Length, stream.Length);
-            var map = MemoryMappedFile.CreateFromFile(path, FileMode.Open, mapName: null, 0, MemoryMappedFileAccess.Read);
-            return new SafetensorsFile(path, map, tensors, metadata);
+            return new SafetensorsFile(path, MappedBytes.Open(path), tensors, metadata);
         }
         catch (InputException e) when (!e.Message.StartsWith(path, StringComparison.Ordinal))
         {
@@ -89,36 +83,32 @@ public sealed unsafe class SafetensorsFile : IDisposable
     public void ReadInto(string name, Tensor place)
     {
         ObjectDisposedException.ThrowIf(bytes is null, this);
-        var info = Info(name);
+        var (info, from) = (Info(name), bytes);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var onHost = place.device_type == DeviceType.CPU;
         if (onHost && place.dtype == info.DType && place.is_contiguous())
         {
-            Copy(info, place);
+            Copy(from, info, place);
             return;
         }
         var read = empty([.. info.Shape], info.DType, CPU);
-        Copy(info, read);
+        Copy(from, info, read);
         // Another type is made on the device, from the bytes of the file.
         place.copy_(onHost || place.dtype == info.DType ? read : read.to(place.device));
     }
 
-    private void Copy(SafetensorsInfo info, Tensor to)
+    private static void Copy(MappedBytes from, SafetensorsInfo info, Tensor to)
     {
         foreach (var (offset, chunk) in TensorBytes.Chunks(to))
-            new ReadOnlySpan<byte>(bytes + info.Begin + offset, chunk.bytes.Length).CopyTo(chunk.bytes);
+            from.Span(info.Begin + offset, chunk.bytes.Length).CopyTo(chunk.bytes);
     }
 
     /// <summary>Unmaps the file; tensors that were read stay.</summary>
     public void Dispose()
     {
-        if (bytes is null)
-            return;
+        bytes?.Dispose();
         bytes = null;
-        view.SafeMemoryMappedViewHandle.ReleasePointer();
-        view.Dispose();
-        map.Dispose();
     }
 
     private static byte[] Head(FileStream stream)

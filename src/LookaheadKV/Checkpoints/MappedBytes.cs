@@ -1,6 +1,6 @@
 using System.IO.MemoryMappedFiles;
 
-namespace LookaheadKV.Checkpoints.Gguf;
+namespace LookaheadKV.Checkpoints;
 
 /// <summary>A file's bytes in memory, mapped and not read: they cost memory only while they are looked at, and the system takes it back.</summary>
 internal sealed unsafe class MappedBytes : IDisposable
