@@ -15,12 +15,13 @@ In two halves, for a machine that has .NET's runtime but not this repository's t
     dotnet fsi build/notebooks.fsx --from RUN 03-train --out FILE.ipynb
         makes a notebook of that
 *)
-#I "../artifacts/bin/LookaheadKV.FSharp/release"
+#I "../artifacts/bin/LookaheadKV.Reports/release"
 #r "TorchSharp.dll"
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
 #r "LookaheadKV.FSharp.dll"
+#r "LookaheadKV.Reports.dll"
 
 open System
 open System.Diagnostics
@@ -29,6 +30,7 @@ open System.Text.Encodings.Web
 open System.Text.Json
 open System.Text.Json.Nodes
 open LookaheadKV.FSharp
+open LookaheadKV.Reports
 
 let folder =
     Path.Combine(__SOURCE_DIRECTORY__, "..", "notebooks") |> Path.GetFullPath

@@ -376,6 +376,7 @@ let runFsdocs () =
             "--projects"
             "src/LookaheadKV/LookaheadKV.csproj"
             "src/LookaheadKV.FSharp/LookaheadKV.FSharp.fsproj"
+            "src/LookaheadKV.Reports/LookaheadKV.Reports.fsproj"
             "--properties"
             "Configuration=Release"
             "FsDocsGenerateLlmsTxt=false"

@@ -11,15 +11,17 @@ You will
 
 It takes a minute and a half on two CPU cores. Before the first run, in the repository's root: `dotnet build LookaheadKV.sln -c Release`.
 *)
-#I "../artifacts/bin/LookaheadKV.FSharp/release"
+#I "../artifacts/bin/LookaheadKV.Reports/release"
 #r "TorchSharp.dll"
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
 #r "LookaheadKV.FSharp.dll"
+#r "LookaheadKV.Reports.dll"
 
 open System.IO
 open LookaheadKV.FSharp
+open LookaheadKV.Reports
 
 // Tensors, kept sets, results and figures print as what they are.
 Printers.register ()
@@ -111,12 +113,12 @@ group's query heads become one score (`group`), and whether a layer's heads comp
 
 ## Ask the cells themselves
 
-A table of means hides what it averages. `Studies.query` asks the cells in SQL (DuckDB's): the table `cells` has a row a number, with all settings of its
+A table of means hides what it averages. `StudyQuery.ofFile` asks the cells in SQL (DuckDB's): the table `cells` has a row a number, with all settings of its
 cell, its seed, policy, budget, task, metric and value. Which tasks need many lookahead tokens? Exact answers on 64 kept entries, a column for each number
 of tokens:
 *)
 file "tokens"
-|> Studies.query
+|> StudyQuery.ofFile
     """
     pivot (select task, tokens, value from cells where metric = 'accuracy' and budget = '64' and task <> 'mean')
     on tokens in (1, 4, 16, 64) using round(avg(value), 2)

@@ -1,6 +1,5 @@
 namespace LookaheadKV.FSharp
 
-open System.Collections.Generic
 open LookaheadKV.Evaluation
 
 /// Kept sets, counted. A kept set here is plain arrays: positions by layer and key/value head.
@@ -51,6 +50,4 @@ module Keeping =
     /// <summary>The same prompt with the kept sets of some policies alone.</summary>
     /// <param name="policies">Their names, each among the anatomy's.</param>
     /// <param name="anatomy">One prompt, looked into.</param>
-    let only (policies: string list) (anatomy: Anatomy) =
-        let kept = dict [ for policy in policies -> policy, anatomy.Kept[policy] ]
-        Anatomy(anatomy.Sample, anatomy.Tokens, anatomy.TrueImportance, anatomy.Predicted, Dictionary kept, anatomy.Budget)
+    let only (policies: string list) (anatomy: Anatomy) = anatomy.Only policies

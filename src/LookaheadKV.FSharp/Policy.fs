@@ -27,19 +27,6 @@ type Smoothing =
 /// Policies as pipelines: <c>Policy.lookahead modules |> Policy.budget (Tokens 128) |> Policy.pooling NoPooling</c>.
 module Policy =
 
-    // C# records offer F# no `with`.
-    let private changed (policy: EvictionPolicy) pooling group protection layers heads =
-        EvictionPolicy(
-            Name = policy.Name,
-            Scorer = policy.Scorer,
-            Budget = policy.Budget,
-            Group = defaultArg group policy.Group,
-            Pooling = defaultArg pooling policy.Pooling,
-            Protection = defaultArg protection policy.Protection,
-            Layers = defaultArg layers policy.Layers,
-            Heads = defaultArg heads policy.Heads
-        )
-
     /// Keeps everything.
     let full = Policies.Full
 
@@ -99,17 +86,7 @@ module Policy =
     let lookahead (modules: LookaheadModule) = Policies.Lookahead modules
 
     /// <summary>The same policy under another name, for tables and figures that hold it twice.</summary>
-    let named (name: string) (policy: EvictionPolicy) =
-        EvictionPolicy(
-            Name = name,
-            Scorer = policy.Scorer,
-            Budget = policy.Budget,
-            Group = policy.Group,
-            Pooling = policy.Pooling,
-            Protection = policy.Protection,
-            Layers = policy.Layers,
-            Heads = policy.Heads
-        )
+    let named (name: string) (policy: EvictionPolicy) = policy.Named name
 
     /// <summary>The same policy at a budget.</summary>
     /// <exception cref="T:LookaheadKV.InputException">The budget keeps nothing, or the share is above 1.</exception>
@@ -122,25 +99,19 @@ module Policy =
     /// <summary>The same policy with another smoothing.</summary>
     /// <exception cref="T:LookaheadKV.InputException">The width is not a positive odd number.</exception>
     let pooling (smoothing: Smoothing) (policy: EvictionPolicy) =
-        let pooling =
-            match smoothing with
-            | NoPooling -> Pooling.None
-            | MaxPooling width -> Pooling.Max width
-            | MeanPooling width -> Pooling.Mean width
-
-        changed policy (Some pooling) None None None None
+        match smoothing with
+        | NoPooling -> policy.With Pooling.None
+        | MaxPooling width -> policy.With(Pooling.Max width)
+        | MeanPooling width -> policy.With(Pooling.Mean width)
 
     /// <summary>The same policy with another way to make one score of a group's query heads.</summary>
-    let grouping (reduction: GroupReduction) (policy: EvictionPolicy) =
-        changed policy None (Some reduction) None None None
+    let grouping (reduction: GroupReduction) (policy: EvictionPolicy) = policy.With reduction
 
     /// <summary>The same policy with positions that are kept whatever their score.</summary>
-    let protect (protection: Protection) (policy: EvictionPolicy) =
-        changed policy None None (Some protection) None None
+    let protect (protection: Protection) (policy: EvictionPolicy) = policy.With protection
 
     /// <summary>The same policy with another division of the budget among the layers.</summary>
-    let layers (allocation: LayerAllocation) (policy: EvictionPolicy) =
-        changed policy None None None (Some allocation) None
+    let layers (allocation: LayerAllocation) (policy: EvictionPolicy) = policy.With allocation
 
     /// <summary>The same policy with more entries for the lower layers (PyramidKV).</summary>
     let pyramid policy =
@@ -151,5 +122,4 @@ module Policy =
         layers (LayerAllocation.Global()) policy
 
     /// <summary>The same policy with a budget that the heads of a layer compete for (Ada-KV).</summary>
-    let adaptive (policy: EvictionPolicy) =
-        changed policy None None None None (Some(HeadAllocation.Adaptive()))
+    let adaptive (policy: EvictionPolicy) = policy.With(HeadAllocation.Adaptive())

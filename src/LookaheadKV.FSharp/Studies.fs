@@ -20,8 +20,10 @@ module Studies =
         |> StudyTable.Summarise
         |> List.ofSeq
 
-    /// The folder beside a study's file, as runs in float32 fill it.
-    let private folderOf (file: string) (study: Study) =
+    /// <summary>The folder beside a study's file, as runs in float32 fill it.</summary>
+    /// <param name="file">The study's JSON file.</param>
+    /// <param name="study">What it says.</param>
+    let folderOf (file: string) (study: Study) =
         StudyFolder.Of(Path.ChangeExtension(file, null) |> nonNull, ModelFolders.Resolve study.Model, torch.ScalarType.Float32)
 
     /// <summary>Means over seeds of a study that was run in float32, from the cells that lie in the folder beside its file.</summary>
@@ -30,14 +32,6 @@ module Studies =
     let read (file: string) =
         let study = Study.Read file
         summarise study (folderOf file study)
-
-    /// <summary>Asks the cells of a study in SQL: <see cref="M:LookaheadKV.FSharp.StudyQuery.run"/> says what there is to ask for.</summary>
-    /// <param name="sql">A query of the table <c>cells</c>, in DuckDB's SQL.</param>
-    /// <param name="file">The study's JSON file; it was run in float32, its cells lie in the folder beside it.</param>
-    /// <exception cref="T:LookaheadKV.InputException">The study cannot be read, has no result yet, or DuckDB refuses the query.</exception>
-    let query (sql: string) (file: string) =
-        let study = Study.Read file
-        StudyQuery.run sql (folderOf file study) study
 
     /// <summary>Runs a study in this process and keeps nothing.</summary>
     /// <param name="json">The study, as its file would hold it; its model is not looked at.</param>

@@ -288,22 +288,6 @@ let draft (shape: Shape) seed =
             Seed = seed
         }
 
-/// A policy with some parts replaced; a C# record from here can only be built anew.
-let private rebuilt (policy: EvictionPolicy) group pooling protection layers heads =
-    EvictionPolicy(
-        Name = policy.Name,
-        Scorer = policy.Scorer,
-        Budget = policy.Budget,
-        Group = group,
-        Pooling = pooling,
-        Protection = protection,
-        Layers = layers,
-        Heads = heads
-    )
-
-let private withPool pool (policy: EvictionPolicy) =
-    rebuilt policy policy.Group (Pooling.Max pool) policy.Protection policy.Layers policy.Heads
-
 /// Runs something with a method as it is, without a budget.
 let private withMethod (shape: Shape) recipe (run: EvictionPolicy -> 'a) =
     match recipe with
@@ -312,7 +296,7 @@ let private withMethod (shape: Shape) recipe (run: EvictionPolicy -> 'a) =
     | Recipe.Streaming sinks -> run (Policies.Streaming sinks)
     | Recipe.H2O window -> run (Policies.H2O window)
     | Recipe.Tova -> run Policies.Tova
-    | Recipe.SnapKV(window, pool) -> run (withPool pool (Policies.SnapKV window))
+    | Recipe.SnapKV(window, pool) -> run ((Policies.SnapKV window).With(Pooling.Max pool))
     | Recipe.PyramidKV window -> run (Policies.PyramidKV window)
     | Recipe.AdaKV window -> run (Policies.AdaKV window)
     | Recipe.KeyNorm -> run Policies.KeyNorm
@@ -371,16 +355,17 @@ let private planned (case: Case) (plan: Plan) (policy: EvictionPolicy) =
         | Same -> HeadAllocation.Uniform
         | Competing hundredths -> HeadAllocation.Adaptive(float hundredths / 100.0)
 
-    (rebuilt
-        policy
-        (if plan.GroupMaximum then
-             GroupReduction.Max
-         else
-             GroupReduction.Mean)
-        pooling
-        (Protection(first, last, Given = LookaheadKV.EquatableList<int> given))
-        layers
-        heads)
+    policy
+        .With(
+            if plan.GroupMaximum then
+                GroupReduction.Max
+            else
+                GroupReduction.Mean
+        )
+        .With(pooling)
+        .With(Protection(first, last, Given = LookaheadKV.EquatableList<int> given))
+        .With(layers)
+        .With(heads)
         .With(budget case plan.Written)
 
 /// Runs something with a case's policy, plan and budget included.

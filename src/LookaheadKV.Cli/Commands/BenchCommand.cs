@@ -4,9 +4,9 @@ using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Speed;
 using LookaheadKV.Eviction;
-using LookaheadKV.FSharp;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
+using LookaheadKV.Reports;
 using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 

@@ -7,9 +7,9 @@ using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Samples;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Eviction;
-using LookaheadKV.FSharp;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Reports;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Cli.Commands;

@@ -24,7 +24,16 @@ public sealed record Anatomy(
     float[,,]? Predicted,
     IReadOnlyDictionary<string, int[][][]> Kept,
     string Budget
-);
+)
+{
+    /// <summary>The same prompt with the kept sets of some policies alone.</summary>
+    /// <param name="policies">Their names, each among <see cref="Kept"/>.</param>
+    public Anatomy Only(IEnumerable<string> policies) =>
+        this with
+        {
+            Kept = policies.Distinct().ToDictionary(policy => policy, policy => Kept[policy]),
+        };
+}
 
 /// <summary>Looks into one prompt: importance, true and predicted, and what policies keep.</summary>
 public static class Inspection

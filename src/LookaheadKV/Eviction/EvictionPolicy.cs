@@ -49,6 +49,26 @@ public sealed record EvictionPolicy
             );
     }
 
+    // What C# writes as `with`, for languages that have none for its records.
+
+    /// <summary>The same recipe under another name.</summary>
+    public EvictionPolicy Named(string name) => this with { Name = name };
+
     /// <summary>The same recipe with another budget.</summary>
     public EvictionPolicy With(Budget budget) => this with { Budget = budget };
+
+    /// <summary>The same recipe with another way to make one score of a group's query heads.</summary>
+    public EvictionPolicy With(GroupReduction group) => this with { Group = group };
+
+    /// <summary>The same recipe with another smoothing.</summary>
+    public EvictionPolicy With(Pooling pooling) => this with { Pooling = pooling };
+
+    /// <summary>The same recipe with other positions that are kept whatever their score.</summary>
+    public EvictionPolicy With(Protection protection) => this with { Protection = protection };
+
+    /// <summary>The same recipe with another division of the budget among the layers.</summary>
+    public EvictionPolicy With(LayerAllocation layers) => this with { Layers = layers };
+
+    /// <summary>The same recipe with another division of a layer's part among its heads.</summary>
+    public EvictionPolicy With(HeadAllocation heads) => this with { Heads = heads };
 }

@@ -48,7 +48,8 @@ public partial class MembersTests
             typeof(object).Assembly,
             typeof(TorchSharp.torch).Assembly,
             typeof(RunInfo).Assembly,
-            typeof(LookaheadKV.FSharp.Report).Assembly,
+            typeof(LookaheadKV.FSharp.Theme).Assembly,
+            typeof(LookaheadKV.Reports.Report).Assembly,
             typeof(LookaheadKV.Cli.EntryPoint).Assembly,
         ];
 

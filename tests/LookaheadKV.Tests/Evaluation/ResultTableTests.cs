@@ -176,7 +176,7 @@ public class ResultTableTests
         Assert.Contains("Score, mean of the tasks", both, StringComparison.Ordinal);
 
         static string Page(params PromptResult[] results) =>
-            LookaheadKV.FSharp.Report.Page(RunInfo.Of("x", 0), ResultTable.Summarise(results), []);
+            LookaheadKV.Reports.Report.Page(RunInfo.Of("x", 0), ResultTable.Summarise(results), []);
     }
 
     /// <summary>Prompts without a known answer have costs and overlaps, and no score: they neither count as wrong nor as right.</summary>
@@ -188,7 +188,7 @@ public class ResultTableTests
         Assert.All(alone, row => Assert.Equal((null, null, null), (row.Accuracy, row.Low, row.High)));
         Assert.All(alone, row => Assert.Equal(0.5, row.OracleOverlap, 12));
         Assert.Empty(SanityGates.LeftOut(alone));
-        Assert.Contains("0.50", LookaheadKV.FSharp.Report.Page(RunInfo.Of("x", 0), alone, []), StringComparison.Ordinal);
+        Assert.Contains("0.50", LookaheadKV.Reports.Report.Page(RunInfo.Of("x", 0), alone, []), StringComparison.Ordinal);
         // Beside tasks with answers they change no accuracy.
         var mixed = ResultTable.Summarise([unknown, One("a", true), One("a", false), One("q", true)]);
         Assert.Equal(1.0, mixed.Single(row => row.Task == "q").Accuracy);

@@ -1,8 +1,9 @@
-namespace LookaheadKV.FSharp
+namespace LookaheadKV.Reports
 
 open System
 open System.Collections.Generic
 open LookaheadKV.Evaluation
+open LookaheadKV.FSharp
 
 /// The report of a comparison: one page that works offline.
 [<AbstractClass; Sealed>]

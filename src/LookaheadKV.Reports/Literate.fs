@@ -1,4 +1,4 @@
-namespace LookaheadKV.FSharp
+namespace LookaheadKV.Reports
 
 open System
 

@@ -1,9 +1,10 @@
-namespace LookaheadKV.FSharp
+namespace LookaheadKV.Reports
 
 open System.Collections.Generic
 open System.Globalization
 open LookaheadKV.Evaluation
 open LookaheadKV.Evaluation.Speed
+open LookaheadKV.FSharp
 
 /// The report of a speed benchmark: one page that works offline.
 [<AbstractClass; Sealed>]

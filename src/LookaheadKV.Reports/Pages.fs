@@ -1,4 +1,4 @@
-namespace LookaheadKV.FSharp
+namespace LookaheadKV.Reports
 
 open System
 open System.Globalization
@@ -6,6 +6,7 @@ open System.IO
 open LookaheadKV
 open LookaheadKV.Checkpoints
 open LookaheadKV.Evaluation
+open LookaheadKV.FSharp
 
 /// What reports share: pages that work offline, of sections, with what made them at the end.
 module internal Pages =

@@ -1,4 +1,4 @@
-namespace LookaheadKV.FSharp
+namespace LookaheadKV.Reports
 
 open System
 open System.Collections
@@ -7,6 +7,7 @@ open System.Globalization
 open DuckDB.NET.Data
 open LookaheadKV
 open LookaheadKV.Evaluation.Studies
+open LookaheadKV.FSharp
 
 /// What a query of a study's cells gave.
 type QueryTable =
@@ -107,6 +108,14 @@ module StudyQuery =
             }
         with :? DbException as error ->
             raise (InputException($"the query failed: {oneLine error}", error))
+
+    /// <summary>Asks for something of the cells of a study that was run in float32: those in the folder beside its file.</summary>
+    /// <param name="sql">A query of the table <c>cells</c>, as of <see cref="M:LookaheadKV.Reports.StudyQuery.run"/>.</param>
+    /// <param name="file">The study's JSON file.</param>
+    /// <exception cref="T:LookaheadKV.InputException">The study cannot be read, has no result yet, or DuckDB refuses the query.</exception>
+    let ofFile (sql: string) (file: string) =
+        let study = Study.Read file
+        run sql (Studies.folderOf file study) study
 
     /// <summary>The table as lines of text.</summary>
     /// <param name="table">What a query gave.</param>

@@ -1,10 +1,10 @@
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Studies;
-using LookaheadKV.FSharp;
+using LookaheadKV.Reports;
 using LookaheadKV.Tests.Pretraining;
 using Xunit;
 
-namespace LookaheadKV.Tests.Evaluation.Studies;
+namespace LookaheadKV.Tests.Reports;
 
 /// <summary>SQL over cells says what the merge says; what it cannot answer is one line.</summary>
 public sealed class StudyQueryTests : IDisposable
