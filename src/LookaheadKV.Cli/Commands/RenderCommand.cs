@@ -26,6 +26,8 @@ internal sealed class RenderCommand : Verb
         AddAll([_messages, _closed, .. _template.All, _model]);
     }
 
+    protected override bool UsesTensors => false;
+
     protected override Outcome Run(Call call)
     {
         var model = ModelFolders.Resolve(call.Value(_model));

@@ -34,6 +34,8 @@ internal sealed class TasksCommand : Verb
             "all"
         );
 
+    protected override bool UsesTensors => false;
+
     protected override Outcome Run(Call call)
     {
         var encoder = new PieceEncoder(Tokenizer.Load(ModelFolders.Resolve(call.Value(_model))).Encode);

@@ -21,6 +21,8 @@ internal sealed class TokenizeCommand : Verb
         AddAll(_texts, _out, _model);
     }
 
+    protected override bool UsesTensors => false;
+
     protected override Outcome Run(Call call)
     {
         var place = _out.Place(call);

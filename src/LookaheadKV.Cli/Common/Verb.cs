@@ -101,6 +101,9 @@ internal abstract class Verb : Command
 
     protected abstract Outcome Run(Call call);
 
+    /// <summary>Whether it computes with tensors; a verb that does not starts without libtorch.</summary>
+    protected virtual bool UsesTensors => true;
+
     /// <summary>What is said when a call was cancelled: what is left, and how to go on.</summary>
     protected virtual string WhenCancelled(Call call) => "nothing is kept.";
 
@@ -157,7 +160,8 @@ internal abstract class Verb : Command
     {
         var (streams, isTaken) = (arguments.InvocationConfiguration, Options.OfType<Output>().Any(output => output.IsStandard(arguments)));
         var screen = new Screen(isTaken ? streams.Error : streams.Output);
-        var threads = Threads.Use(_threads.Read(arguments));
+        var asked = _threads.Read(arguments);
+        var threads = UsesTensors ? StartTensors(asked) : 0;
         var watch = new Lazy<ThreadWatch>(() => new ThreadWatch(ThreadClock, threads, text => screen.Note($"warning: {text}")));
         var call = new Call(arguments, screen, watch, cancellation);
         try
@@ -175,6 +179,12 @@ internal abstract class Verb : Command
         {
             throw new OperationCanceledException($"cancelled; {WhenCancelled(call)}", e);
         }
+    }
+
+    private static int StartTensors(int? threads)
+    {
+        NativeLibraries.Load();
+        return Threads.Use(threads);
     }
 
     // Whatever a verb writes, what lies there is looked at before it does anything else.

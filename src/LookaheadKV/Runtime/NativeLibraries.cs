@@ -10,7 +10,8 @@ namespace LookaheadKV.Runtime;
 /// </summary>
 /// <remarks>
 /// <para>Whatever references LookaheadKV needs to do nothing: the first use of anything in it loads them. A script that uses
-/// <c>torch</c> before it uses anything of LookaheadKV calls <see cref="Load"/> in its first line.</para>
+/// <c>torch</c> before it uses anything of LookaheadKV calls <see cref="Load"/> in its first line. A program some of whose work needs no
+/// tensors may set the switch <see cref="LateSwitch"/> and calls <see cref="Load"/> before the first one.</para>
 /// <para>libtorch is looked for in (1) the folder that the environment variable <c>LOOKAHEADKV_LIBTORCH</c> names, such as the
 /// <c>torch/lib</c> of a PyTorch install with CUDA; (2) the program's folder and LookaheadKV's, and <c>runtimes/RID/native</c> beside
 /// them; (3) the NuGet cache; (4) wherever the system's loader looks (<c>LD_LIBRARY_PATH</c>). If the variable is set, nothing else is
@@ -23,16 +24,27 @@ public static class NativeLibraries
     /// <summary>The environment variable that names a folder with libtorch.</summary>
     public const string FolderVariable = "LOOKAHEADKV_LIBTORCH";
 
+    /// <summary>The <see cref="AppContext"/> switch, of <c>runtimeconfig.json</c>, by which nothing is loaded before <see cref="Load"/> is called.</summary>
+    public const string LateSwitch = "LookaheadKV.LoadsLate";
+
     private const string Shim = "LibTorchSharp";
     private const string LibTorch = "torch_cpu";
 
     // Dependencies first: each is then found by its name in the process, whatever LD_LIBRARY_PATH says, and copies never mix.
     private static readonly string[] LibTorchParts = ["c10", LibTorch, "c10_cuda", "torch_cuda", "torch"];
 
+    private static readonly Lock Loading = new();
+    private static volatile bool _isLoaded;
+
     /// <summary>Loads libtorch and TorchSharp's native library unless they are loaded. Thread-safe.</summary>
-    /// <exception cref="TypeInitializationException">Its base exception is an <see cref="InputException"/>: a library is missing, of
-    /// the wrong architecture, or cannot be loaded; or <see cref="FolderVariable"/> names a folder that cannot serve.</exception>
-    public static void Load() => RuntimeHelpers.RunModuleConstructor(typeof(NativeLibraries).Module.ModuleHandle);
+    /// <exception cref="InputException">A library is missing, of the wrong architecture, or cannot be loaded; or <see cref="FolderVariable"/>
+    /// names a folder that cannot serve. Where the first use of this assembly has tried, it is the base exception of a
+    /// <see cref="TypeInitializationException"/>.</exception>
+    public static void Load()
+    {
+        RuntimeHelpers.RunModuleConstructor(typeof(NativeLibraries).Module.ModuleHandle);
+        LoadAll();
+    }
 
     /// <summary>
     /// Runs before anything else of this assembly, hence before TorchSharp's own search, which starts in the static constructor of
@@ -41,13 +53,25 @@ public static class NativeLibraries
     /// </summary>
     [ModuleInitializer]
     [SuppressMessage("Usage", "CA2255", Justification = "Scripts and notebooks have no entry point of their own to do this in.")]
-    internal static void LoadAll()
+    internal static void LoadAtStart()
     {
         HugePages.Request();
-        if (!IsLoaded(LibTorch))
-            LoadLibTorch();
-        if (!IsLoaded(Shim))
-            LoadShim();
+        if (!(AppContext.TryGetSwitch(LateSwitch, out var isLate) && isLate))
+            LoadAll();
+    }
+
+    private static void LoadAll()
+    {
+        if (_isLoaded)
+            return;
+        lock (Loading)
+        {
+            if (!IsLoaded(LibTorch))
+                LoadLibTorch();
+            if (!IsLoaded(Shim))
+                LoadShim();
+            _isLoaded = true;
+        }
     }
 
     /// <summary>Whether someone before us has loaded the library: a script that used <c>torch</c> first. Theirs stays.</summary>
