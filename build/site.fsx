@@ -26,6 +26,11 @@ let under (path: string) = Path.Combine(root, path)
 let staged = under ".site"
 let site = under "artifacts/site"
 let apiFolder = under "artifacts/site-api"
+
+/// The C# libraries, whose reference the site has.
+let libraries =
+    [ "LookaheadKV"; "LookaheadKV.Evaluation"; "LookaheadKV.Pretraining" ]
+
 let releases = under "artifacts/bin"
 
 let fail (message: string) =
@@ -374,7 +379,7 @@ let runFsdocs () =
             "artifacts/site"
             "--nodefaultcontent"
             "--projects"
-            "src/LookaheadKV/LookaheadKV.csproj"
+            yield! libraries |> List.map (fun name -> $"src/{name}/{name}.csproj")
             "src/LookaheadKV.FSharp/LookaheadKV.FSharp.fsproj"
             "src/LookaheadKV.Reports/LookaheadKV.Reports.fsproj"
             "--properties"
@@ -556,18 +561,23 @@ let remove (folder: string) =
 
 let build () =
     let clock = Stopwatch.StartNew()
-    let library = Path.Combine(releases, "LookaheadKV/release/LookaheadKV.dll")
 
-    if not (File.Exists library) then
-        fail "the library is not built; run dotnet build LookaheadKV.sln -c Release first."
+    let built =
+        libraries |> List.map (fun name -> Path.Combine(releases, $"{name}/release/{name}.dll"))
+
+    if not (List.forall File.Exists built) then
+        fail "the libraries are not built; run dotnet build LookaheadKV.sln -c Release first."
 
     for folder in [ staged; site; apiFolder; under ".fsdocs" ] do
         remove folder
 
     Directory.CreateDirectory site |> ignore
-    SiteApi.copy library apiFolder
-    // Beside the F# face stands every assembly that the library refers to.
-    SiteDocs.inheritInto (Path.Combine(apiFolder, "LookaheadKV.xml")) (Path.Combine(releases, "LookaheadKV.FSharp/release/LookaheadKV.dll"))
+
+    for library in built do
+        let name = Path.GetFileNameWithoutExtension library
+        SiteApi.copy library apiFolder
+        // Beside the command stands every assembly that the libraries refer to.
+        SiteDocs.inheritInto (Path.Combine(apiFolder, $"{name}.xml")) (Path.Combine(releases, $"LookaheadKV.Cli/release/{name}.dll"))
 
     for page in pages do
         if isNotebook page.Source then

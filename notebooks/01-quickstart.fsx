@@ -18,6 +18,7 @@ It takes less than a minute on two CPU cores and uses a GPU where there is one. 
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
+#r "LookaheadKV.Evaluation.dll"
 #r "LookaheadKV.FSharp.dll"
 
 open LookaheadKV.Evaluation

@@ -22,6 +22,7 @@ Letters: `B` rows of a batch, `H` query heads, `G` key/value heads, `N` prompt t
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
+#r "LookaheadKV.Evaluation.dll"
 #r "LookaheadKV.FSharp.dll"
 
 open LookaheadKV.Attention
@@ -30,6 +31,8 @@ open LookaheadKV.Eviction
 open LookaheadKV.FSharp
 open LookaheadKV.Generation
 open LookaheadKV.Models
+open LookaheadKV.Passes
+open LookaheadKV.Methods
 open LookaheadKV.Scoring
 open TorchSharp
 

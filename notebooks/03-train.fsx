@@ -19,6 +19,7 @@ repository's root: `dotnet build LookaheadKV.sln -c Release`.
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
+#r "LookaheadKV.Evaluation.dll"
 #r "LookaheadKV.FSharp.dll"
 
 open LookaheadKV.FSharp

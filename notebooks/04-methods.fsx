@@ -20,14 +20,16 @@ in the repository's root: `dotnet build LookaheadKV.sln -c Release`.
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
+#r "LookaheadKV.Evaluation.dll"
 #r "LookaheadKV.FSharp.dll"
 
 open System.IO
 open LookaheadKV.Budgeting
 open LookaheadKV.Evaluation
 open LookaheadKV.Evaluation.Tasks
-open LookaheadKV.Eviction
+open LookaheadKV.Methods
 open LookaheadKV.FSharp
+open LookaheadKV.Checkpoints
 open LookaheadKV.Models
 
 // Tensors, kept sets, results and figures print as what they are.

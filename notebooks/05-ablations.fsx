@@ -16,6 +16,7 @@ It takes a minute and a half on two CPU cores. Before the first run, in the repo
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
+#r "LookaheadKV.Evaluation.dll"
 #r "LookaheadKV.FSharp.dll"
 #r "LookaheadKV.Reports.dll"
 

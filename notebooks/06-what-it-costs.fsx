@@ -21,6 +21,7 @@ Letters: `L` layers, `H` query heads, `G` key/value heads, `D` head size, `N` pr
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
+#r "LookaheadKV.Evaluation.dll"
 #r "LookaheadKV.FSharp.dll"
 
 open System.IO

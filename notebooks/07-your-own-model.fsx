@@ -20,17 +20,19 @@ repository's root: `dotnet build LookaheadKV.sln -c Release`.
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
+#r "LookaheadKV.Evaluation.dll"
 #r "LookaheadKV.FSharp.dll"
 
 open System
 open System.IO
 open LookaheadKV
 open LookaheadKV.Checkpoints
+open LookaheadKV.Models
 open LookaheadKV.Evaluation
 open LookaheadKV.FSharp
 open LookaheadKV.Generation
 open LookaheadKV.Lookahead
-open LookaheadKV.Models
+open LookaheadKV.Training
 open LookaheadKV.Text
 
 // Tensors, kept sets, results and figures print as what they are.

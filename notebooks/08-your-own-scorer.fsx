@@ -20,14 +20,15 @@ It takes about a minute on two CPU cores and uses a GPU where there is one. Befo
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
+#r "LookaheadKV.Evaluation.dll"
 #r "LookaheadKV.FSharp.dll"
 
 open LookaheadKV.Evaluation
-open LookaheadKV.Evaluation.Tasks
 open LookaheadKV.Eviction
 open LookaheadKV.FSharp
 open LookaheadKV.Generation
 open LookaheadKV.Models
+open LookaheadKV.Methods
 open LookaheadKV.Scoring
 open TorchSharp
 

@@ -18,9 +18,11 @@ It takes under a minute on two CPU cores and uses a GPU where there is one. Befo
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
+#r "LookaheadKV.Evaluation.dll"
 #r "LookaheadKV.FSharp.dll"
 
 open LookaheadKV.Evaluation
+open LookaheadKV
 open LookaheadKV.Evaluation.Tasks
 open LookaheadKV.Eviction
 open LookaheadKV.FSharp

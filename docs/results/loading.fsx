@@ -1,6 +1,7 @@
 // Loading a folder of 1.2 billion random bfloat16 weights against reading its bytes: dotnet fsi docs/results/loading.fsx [out.json]
 #nowarn "9"
 #r "../../artifacts/bin/LookaheadKV.Cli/release/LookaheadKV.dll"
+#r "../../artifacts/bin/LookaheadKV.Cli/release/LookaheadKV.Evaluation.dll"
 #r "../../artifacts/bin/LookaheadKV.Cli/release/TorchSharp.dll"
 
 open System
@@ -8,7 +9,6 @@ open System.Diagnostics
 open System.IO
 open System.Runtime.InteropServices
 open System.Text.Json
-open LookaheadKV.Checkpoints
 open LookaheadKV.Models
 open LookaheadKV.Runtime
 open TorchSharp

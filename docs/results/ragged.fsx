@@ -1,5 +1,6 @@
 // Decoding on ragged layers (adaptive heads, one pool for all layers) against rectangles of the same bytes: dotnet fsi docs/results/ragged.fsx [out.json]
 #r "../../artifacts/bin/LookaheadKV.Cli/release/LookaheadKV.dll"
+#r "../../artifacts/bin/LookaheadKV.Cli/release/LookaheadKV.Evaluation.dll"
 #r "../../artifacts/bin/LookaheadKV.Cli/release/TorchSharp.dll"
 #r "../../artifacts/bin/LookaheadKV.Cli/release/LookaheadKV.FSharp.dll"
 
@@ -9,6 +10,7 @@ open System.IO
 open System.Text.Json
 open LookaheadKV.FSharp
 open LookaheadKV.Generation
+open LookaheadKV.Passes
 
 let model = Model.load "nano"
 let sample = model |> Model.sample "listall" 2048 2026L 0L

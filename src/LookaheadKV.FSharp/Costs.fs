@@ -7,6 +7,7 @@ open LookaheadKV
 open LookaheadKV.Budgeting
 open LookaheadKV.Evaluation.Speed
 open LookaheadKV.Eviction
+open LookaheadKV.Methods
 
 /// What a piece of work must compute and move.
 type Work =

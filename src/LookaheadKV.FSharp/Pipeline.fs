@@ -7,8 +7,10 @@ open LookaheadKV.Budgeting
 open LookaheadKV.Evaluation
 open LookaheadKV.Evaluation.Tasks
 open LookaheadKV.Eviction
+open LookaheadKV.Methods
 open LookaheadKV.Generation
 open LookaheadKV.Lookahead
+open LookaheadKV.Checkpoints
 open LookaheadKV.Models
 open LookaheadKV.Runtime
 open LookaheadKV.Text

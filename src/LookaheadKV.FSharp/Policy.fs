@@ -2,6 +2,7 @@ namespace LookaheadKV.FSharp
 
 open LookaheadKV.Budgeting
 open LookaheadKV.Eviction
+open LookaheadKV.Methods
 open LookaheadKV.Lookahead
 open LookaheadKV.Models
 open LookaheadKV.Scoring

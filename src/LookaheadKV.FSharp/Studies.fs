@@ -2,10 +2,11 @@ namespace LookaheadKV.FSharp
 
 open System.Globalization
 open System.IO
-open LookaheadKV.Checkpoints
 open LookaheadKV.Evaluation
 open LookaheadKV.Evaluation.Studies
 open LookaheadKV.Lookahead
+open LookaheadKV.Training
+open LookaheadKV.Checkpoints
 open LookaheadKV.Models
 open Plotly.NET
 open TorchSharp

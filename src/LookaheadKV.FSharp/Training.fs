@@ -4,7 +4,7 @@ open System
 open LookaheadKV.Evaluation
 open LookaheadKV.Evaluation.Tasks
 open LookaheadKV.Lookahead
-open LookaheadKV.Pretraining
+open LookaheadKV.Training
 
 /// How modules are trained on the synthetic tasks.
 type TrainingSettings =
@@ -68,7 +68,7 @@ module Training =
 
         // Seed 0 of the training half is what models are measured on while they train.
         let source =
-            NanoRecipe.Examples(model.Encoder, settings.Batch, List.toArray settings.Lengths, settings.Seed + 1L)
+            TaskExamples.Of(model.Encoder, settings.Batch, List.toArray settings.Lengths, settings.Seed + 1L)
 
         let options =
             LookaheadTrainerOptions(

@@ -4,7 +4,7 @@ open System
 open System.Globalization
 open System.IO
 open LookaheadKV
-open LookaheadKV.Checkpoints
+open LookaheadKV.Files
 open LookaheadKV.Evaluation
 open LookaheadKV.FSharp
 

@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
-using LookaheadKV.Scoring;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Benchmarks;

@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
-using LookaheadKV.Scoring;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Benchmarks;

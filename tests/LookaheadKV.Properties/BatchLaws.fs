@@ -11,6 +11,7 @@ open LookaheadKV
 open LookaheadKV.Cache
 open LookaheadKV.Eviction
 open LookaheadKV.Generation
+open LookaheadKV.Passes
 open LookaheadKV.Models
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels

@@ -9,10 +9,10 @@ open FsCheck
 open FsCheck.FSharp
 open FsCheck.Xunit
 open TorchSharp
-open LookaheadKV.Attention
-open LookaheadKV.Models
 open LookaheadKV.Cache
+open LookaheadKV.Models
 open LookaheadKV.Eviction
+open LookaheadKV.Methods
 open LookaheadKV.Scoring
 open LookaheadKV.Budgeting
 open LookaheadKV.Generation

@@ -8,7 +8,9 @@ open FsCheck.Xunit
 open TorchSharp
 open LookaheadKV.Budgeting
 open LookaheadKV.Eviction
+open LookaheadKV.Methods
 open LookaheadKV.Generation
+open LookaheadKV.Passes
 open LookaheadKV.Properties.TinyModels
 open LookaheadKV.Properties.Tensors
 

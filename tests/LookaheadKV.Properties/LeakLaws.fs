@@ -13,8 +13,8 @@ open LookaheadKV.Budgeting
 open LookaheadKV.Cache
 open LookaheadKV.Eviction
 open LookaheadKV.Generation
-open LookaheadKV.Lookahead
-open LookaheadKV.Models
+open LookaheadKV.Training
+open LookaheadKV.Methods
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
 open LookaheadKV.Properties.Tensors

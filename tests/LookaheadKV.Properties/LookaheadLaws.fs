@@ -11,7 +11,9 @@ open FsCheck.Xunit
 open TorchSharp
 open LookaheadKV.Budgeting
 open LookaheadKV.Eviction
+open LookaheadKV.Methods
 open LookaheadKV.Generation
+open LookaheadKV.Passes
 open LookaheadKV.Lookahead
 open LookaheadKV.Models
 open LookaheadKV.Scoring

@@ -9,7 +9,7 @@ open FsCheck.FSharp
 open FsCheck.Xunit
 open TorchSharp
 open LookaheadKV.Generation
-open LookaheadKV.Lookahead
+open LookaheadKV.Training
 open LookaheadKV.Properties.TinyModels
 open LookaheadKV.Properties.Tensors
 

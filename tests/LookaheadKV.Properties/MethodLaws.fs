@@ -11,8 +11,10 @@ open LookaheadKV
 open LookaheadKV.Budgeting
 open LookaheadKV.Cache
 open LookaheadKV.Eviction
+open LookaheadKV.Methods
 open LookaheadKV.Evaluation
 open LookaheadKV.Generation
+open LookaheadKV.Passes
 open LookaheadKV.Models
 open LookaheadKV.Runtime
 open LookaheadKV.Scoring

@@ -6,6 +6,7 @@ open Xunit
 open LookaheadKV.Budgeting
 open LookaheadKV.Eviction
 open LookaheadKV.FSharp
+open LookaheadKV.Methods
 open LookaheadKV.Scoring
 
 /// A policy none of whose properties is what it is where nobody sets it.

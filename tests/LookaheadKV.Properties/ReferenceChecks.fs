@@ -7,6 +7,7 @@ open FsCheck.FSharp
 open FsCheck.Xunit
 open TorchSharp
 open LookaheadKV.Generation
+open LookaheadKV.Passes
 open LookaheadKV.Properties.TinyModels
 open LookaheadKV.Properties.Tensors
 

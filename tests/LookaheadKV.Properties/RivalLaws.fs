@@ -10,7 +10,7 @@ open FsCheck.Xunit
 open TorchSharp
 open LookaheadKV.Attention
 open LookaheadKV.Models
-open LookaheadKV.Scoring
+open LookaheadKV.Methods
 open LookaheadKV.Properties.TinyModels
 open LookaheadKV.Properties.Tensors
 open LookaheadKV.Properties.ScoreLaws

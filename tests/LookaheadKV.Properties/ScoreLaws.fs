@@ -9,10 +9,10 @@ open FsCheck.FSharp
 open FsCheck.Xunit
 open TorchSharp
 open LookaheadKV.Attention
-open LookaheadKV.Eviction
 open LookaheadKV.Generation
 open LookaheadKV.Lookahead
 open LookaheadKV.Models
+open LookaheadKV.Methods
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
 open LookaheadKV.Properties.Tensors

@@ -8,6 +8,7 @@ open TorchSharp
 open LookaheadKV.Runtime
 open LookaheadKV.Models
 open LookaheadKV.Budgeting
+open LookaheadKV.Methods
 open LookaheadKV.Scoring
 open LookaheadKV.Eviction
 open LookaheadKV.Lookahead

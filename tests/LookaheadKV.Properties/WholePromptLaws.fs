@@ -9,6 +9,8 @@ open FsCheck.Xunit
 open TorchSharp
 open LookaheadKV.Generation
 open LookaheadKV.Models
+open LookaheadKV.Passes
+open LookaheadKV.Methods
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
 open LookaheadKV.Properties.Tensors

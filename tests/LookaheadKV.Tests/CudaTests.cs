@@ -1,12 +1,15 @@
 using System.Diagnostics;
 using LookaheadKV.Attention;
 using LookaheadKV.Budgeting;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
 using LookaheadKV.Text;
+using LookaheadKV.Training;
 using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;

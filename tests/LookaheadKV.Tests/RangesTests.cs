@@ -4,8 +4,10 @@ using LookaheadKV.Budgeting;
 using LookaheadKV.Evaluation.Studies;
 using LookaheadKV.Eviction;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
+using LookaheadKV.Tests.Layers;
 using LookaheadKV.Tests.Models;
 using Xunit;
 
@@ -77,7 +79,7 @@ public class RangesTests
     [MemberData(nameof(Inputs))]
     public void A_number_out_of_its_range_is_refused_by_constructor_and_with(string name)
     {
-        var type = typeof(Budget).Assembly.GetType(name)!;
+        var type = Packages.InOrder.Select(package => package.GetType(name)).OfType<Type>().Single();
         foreach (var property in Numbers(type).Where(property => property.SetMethod is not null))
         foreach (var wrong in Wrong(property.PropertyType))
             Assert.True(IsRefused(() => Set(Sample(type), property, wrong)), $"{name} with {{ {property.Name} = {wrong} }}");
@@ -112,8 +114,11 @@ public class RangesTests
     }
 
     private static IEnumerable<Type> Records() =>
-        typeof(Budget)
-            .Assembly.GetExportedTypes()
+        Packages
+            .InOrder.Where(package =>
+                Packages.NameOf(package) != "lookahead" && !Packages.NameOf(package).EndsWith("FSharp", StringComparison.Ordinal)
+            )
+            .SelectMany(package => package.GetExportedTypes())
             .Where(type => !type.IsAbstract && type.GetMethod("PrintMembers", BindingFlags.Instance | BindingFlags.NonPublic) is not null);
 
     private static IEnumerable<PropertyInfo> Numbers(Type type) =>

@@ -1,9 +1,10 @@
 using System.Runtime.CompilerServices;
 using LookaheadKV.Budgeting;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Evaluation.Tasks;
-using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Text;
 using Xunit;

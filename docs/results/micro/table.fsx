@@ -7,6 +7,7 @@ Everything behind the line "## Tables" is written anew. The files are what the b
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
 #r "LookaheadKV.dll"
+#r "LookaheadKV.Evaluation.dll"
 #r "LookaheadKV.FSharp.dll"
 #load "../tables.fsx"
 

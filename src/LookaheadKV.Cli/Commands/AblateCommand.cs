@@ -5,6 +5,7 @@ using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Studies;
 using LookaheadKV.Evaluation.Tasks;
+using LookaheadKV.Files;
 using LookaheadKV.Models;
 using LookaheadKV.Reports;
 using LookaheadKV.Runtime;

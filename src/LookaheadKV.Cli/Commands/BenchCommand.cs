@@ -5,6 +5,7 @@ using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Speed;
 using LookaheadKV.Eviction;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Reports;
 using LookaheadKV.Runtime;

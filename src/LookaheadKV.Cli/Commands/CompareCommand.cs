@@ -1,13 +1,13 @@
 using System.CommandLine;
 using System.Diagnostics;
 using LookaheadKV.Budgeting;
-using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Samples;
 using LookaheadKV.Evaluation.Tasks;
-using LookaheadKV.Eviction;
+using LookaheadKV.Files;
 using LookaheadKV.Generation;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Reports;
 using LookaheadKV.Text;

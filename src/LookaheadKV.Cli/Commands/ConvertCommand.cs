@@ -1,8 +1,8 @@
 using System.CommandLine;
 using LookaheadKV.Checkpoints;
-using LookaheadKV.Checkpoints.Gguf;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
+using LookaheadKV.Files;
 using LookaheadKV.Models;
 
 namespace LookaheadKV.Cli.Commands;

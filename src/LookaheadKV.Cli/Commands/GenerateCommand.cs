@@ -1,10 +1,12 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Text;
 using static TorchSharp.torch;

@@ -3,7 +3,9 @@ using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
-using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Cli.Commands;

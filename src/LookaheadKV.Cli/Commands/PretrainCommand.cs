@@ -3,6 +3,7 @@ using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Tasks;
+using LookaheadKV.Files;
 using LookaheadKV.Pretraining;
 using LookaheadKV.Runtime;
 using LookaheadKV.Text;

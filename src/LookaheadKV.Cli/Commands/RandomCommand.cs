@@ -3,6 +3,7 @@ using System.Text.Json;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
+using LookaheadKV.Files;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
 

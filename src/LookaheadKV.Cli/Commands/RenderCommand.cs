@@ -1,7 +1,7 @@
 using System.CommandLine;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
-using LookaheadKV.Models;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Cli.Commands;

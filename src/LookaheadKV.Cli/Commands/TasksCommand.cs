@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Text.Json;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Tasks;
-using LookaheadKV.Models;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Cli.Commands;

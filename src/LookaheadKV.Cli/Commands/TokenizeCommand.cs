@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
-using LookaheadKV.Models;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Cli.Commands;

@@ -1,11 +1,14 @@
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation;
+using LookaheadKV.Files;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
-using LookaheadKV.Lookahead.Texts;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Runtime;
+using LookaheadKV.Training;
+using LookaheadKV.Training.Texts;
 
 namespace LookaheadKV.Cli.Commands;
 

@@ -6,8 +6,8 @@ using LookaheadKV.Evaluation.Metrics;
 using LookaheadKV.Evaluation.Ruler;
 using LookaheadKV.Evaluation.Samples;
 using LookaheadKV.Evaluation.Tasks;
-using LookaheadKV.Lookahead.Texts;
 using LookaheadKV.Text;
+using LookaheadKV.Training.Texts;
 
 namespace LookaheadKV.Cli.Common;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Cli.Common;
 

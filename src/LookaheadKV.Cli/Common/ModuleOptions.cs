@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
+using LookaheadKV.Training;
 
 namespace LookaheadKV.Cli.Common;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Cli.Common;
 

@@ -1,5 +1,5 @@
-using LookaheadKV.Checkpoints;
 using LookaheadKV.Evaluation;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Cli.Common;
 

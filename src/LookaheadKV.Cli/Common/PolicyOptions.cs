@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LookaheadKV.Budgeting;
 using LookaheadKV.Eviction;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
 
 namespace LookaheadKV.Cli.Common;

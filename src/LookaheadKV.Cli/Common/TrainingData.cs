@@ -2,11 +2,10 @@ using System.CommandLine;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Generation;
-using LookaheadKV.Lookahead;
-using LookaheadKV.Lookahead.Texts;
 using LookaheadKV.Models;
-using LookaheadKV.Pretraining;
 using LookaheadKV.Text;
+using LookaheadKV.Training;
+using LookaheadKV.Training.Texts;
 
 namespace LookaheadKV.Cli.Common;
 
@@ -176,7 +175,7 @@ internal sealed class TrainingData
                 throw new InputException($"--lengths {wrong} is outside 1..{config.MaxPositions}, the model's context.");
             var encoder = new PieceEncoder(model.Tokenizer(call).Encode);
             // Seed 0 of the training half is what models are measured on while they train.
-            var source = NanoRecipe.Examples(encoder, recipe.Batch, lengths, seed + 1);
+            var source = TaskExamples.Of(encoder, recipe.Batch, lengths, seed + 1);
             var measured = held.File is { } own ? Lines(own) : Held(encoder, lengths.Max(), MadeCount(call.Value(_heldOut)), seed);
             return new TrainingSet(source, measured, []);
         }

@@ -1,6 +1,5 @@
 using LookaheadKV.Checkpoints.Gguf;
 using LookaheadKV.Files;
-using LookaheadKV.Text;
 
 namespace LookaheadKV.Checkpoints;
 
@@ -79,6 +78,10 @@ public abstract class ModelFiles
     /// <summary>The text of a small file.</summary>
     /// <exception cref="InputException">It is not there, cannot be read, or is not UTF-8.</exception>
     public string Text(string file) => TextFile.Decode(NameOf(file), Bytes(file));
+
+    /// <summary>Has <paramref name="parse"/> read a small file that is JSON.</summary>
+    /// <exception cref="InputException">It is not there, cannot be read, is not JSON, or not what is asked for.</exception>
+    internal T Json<T>(string file, Func<JsonField, T> parse) => parse(new JsonText(NameOf(file), Bytes(file)).Root);
 
     /// <summary>The files on disk that hold the weights, each with a name that does not depend on where the model lies.</summary>
     public abstract IReadOnlyList<(string Name, string Path)> WeightFiles { get; }

@@ -9,6 +9,9 @@ namespace LookaheadKV.Eviction;
 /// </summary>
 public sealed record EvictionPolicy
 {
+    /// <summary>Keeps everything: the baseline.</summary>
+    public static EvictionPolicy Full { get; } = new() { Name = "full" };
+
     /// <summary>What tables call it.</summary>
     public required string Name { get; init; }
 

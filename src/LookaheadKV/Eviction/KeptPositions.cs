@@ -1,5 +1,4 @@
 using System.Text.Json;
-using LookaheadKV.Checkpoints;
 using LookaheadKV.Files;
 using LookaheadKV.Models;
 

@@ -1,6 +1,4 @@
 using System.Text.Json;
-using LookaheadKV.Checkpoints;
-using LookaheadKV.Text;
 
 namespace LookaheadKV.Files;
 
@@ -41,11 +39,6 @@ internal readonly record struct JsonField(JsonText Document, string Name, JsonEl
             return new JsonField(Document, Join(Name, name), Present && Element.TryGetProperty(name, out var value) ? value : default);
         }
     }
-
-    /// <summary>Has <paramref name="parse"/> read a model's small file.</summary>
-    /// <exception cref="InputException">The file is not JSON.</exception>
-    public static T Read<T>(ModelFiles files, string file, Func<JsonField, T> parse) =>
-        parse(new JsonText(files.NameOf(file), files.Bytes(file)).Root);
 
     /// <summary>The member of an object, or null where it is absent or null.</summary>
     public JsonField? Find(string name) =>

@@ -1,5 +1,3 @@
-using LookaheadKV.Text;
-
 namespace LookaheadKV.Files;
 
 /// <summary>What goes wrong while files are written, in one line: no room, no permission, no folder.</summary>

@@ -1,6 +1,7 @@
 using LookaheadKV.Cache;
 using LookaheadKV.Eviction;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;

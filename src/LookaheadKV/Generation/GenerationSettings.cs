@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Files;
+using LookaheadKV.Models;
 
 namespace LookaheadKV.Generation;
 
@@ -83,7 +84,7 @@ public sealed record GenerationSettings(string Source, double RepetitionPenalty,
     public static GenerationSettings Of(ModelFiles files)
     {
         var file = files.Has(ModelFiles.GenerationConfig) ? ModelFiles.GenerationConfig : ModelFiles.Config;
-        return files.Has(file) ? JsonField.Read(files, file, root => Of(files.NameOf(file), root)) : new(files.NameOf(file), 1, []);
+        return files.Has(file) ? files.Json(file, root => Of(files.NameOf(file), root)) : new(files.NameOf(file), 1, []);
     }
 
     /// <summary>The same, of the model at a path.</summary>

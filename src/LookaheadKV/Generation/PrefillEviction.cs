@@ -3,6 +3,7 @@ using LookaheadKV.Budgeting;
 using LookaheadKV.Cache;
 using LookaheadKV.Eviction;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
 

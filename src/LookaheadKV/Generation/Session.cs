@@ -1,6 +1,7 @@
 using LookaheadKV.Cache;
 using LookaheadKV.Eviction;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Runtime;
 using LookaheadKV.Scoring;
 using TorchSharp;
@@ -165,7 +166,7 @@ public sealed class Session : IDisposable
             throw new InputException(
                 $"the prompt of {prompt.Count} tokens leaves no room for an answer: the model's context is {decoder.Config.MaxPositions}; shorten the prompt."
             );
-        using var session = Start(decoder, prompt, Policies.Full, room, cancellation);
+        using var session = Start(decoder, prompt, EvictionPolicy.Full, room, cancellation);
         return [.. session.Generate(room, cancellation)];
     }
 

@@ -1,5 +1,5 @@
 using LookaheadKV.Models;
-using LookaheadKV.Scoring;
+using LookaheadKV.Passes;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Lookahead;

@@ -1,5 +1,6 @@
 using LookaheadKV.Attention;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
 

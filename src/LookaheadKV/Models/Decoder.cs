@@ -1,6 +1,4 @@
 using LookaheadKV.Checkpoints;
-using LookaheadKV.Generation;
-using LookaheadKV.Lookahead;
 using LookaheadKV.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,5 +1,4 @@
 using LookaheadKV.Checkpoints;
-using LookaheadKV.Files;
 
 namespace LookaheadKV.Models;
 
@@ -118,8 +117,7 @@ public sealed record DecoderConfig
     }
 
     /// <summary>The same, of files that are open.</summary>
-    internal static DecoderConfig Load(ModelFiles files, string file = ModelFiles.Config) =>
-        JsonField.Read(files, file, HuggingFaceConfig.Parse);
+    internal static DecoderConfig Load(ModelFiles files, string file = ModelFiles.Config) => files.Json(file, HuggingFaceConfig.Parse);
 
     /// <summary>Makes sure that attention rows over this many tokens are what the model's attention is.</summary>
     /// <exception cref="InputException">The model's sliding window is shorter.</exception>

@@ -1,5 +1,5 @@
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Files;
-using LookaheadKV.Text;
 
 namespace LookaheadKV.Models;
 

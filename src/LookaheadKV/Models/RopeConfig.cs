@@ -1,3 +1,4 @@
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Files;
 
 namespace LookaheadKV.Models;

@@ -1,3 +1,4 @@
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 

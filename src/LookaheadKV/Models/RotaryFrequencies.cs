@@ -1,3 +1,4 @@
+using LookaheadKV.Checkpoints;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Models;

@@ -1,4 +1,5 @@
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Scoring;
@@ -54,16 +55,6 @@ public interface IWholePromptScorer : IScorer
 /// <param name="Layers">Queries [B,H,N,D], keys and values [B,G,N,D] of each layer.</param>
 /// <param name="NextToken">The token that the last prompt row predicts.</param>
 public sealed record WholePrompt(PromptContext Context, IReadOnlyList<LayerRows> Layers, int NextToken);
-
-/// <summary>Rows appended after a prompt only to watch where they attend; they never enter the cache.</summary>
-public interface IObserver
-{
-    /// <summary>The rows' embeddings [B, n, E].</summary>
-    Tensor Embed(Decoder decoder, long batch);
-
-    /// <summary>Low-rank deltas active on these rows in a layer; null for the base model.</summary>
-    Lookahead.LayerLora? Lora(int layer);
-}
 
 /// <summary>What a scorer may know beside the rows of a layer.</summary>
 /// <param name="Decoder">The model.</param>

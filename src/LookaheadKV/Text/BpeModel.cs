@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using LookaheadKV.Files;
 using Microsoft.ML.Tokenizers;
 
 namespace LookaheadKV.Text;

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Text;
 

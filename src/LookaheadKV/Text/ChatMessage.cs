@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Text;
 

@@ -139,7 +139,7 @@ public sealed class ChatTemplate
         {
             if (!files.Has(file))
                 continue;
-            foreach (var (name, text) in JsonField.Read(files, file, static root => Named(root[TemplateKey]).ToList()))
+            foreach (var (name, text) in files.Json(file, static root => Named(root[TemplateKey]).ToList()))
                 all[name] = (text, files.NameOf(file));
         }
         if (files.Has(ModelFiles.ChatTemplate))

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
-using LookaheadKV.Files;
 
 namespace LookaheadKV.Text;
 
@@ -18,8 +17,7 @@ public sealed record Conversation(IReadOnlyList<ChatMessage> Messages, IReadOnly
         if (!File.Exists(path))
             throw new InputException($"{path}: no such file; give a JSON file of messages.");
         var (files, file) = ModelFiles.OfFile(path);
-        return JsonField.Read(
-            files,
+        return files.Json(
             file,
             static root =>
             {

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Files;
 
 namespace LookaheadKV.Text;

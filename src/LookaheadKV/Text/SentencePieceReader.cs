@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Text;
 
@@ -11,22 +12,9 @@ internal static class SentencePieceReader
 {
     private const string Mark = "▁";
 
-    /// <summary>What a piece is; GGUF files number them so too.</summary>
-    internal enum Kind
-    {
-        Normal = 1,
-        Unknown = 2,
-        Control = 3,
-        UserDefined = 4,
-        Unused = 5,
-        Byte = 6,
-    }
-
-    internal sealed record Piece(string Text, float Score, Kind Kind);
-
     private sealed class Model
     {
-        public List<Piece> Pieces { get; } = [];
+        public List<ScoredPiece> Pieces { get; } = [];
         public int Type { get; set; } = 1;
         public bool ByteFallback { get; set; }
         public string NormalizerName { get; set; } = "";
@@ -69,16 +57,16 @@ internal static class SentencePieceReader
 
         var added = model
             .Pieces.Index()
-            .Where(entry => entry.Item.Kind is Kind.Control or Kind.Unknown or Kind.UserDefined)
-            .Select(entry => new AddedToken(entry.Index, entry.Item.Text, entry.Item.Kind != Kind.UserDefined))
+            .Where(entry => entry.Item.Kind is PieceKind.Control or PieceKind.Unknown or PieceKind.UserDefined)
+            .Select(entry => new AddedToken(entry.Index, entry.Item.Text, entry.Item.Kind != PieceKind.UserDefined))
             .Where(token => config.AddedTokens.All(other => other.Id != token.Id && other.Content != token.Content));
-        var unknown = model.Pieces.Find(piece => piece.Kind == Kind.Unknown)?.Text;
-        var begin = config.BeginToken ?? model.Pieces.Find(piece => piece is { Kind: Kind.Control, Text: "<s>" })?.Text;
+        var unknown = model.Pieces.Find(piece => piece.Kind == PieceKind.Unknown)?.Text;
+        var begin = config.BeginToken ?? model.Pieces.Find(piece => piece is { Kind: PieceKind.Control, Text: "<s>" })?.Text;
         // The form before `legacy: false` puts a space before every stretch of text between control tokens, as SentencePiece does.
         var prefixed = model.DummyPrefix && config.AddPrefixSpace != false;
         return new TokenizerJson(
             vocabulary,
-            Merges(model.Pieces),
+            ScoredPiece.Merges(model.Pieces),
             [.. added, .. config.AddedTokens],
             new TextRules
             {
@@ -105,28 +93,6 @@ internal static class SentencePieceReader
         );
     }
 
-    /// <summary>Every split of a piece into two other pieces, those of the best score first.</summary>
-    internal static List<(string Left, string Right)> Merges(IEnumerable<Piece> pieces)
-    {
-        var ranked = pieces.Where(piece => piece.Kind is Kind.Normal or Kind.UserDefined).OrderByDescending(piece => piece.Score).ToArray();
-        var parts = ranked.Select(piece => piece.Text).ToHashSet();
-        var lookup = parts.GetAlternateLookup<ReadOnlySpan<char>>();
-        // Only lengths that pieces have: a file may hold one piece of a million characters, and a look-up reads them all.
-        var lengths = parts.Select(part => part.Length).Where(length => length > 0).ToHashSet();
-        int[] cuts = [.. lengths.Order()];
-        var merges = new List<(string, string)>();
-        foreach (var (text, _, _) in ranked)
-        {
-            foreach (var cut in cuts.TakeWhile(cut => cut < text.Length).Where(cut => lengths.Contains(text.Length - cut)))
-            {
-                if (lookup.Contains(text.AsSpan(0, cut)) && lookup.Contains(text.AsSpan(cut)))
-                    merges.Add((text[..cut], text[cut..]));
-            }
-        }
-
-        return merges;
-    }
-
     private static void Check(string path, Model model)
     {
         if (model.Type != 2)
@@ -149,10 +115,10 @@ internal static class SentencePieceReader
             throw Refused("escape_whitespaces", "false", "true");
         if (model.SpaceIsSuffix)
             throw Refused("treat_whitespace_as_suffix", "true", "false");
-        var bytes = model.Pieces.Where(piece => piece.Kind == Kind.Byte).Select(piece => piece.Text).ToHashSet();
+        var bytes = model.Pieces.Where(piece => piece.Kind == PieceKind.Byte).Select(piece => piece.Text).ToHashSet();
         if (model.ByteFallback && ByteTokens.All.FirstOrDefault(token => !bytes.Contains(token)) is { } missing)
             throw Refused("byte_fallback", $"true without {missing}", "all 256 byte pieces with it");
-        if (model.Pieces.Find(piece => piece.Kind == Kind.Unused) is { } unused)
+        if (model.Pieces.Find(piece => piece.Kind == PieceKind.Unused) is { } unused)
             throw Refused("a piece's type", $"unused ({unused.Text})", "normal, unknown, control, user_defined and byte");
 
         InputException Refused(string what, string is_, string allowed) =>
@@ -180,9 +146,9 @@ internal static class SentencePieceReader
         return model;
     }
 
-    private static Piece ParsePiece(byte[] bytes)
+    private static ScoredPiece ParsePiece(byte[] bytes)
     {
-        var (text, score, kind) = ("", 0f, Kind.Normal);
+        var (text, score, kind) = ("", 0f, PieceKind.Normal);
         foreach (var (field, input) in Fields(bytes))
         {
             if (field == 1)
@@ -190,12 +156,12 @@ internal static class SentencePieceReader
             else if (field == 2)
                 score = input.ReadFloat();
             else if (field == 3)
-                kind = (Kind)input.ReadEnum();
+                kind = (PieceKind)input.ReadEnum();
             else
                 input.SkipLastField();
         }
 
-        return new Piece(text, score, kind);
+        return new ScoredPiece(text, score, kind);
     }
 
     private static void ParseTrainer(Model model, byte[] bytes)

@@ -22,9 +22,9 @@ internal static class SpecialTokens
         var found = new Dictionary<string, JsonElement>();
         var isLegacy = true;
         if (files.Has(ModelFiles.TokenizerConfig))
-            isLegacy = JsonField.Read(files, ModelFiles.TokenizerConfig, root => !Add(found, root)["added_tokens_decoder"].Present);
+            isLegacy = files.Json(ModelFiles.TokenizerConfig, root => !Add(found, root)["added_tokens_decoder"].Present);
         if (isLegacy && files.Has(MapFile))
-            JsonField.Read(files, MapFile, root => Add(found, root));
+            files.Json(MapFile, root => Add(found, root));
         return found;
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Text;
 

@@ -35,7 +35,7 @@ public sealed record TokenizerConfig
     /// </summary>
     /// <exception cref="InputException">A file is damaged.</exception>
     public static TokenizerConfig Read(ModelFiles files) =>
-        files.Has(ModelFiles.TokenizerConfig) ? JsonField.Read(files, ModelFiles.TokenizerConfig, Parse) : new TokenizerConfig();
+        files.Has(ModelFiles.TokenizerConfig) ? files.Json(ModelFiles.TokenizerConfig, Parse) : new TokenizerConfig();
 
     /// <summary>The same, of the model at a path.</summary>
     /// <param name="model">What <see cref="ModelFiles.Open"/> takes.</param>

@@ -1,5 +1,6 @@
 using System.Text;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Text;
 

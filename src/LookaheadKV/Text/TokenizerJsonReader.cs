@@ -17,7 +17,7 @@ internal static class TokenizerJsonReader
             ["NFKD"] = NormalizationForm.FormKD,
         };
 
-    public static TokenizerJson Read(ModelFiles files, string file) => JsonField.Read(files, file, Parse);
+    public static TokenizerJson Read(ModelFiles files, string file) => files.Json(file, Parse);
 
     private static TokenizerJson Parse(JsonField root)
     {

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using LookaheadKV.Models;
+using LookaheadKV.Checkpoints;
 using Xunit;
 
 namespace LookaheadKV.Tests.Cli;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;

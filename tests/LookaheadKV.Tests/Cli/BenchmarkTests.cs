@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Models;
 using LookaheadKV.Tests.Models;
 using LookaheadKV.Text;
 using Xunit;

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Models;
 using LookaheadKV.Tests.Models;
 using LookaheadKV.Text;
 using Xunit;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
-using LookaheadKV.Models;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Tests.Pretraining;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Models;
 using LookaheadKV.Pretraining;

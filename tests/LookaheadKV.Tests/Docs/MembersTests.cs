@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
-using LookaheadKV.Evaluation;
+using LookaheadKV.Tests.Layers;
 using Xunit;
 
 namespace LookaheadKV.Tests.Docs;
@@ -16,7 +16,7 @@ public partial class MembersTests
     private static readonly string[] Files = ["md", "cs", "fs", "fsx", "json", "jsonl", "sln", "csproj", "props", "ipynb", "dll", "txt"];
 
     // Other programs that documents speak of.
-    private static readonly string[] Packages = ["Tokenizers.DotNet"];
+    private static readonly string[] OtherPackages = ["Tokenizers.DotNet"];
 
     [Fact]
     public void Every_member_that_a_document_names_is_there()
@@ -27,7 +27,7 @@ public partial class MembersTests
             from Match match in Member().Matches(WithoutBlocks(File.ReadAllText(path)))
             let name = match.Groups["type"].Value
             let member = match.Groups["member"].Value
-            where !Files.Contains(member) && !Packages.Contains($"{name}.{member}")
+            where !Files.Contains(member) && !OtherPackages.Contains($"{name}.{member}")
             // A type of another library is none of ours; of TorchSharp's and .NET's, none share a name with these.
             where !types[name].Any(type => Has(type, member))
             select $"{Path.GetFileName(path)}: {match.Value}";
@@ -43,15 +43,7 @@ public partial class MembersTests
     private static bool Has(Type type, string member) =>
         type.GetMember(member, Any).Length > 0 || type.GetNestedType(member, Any) is not null;
 
-    private static IEnumerable<Assembly> Assemblies() =>
-        [
-            typeof(object).Assembly,
-            typeof(TorchSharp.torch).Assembly,
-            typeof(RunInfo).Assembly,
-            typeof(LookaheadKV.FSharp.Theme).Assembly,
-            typeof(LookaheadKV.Reports.Report).Assembly,
-            typeof(LookaheadKV.Cli.EntryPoint).Assembly,
-        ];
+    private static IEnumerable<Assembly> Assemblies() => [typeof(object).Assembly, typeof(TorchSharp.torch).Assembly, .. Packages.InOrder];
 
     private static IEnumerable<string> Documents()
     {

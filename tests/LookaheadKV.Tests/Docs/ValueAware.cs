@@ -1,3 +1,4 @@
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;

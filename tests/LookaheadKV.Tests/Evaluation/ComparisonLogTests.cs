@@ -1,5 +1,5 @@
-using LookaheadKV.Checkpoints;
 using LookaheadKV.Evaluation;
+using LookaheadKV.Files;
 using LookaheadKV.Tests.Pretraining;
 using Xunit;
 

@@ -1,8 +1,8 @@
 using LookaheadKV.Budgeting;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Samples;
-using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
+using LookaheadKV.Methods;
 using LookaheadKV.Tests.Models;
 using Xunit;
 

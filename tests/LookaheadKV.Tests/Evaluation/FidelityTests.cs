@@ -2,6 +2,8 @@ using LookaheadKV.Attention;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
+using LookaheadKV.Methods;
+using LookaheadKV.Passes;
 using LookaheadKV.Tests.Models;
 using Xunit;
 using static TorchSharp.torch;

@@ -4,8 +4,10 @@ using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Methods;
 using LookaheadKV.Tests.Models;
 using LookaheadKV.Text;
+using LookaheadKV.Training;
 using TorchSharp;
 using Xunit;
 

@@ -2,6 +2,7 @@ using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Metrics;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Tests.Models;
+using LookaheadKV.Training;
 using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;

@@ -3,6 +3,7 @@ using LookaheadKV.Evaluation;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Methods;
 using LookaheadKV.Tests.Models;
 using TorchSharp;
 using Xunit;

@@ -1,6 +1,5 @@
 using LookaheadKV.Evaluation;
-using LookaheadKV.Eviction;
-using LookaheadKV.Scoring;
+using LookaheadKV.Methods;
 using Xunit;
 
 namespace LookaheadKV.Tests.Evaluation;

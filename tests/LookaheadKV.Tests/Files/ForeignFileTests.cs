@@ -2,7 +2,6 @@ using System.IO.Compression;
 using System.Text;
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Files;
-using LookaheadKV.Generation;
 using LookaheadKV.Models;
 using LookaheadKV.Tests.Models;
 using LookaheadKV.Tests.Pretraining;

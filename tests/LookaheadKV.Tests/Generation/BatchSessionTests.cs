@@ -1,6 +1,6 @@
 using LookaheadKV.Budgeting;
-using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
+using LookaheadKV.Methods;
 using LookaheadKV.Tests.Models;
 using Xunit;
 

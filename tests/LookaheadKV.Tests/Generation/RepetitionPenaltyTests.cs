@@ -1,6 +1,7 @@
 using LookaheadKV.Budgeting;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Tests.Models;
 using Xunit;

@@ -1,7 +1,9 @@
 using LookaheadKV.Budgeting;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Scoring;
 using LookaheadKV.Tests.Models;
 using Xunit;

@@ -1,5 +1,6 @@
-using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
+using LookaheadKV.Methods;
+using LookaheadKV.Models;
 using LookaheadKV.Tests.Models;
 using LookaheadKV.Tests.Text;
 using LookaheadKV.Text;

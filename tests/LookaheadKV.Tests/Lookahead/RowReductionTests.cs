@@ -1,5 +1,6 @@
 using LookaheadKV.Lookahead;
 using LookaheadKV.Tests.Models;
+using LookaheadKV.Training;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -75,7 +76,7 @@ public class RowReductionTests
             );
             losses.Add(LookaheadTrainer.Loss(decoder, module, target).item<float>());
             var prompt = target.Prompt[0];
-            using var pass = new LookaheadKV.Generation.ObserverPass(decoder, module, 1, 6);
+            using var pass = new LookaheadKV.Passes.ObserverPass(decoder, module, 1, 6);
             var rows = pass.Layer(0, prompt, isLast: true);
             var score = new LookaheadScore(module).Score(0, prompt, rows);
             Assert.True(score.eq(LookaheadScore.Score(prompt.Keys, rows, reduction)).all().item<bool>());

@@ -1,6 +1,6 @@
-using LookaheadKV.Checkpoints;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Runtime;
 using LookaheadKV.Tests.Pretraining;
 using TorchSharp;

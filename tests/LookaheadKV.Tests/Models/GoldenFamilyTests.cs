@@ -1,8 +1,9 @@
 using System.Runtime.CompilerServices;
 using LookaheadKV.Checkpoints;
-using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using Xunit;
 using static TorchSharp.torch;
 

@@ -1,3 +1,4 @@
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Models;
 using Xunit;
 using static TorchSharp.torch;

@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using LookaheadKV.Checkpoints;
-using LookaheadKV.Generation;
+using LookaheadKV.Files;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Pretraining;
 using TorchSharp;
 using Xunit;

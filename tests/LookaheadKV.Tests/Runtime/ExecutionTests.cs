@@ -3,7 +3,9 @@ using LookaheadKV.Budgeting;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
+using LookaheadKV.Methods;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Runtime;
 using LookaheadKV.Tests.Models;
 using TorchSharp;
@@ -273,7 +275,7 @@ public sealed class ExecutionTests
 
         public string Name => "watch";
 
-        public LookaheadKV.Scoring.IObserver Observe(LookaheadKV.Scoring.PromptContext context) => module;
+        public LookaheadKV.Passes.IObserver Observe(LookaheadKV.Scoring.PromptContext context) => module;
 
         public Tensor Score(int layer, LayerRows prompt, LayerRows observer)
         {

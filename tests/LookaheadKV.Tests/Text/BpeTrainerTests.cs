@@ -1,4 +1,5 @@
 using System.Text;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Text;
 using Xunit;
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using LookaheadKV.Files;
 using LookaheadKV.Text;
 using Xunit;
 

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using LookaheadKV.Models;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Text;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using LookaheadKV.Files;
 using LookaheadKV.Text;
 using Xunit;
 

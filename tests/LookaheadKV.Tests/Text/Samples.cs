@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Tests.Text;

@@ -1,3 +1,4 @@
+using LookaheadKV.Files;
 using LookaheadKV.Text;
 using Xunit;
 

@@ -1,3 +1,4 @@
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Text;
 using Xunit;
 

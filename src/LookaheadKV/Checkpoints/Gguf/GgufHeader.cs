@@ -142,5 +142,5 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufTenso
         return placed;
     }
 
-    private static string Show(string name) => Text.Quoting.Quote(name.Length <= 80 ? name : name[..80] + "…");
+    private static string Show(string name) => Quoting.Quote(name.Length <= 80 ? name : name[..80] + "…");
 }

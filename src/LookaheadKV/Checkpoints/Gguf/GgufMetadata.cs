@@ -1,4 +1,5 @@
 using System.Globalization;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Checkpoints.Gguf;
 
@@ -87,7 +88,7 @@ internal sealed class GgufMetadata(string path, IReadOnlyDictionary<string, obje
     private static string Shown(object value) =>
         value switch
         {
-            string text => LookaheadKV.Text.Quoting.Quote(text.Length <= 80 ? text : text[..80] + "…"),
+            string text => Quoting.Quote(text.Length <= 80 ? text : text[..80] + "…"),
             Array list => $"a list of {list.Length}",
             _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
         };

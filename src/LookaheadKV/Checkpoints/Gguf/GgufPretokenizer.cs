@@ -24,8 +24,8 @@ internal sealed record GgufPretokenizer(
     private const string Lower = @"[\p{Ll}\p{Lm}\p{Lo}\p{M}]";
     private const string Digit = @"\p{N}";
 
-    private const string Gpt2 = LookaheadKV.Text.SplitPatterns.Gpt2;
-    private const string Qwen2 = LookaheadKV.Text.SplitPatterns.Qwen2;
+    private const string Gpt2 = SplitPatterns.Gpt2;
+    private const string Qwen2 = SplitPatterns.Qwen2;
     private const string Llama3 = Contractions + "|" + Word + @"|\p{N}{1,3}" + Rest;
     private const string Tekken =
         @"[^\r\n\p{L}\p{N}]?" + Upper + "*" + Lower + @"+|[^\r\n\p{L}\p{N}]?" + Upper + "+" + Lower + "*|" + Digit + RestWithSlash;

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using LookaheadKV.Models;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Checkpoints.Gguf;

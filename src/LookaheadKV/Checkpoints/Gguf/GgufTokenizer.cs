@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using LookaheadKV.Text;
+using LookaheadKV.Files;
 
 namespace LookaheadKV.Checkpoints.Gguf;
 
@@ -64,7 +64,7 @@ internal static class GgufTokenizer
         string? Text(int? id) => id is { } known ? metadata.Texts(Tokens)[known] : null;
     }
 
-    private static SentencePieceReader.Piece[] Pieces(GgufMetadata metadata, GgufSpecialTokens special)
+    private static ScoredPiece[] Pieces(GgufMetadata metadata, GgufSpecialTokens special)
     {
         if (metadata.Text(Model) is not (ByteLevel or SentencePiece))
             throw metadata.Wrong(Model, $"{ByteLevel} or {SentencePiece}");
@@ -72,30 +72,22 @@ internal static class GgufTokenizer
         var scores = OnePerToken(metadata.NumbersOrNull("tokenizer.ggml.scores"), "tokenizer.ggml.scores");
         var kinds = OnePerToken(metadata.WholesOrNull("tokenizer.ggml.token_type"), "tokenizer.ggml.token_type");
         // Places of the embedding that no token has are empty texts in some files; each needs a name of its own.
-        return
-        [
-            .. texts.Select(
-                (text, id) => new SentencePieceReader.Piece(text.Length > 0 ? text : $"[EMPTY_{id}]", scores?[id] ?? 0, KindOf(id))
-            ),
-        ];
+        return [.. texts.Select((text, id) => new ScoredPiece(text.Length > 0 ? text : $"[EMPTY_{id}]", scores?[id] ?? 0, KindOf(id)))];
 
         // Where kinds are missing, or wrong as in some conversions, begin and ends are control tokens all the same.
-        SentencePieceReader.Kind KindOf(int id)
+        PieceKind KindOf(int id)
         {
-            var kind = (SentencePieceReader.Kind)(kinds?[id] ?? (int)SentencePieceReader.Kind.Normal);
-            return kind == SentencePieceReader.Kind.Normal && (id == special.Begin || special.Ends.Contains(id))
-                ? SentencePieceReader.Kind.Control
-                : kind;
+            var kind = (PieceKind)(kinds?[id] ?? (int)PieceKind.Normal);
+            return kind == PieceKind.Normal && (id == special.Begin || special.Ends.Contains(id)) ? PieceKind.Control : kind;
         }
 
         IReadOnlyList<T>? OnePerToken<T>(IReadOnlyList<T>? list, string key) =>
             list is null || list.Count >= texts.Count ? list : throw metadata.Wrong(key, $"one for each of {texts.Count} tokens");
     }
 
-    private static bool IsAdded(SentencePieceReader.Piece piece) =>
-        piece.Kind is SentencePieceReader.Kind.Control or SentencePieceReader.Kind.Unknown or SentencePieceReader.Kind.UserDefined;
+    private static bool IsAdded(ScoredPiece piece) => piece.Kind is PieceKind.Control or PieceKind.Unknown or PieceKind.UserDefined;
 
-    private static JsonNode Added(int id, SentencePieceReader.Piece piece) =>
+    private static JsonNode Added(int id, ScoredPiece piece) =>
         new JsonObject
         {
             ["id"] = id,
@@ -104,12 +96,12 @@ internal static class GgufTokenizer
             ["lstrip"] = false,
             ["rstrip"] = false,
             ["normalized"] = false,
-            ["special"] = piece.Kind != SentencePieceReader.Kind.UserDefined,
+            ["special"] = piece.Kind != PieceKind.UserDefined,
         };
 
     private static (JsonNode? Normalizer, JsonNode? PreTokenizer, JsonNode Decoder, JsonNode Model) BytesRules(
         GgufMetadata metadata,
-        SentencePieceReader.Piece[] pieces
+        ScoredPiece[] pieces
     )
     {
         var cuts = GgufPretokenizer.Of(metadata);
@@ -143,14 +135,14 @@ internal static class GgufTokenizer
     // As SentencePiece and llama.cpp do it, a space is put before every stretch between control tokens.
     private static (JsonNode? Normalizer, JsonNode? PreTokenizer, JsonNode Decoder, JsonNode Model) PiecesRules(
         GgufMetadata metadata,
-        SentencePieceReader.Piece[] pieces,
+        ScoredPiece[] pieces,
         GgufSpecialTokens special
     )
     {
         if (metadata.FlagOrNull("tokenizer.ggml.remove_extra_whitespaces") == true)
             throw metadata.Wrong("tokenizer.ggml.remove_extra_whitespaces", "false");
         var prefixed = metadata.FlagOrNull("tokenizer.ggml.add_space_prefix") ?? true;
-        var merges = SentencePieceReader.Merges(pieces).Select(merge => $"{merge.Left} {merge.Right}");
+        var merges = ScoredPiece.Merges(pieces).Select(merge => $"{merge.Left} {merge.Right}");
         var unknown = special.Unknown is { } id ? pieces[id].Text : null;
         return (
             Sequence(
@@ -182,7 +174,7 @@ internal static class GgufTokenizer
 
     private static JsonObject Bpe(
         string path,
-        SentencePieceReader.Piece[] pieces,
+        ScoredPiece[] pieces,
         IEnumerable<string> merges,
         string? unknown,
         bool overBytes,
@@ -209,7 +201,7 @@ internal static class GgufTokenizer
     }
 
     // The ids that are put around a text, in the form that all versions of the library read.
-    private static JsonObject? Around(GgufMetadata metadata, SentencePieceReader.Piece[] pieces, GgufSpecialTokens special)
+    private static JsonObject? Around(GgufMetadata metadata, ScoredPiece[] pieces, GgufSpecialTokens special)
     {
         var (begins, ends) = Adds(metadata, special);
         if (!begins && !ends)

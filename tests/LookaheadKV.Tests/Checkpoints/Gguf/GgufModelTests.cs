@@ -1,9 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using LookaheadKV.Checkpoints;
-using LookaheadKV.Checkpoints.Gguf;
-using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Tests.Pretraining;
 using Xunit;
 using static TorchSharp.torch;

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using LookaheadKV.Checkpoints;
-using LookaheadKV.Generation;
+using LookaheadKV.Models;
 using LookaheadKV.Tests.Pretraining;
 using LookaheadKV.Tests.Text;
 using LookaheadKV.Text;

@@ -1,7 +1,6 @@
 using System.Text.Json;
-using LookaheadKV.Checkpoints.Gguf;
-using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Tests.Pretraining;
 using LookaheadKV.Text;
 using Xunit;

@@ -1,6 +1,7 @@
 using LookaheadKV.Budgeting;
 using LookaheadKV.Evaluation.Speed;
 using LookaheadKV.Eviction;
+using LookaheadKV.Methods;
 using LookaheadKV.Tests.Models;
 using Xunit;
 using static TorchSharp.torch;

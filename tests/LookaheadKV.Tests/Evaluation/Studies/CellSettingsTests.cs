@@ -1,6 +1,6 @@
 using LookaheadKV.Evaluation.Studies;
-using LookaheadKV.Lookahead;
 using LookaheadKV.Tests.Pretraining;
+using LookaheadKV.Training;
 using Xunit;
 
 namespace LookaheadKV.Tests.Evaluation.Studies;

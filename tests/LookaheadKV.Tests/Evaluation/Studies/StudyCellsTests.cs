@@ -3,6 +3,7 @@ using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Tests.Models;
+using LookaheadKV.Training;
 using TorchSharp;
 using Xunit;
 

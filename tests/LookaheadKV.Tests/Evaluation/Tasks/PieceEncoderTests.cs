@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Evaluation.Tasks;
-using LookaheadKV.Text;
 using Xunit;
 
 namespace LookaheadKV.Tests.Evaluation.Tasks;

@@ -1,0 +1,81 @@
+using LookaheadKV.Attention;
+using LookaheadKV.Models;
+using LookaheadKV.Passes;
+using LookaheadKV.Scoring;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Methods;
+
+/// <summary>
+/// KVzip (Kim et al., arXiv 2505.23416): what the model looks at to write its context out again, any question about that context will need.
+/// <c>s[h,j] = max_i A_h[i,j]</c> over the rows that replay j's chunk behind the prompt: softmax over everything visible, the chunk's columns
+/// taken afterwards. A replay does not see those of other chunks. (The authors' softmax runs over the chunk alone; here it is the model's own.)
+/// </summary>
+/// <param name="Chunk">Prompt tokens replayed at once, ≥ 1.</param>
+public sealed record KVzip(int Chunk = KVzip.DefaultChunk) : IWholePromptScorer
+{
+    /// <summary>Prompt tokens replayed at once, 1 or more.</summary>
+    /// <exception cref="InputException">It is less.</exception>
+    public int Chunk
+    {
+        get;
+        init => field = value.AtLeast(1, "kvzip chunk", $"the paper uses {DefaultChunk}");
+    } = Chunk.AtLeast(1, "kvzip chunk", $"the paper uses {DefaultChunk}");
+
+    /// <summary>Prompt tokens replayed at once, of the paper's experiments.</summary>
+    public const int DefaultChunk = 2048;
+
+    /// <summary>Tokens in front of each replayed chunk, such as those of "Repeat the previous context:"; none by default.</summary>
+    public IReadOnlyList<int> Instruction { get; init; } = [];
+
+    /// <inheritdoc/>
+    public string Name => "kvzip";
+
+    /// <inheritdoc/>
+    public bool ReadsBudget => false;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Tensor> Score(WholePrompt prompt, long count)
+    {
+        using var scope = NewDisposeScope();
+        var (decoder, ids) = (prompt.Context.Decoder, prompt.Context.Ids);
+        var (batch, length) = (ids.size(0), ids.size(1));
+        var scores = prompt.Layers.Select(_ => new List<Tensor>()).ToList();
+        for (var start = 0L; start < length; start += Chunk)
+        {
+            using var inner = NewDisposeScope();
+            var tokens = Math.Min(Chunk, length - start);
+            var chunk = ids.narrow(1, start, tokens);
+            var replay = Instruction.Count == 0 ? chunk : cat([decoder.Ids(Instruction).expand(batch, Instruction.Count), chunk], 1);
+            using var pass = new ObserverPass(decoder, new ReplayRows(replay), batch, length);
+            for (var layer = 0; layer < prompt.Layers.Count; layer++)
+            {
+                using var step = NewDisposeScope();
+                var rows = prompt.Layers[layer];
+                var watching = pass.Layer(layer, rows, layer == prompt.Layers.Count - 1);
+                scores[layer].Add(Score(rows.Keys, watching, start, tokens).MoveToOtherDisposeScope(scope));
+            }
+        }
+        return [.. scores.Select(parts => cat(parts, -1).MoveToOuterDisposeScope())];
+    }
+
+    /// <summary>Scores [B,H,n] (float32) of one chunk, the prompt's positions <paramref name="first"/>..<paramref name="first"/>+n-1.</summary>
+    /// <param name="promptKeys">Post-RoPE keys [B,G,N,D] of the whole prompt.</param>
+    /// <param name="replay">Rows of the instruction and the chunk's tokens, at positions N, N+1, …</param>
+    /// <param name="first">First position of the chunk.</param>
+    /// <param name="count">n, its tokens.</param>
+    public static Tensor Score(Tensor promptKeys, LayerRows replay, long first, long count)
+    {
+        using var scope = NewDisposeScope();
+        var maxima = AttentionRows.ColumnMaxima(replay.Queries, replay.KeysBehind(promptKeys), promptKeys.size(2));
+        return maxima.narrow(-1, first, count).contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The replayed tokens [B, R] (int64) as observer rows.</summary>
+    private sealed record ReplayRows(Tensor Ids) : IObserver
+    {
+        public Tensor Embed(Decoder decoder, long batch) => decoder.Embed(Ids);
+
+        public LayerLora? Lora(int layer) => null;
+    }
+}

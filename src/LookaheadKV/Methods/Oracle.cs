@@ -1,0 +1,34 @@
+using LookaheadKV.Attention;
+using LookaheadKV.Models;
+using LookaheadKV.Passes;
+using LookaheadKV.Scoring;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Methods;
+
+/// <summary>
+/// The oracle: true importance, read off the model's own greedy answer. The upper bound that every table shows.
+/// <c>s_true[h,j] = (1/M) Σ_i A_h[y_i, x_j]</c>: softmax over everything visible, prompt columns taken afterwards.
+/// </summary>
+public sealed record Oracle : IObserverScorer
+{
+    /// <inheritdoc/>
+    public string Name => "oracle";
+
+    /// <inheritdoc/>
+    public IObserver Observe(PromptContext context) => new ResponseRows(context.GreedyResponse.Value);
+
+    /// <inheritdoc/>
+    public Tensor Score(int layer, LayerRows prompt, LayerRows observer) => Score(prompt.Keys, observer);
+
+    /// <summary>True importance [B,H,N] (float32).</summary>
+    /// <param name="promptKeys">Post-RoPE keys [B,G,N,D] of the prompt.</param>
+    /// <param name="response">Rows of the response at positions N..N+M-1.</param>
+    public static Tensor Score(Tensor promptKeys, LayerRows response)
+    {
+        using var scope = NewDisposeScope();
+        var length = promptKeys.size(2);
+        var sums = AttentionRows.ColumnSums(response.Queries, response.KeysBehind(promptKeys), length);
+        return sums.narrow(-1, 0, length).div(response.Queries.size(2)).contiguous().MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,31 @@
+using LookaheadKV.Models;
+using LookaheadKV.Scoring;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Methods;
+
+/// <summary>
+/// StreamingLLM (Xiao et al., arXiv 2309.17453): the first tokens collect attention whatever they say, the last ones are local context.
+/// <c>s[j] = j</c>; with the first 4 positions protected this keeps the first 4 and the last C-4.
+/// </summary>
+public sealed record StreamingLlm : IPromptScorer
+{
+    /// <summary>First tokens that it keeps.</summary>
+    public const int DefaultSinks = 4;
+
+    /// <inheritdoc/>
+    public string Name => "streaming";
+
+    /// <inheritdoc/>
+    public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Keys);
+
+    /// <summary>Scores [B,G,N] (float32) of keys [B,G,N,D]: the position itself, exact up to 2^24.</summary>
+    public static Tensor Score(Tensor keys)
+    {
+        using var scope = NewDisposeScope();
+        return arange(keys.size(2), dtype: ScalarType.Float32, device: keys.device)
+            .expand(keys.size(0), keys.size(1), keys.size(2))
+            .contiguous()
+            .MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,120 @@
+using LookaheadKV.Attention;
+using LookaheadKV.Models;
+using LookaheadKV.Runtime;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Passes;
+
+/// <summary>The pass over the prompt: causal attention on the fused kernel, each layer's rows handed on before the next layer starts.</summary>
+public static class PromptPass
+{
+    /// <summary>Runs all layers over a prompt.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="ids">Prompt [B, N] (int64), rows of one length.</param>
+    /// <param name="onLayer">Receives each layer's queries [B,H,N,D], keys and values [B,G,N,D]; they are disposed when it returns, unless it detaches them.</param>
+    /// <param name="cancellation">Looked at before every layer.</param>
+    /// <returns>The rows that leave the last layer, [B, N, E].</returns>
+    public static Tensor Run(Decoder decoder, Tensor ids, Action<int, LayerRows> onLayer, CancellationToken cancellation = default) =>
+        decoder.RunsCompiled(ids.size(1))
+            ? Compiled(decoder, ids, null, lastRow: false, (layer, rows, _) => onLayer(layer, rows), cancellation)
+            : Reference(decoder, ids, onLayer, cancellation);
+
+    /// <summary>Runs all layers over a prompt, of which only the last row is wanted: it alone goes through the last layer's attention and second half.</summary>
+    /// <param name="decoder">The model.</param>
+    /// <param name="ids">Prompt [B, N] (int64), rows of one length.</param>
+    /// <param name="rider">Rows that follow the prompt in the same pass, or null; <see cref="Carries"/> says whether this model and prompt can have any.</param>
+    /// <param name="onLayer">Receives each layer's rows of the prompt, and those of the rider where there is one.</param>
+    /// <param name="cancellation">Looked at before every layer.</param>
+    /// <returns>The last prompt row as it leaves the last layer, [B, 1, E].</returns>
+    internal static Tensor ToLastRow(
+        Decoder decoder,
+        Tensor ids,
+        IObserver? rider,
+        Action<int, LayerRows, LayerRows?> onLayer,
+        CancellationToken cancellation
+    )
+    {
+        if (decoder.RunsCompiled(ids.size(1)))
+            return Compiled(decoder, ids, rider, lastRow: true, onLayer, cancellation);
+        if (rider is not null)
+            throw new ArgumentException("only a compiled pass carries observer rows; let them follow in an ObserverPass.");
+        using var scope = NewDisposeScope();
+        var hidden = Reference(decoder, ids, (layer, rows) => onLayer(layer, rows, null), cancellation);
+        return hidden.narrow(1, ids.size(1) - 1, 1).clone().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Whether observer rows can ride in the pass over a prompt.</summary>
+    internal static bool Carries(Decoder decoder, Tensor ids) =>
+        decoder.ObserversRide && decoder.RunsCompiled(ids.size(1)) && ids.size(0) == 1;
+
+    private static Tensor Reference(Decoder decoder, Tensor ids, Action<int, LayerRows> onLayer, CancellationToken cancellation)
+    {
+        using var scope = NewDisposeScope();
+        var hidden = decoder.Embed(ids);
+        var angles = decoder.Angles(0, ids.size(1));
+        for (var layer = 0; layer < decoder.Config.Layers; layer++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var inner = NewDisposeScope();
+            var rows = decoder.Project(layer, hidden, angles);
+            var attended = FusedAttention.Causal(rows.Queries, rows.Keys, rows.Values, decoder.Config.SlidingWindow);
+            var next = decoder.Finish(layer, hidden, attended);
+            attended.Dispose();
+            hidden.Dispose();
+            onLayer(layer, rows);
+            hidden = next.MoveToOuterDisposeScope();
+        }
+        return hidden.MoveToOuterDisposeScope();
+    }
+
+    // Two calls a layer, so that each layer can be evicted before the next one starts, and on a GPU beside its own second half.
+    private static Tensor Compiled(
+        Decoder decoder,
+        Tensor ids,
+        IObserver? rider,
+        bool lastRow,
+        Action<int, LayerRows, LayerRows?> onLayer,
+        CancellationToken cancellation
+    )
+    {
+        using var scope = NewDisposeScope();
+        var length = ids.size(1);
+        var weights = decoder.Packed();
+        var hidden = decoder.Embed(ids);
+        var angles = decoder.Angles(0, length);
+        if (rider is not null)
+        {
+            hidden = cat([hidden, rider.Embed(decoder, ids.size(0))], 1);
+            // Angles of their own: a scaling that looks at the sequence's length must not see the prompt as longer than it is.
+            angles = angles.Then(decoder.Angles(length, hidden.size(1) - length));
+            decoder.Config.RequireWholeAttention(hidden.size(1));
+        }
+        var behind = hidden.size(1) - length;
+        var call = decoder.Call(angles);
+        using var side = lastRow && decoder.EvictsBeside ? SideStream.Of(decoder.Device) : null;
+        for (var layer = 0; layer < decoder.Config.Layers; layer++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var inner = NewDisposeScope();
+            var last = lastRow && layer == decoder.Config.Layers - 1;
+            var lora = rider?.Lora(layer)?.Packed(decoder.Config, decoder.DType);
+            var result = DecoderScript.PromptAttend(decoder.Execution, call, hidden, weights[layer], lora, (int)behind, last);
+            hidden.Dispose();
+            var rows = new LayerRows(result[0], result[1], result[2]);
+            using (side?.Enter())
+                if (rider is null)
+                    onLayer(layer, rows, null);
+                else
+                    onLayer(layer, Part(rows, 0, length), Part(rows, length, behind) with { JoinedKeys = rows.Keys });
+            hidden = DecoderScript
+                .PromptFeed(decoder.Execution, call, result[3], weights[layer], lora, last ? 0 : (int)behind)
+                .MoveToOuterDisposeScope();
+            // The rows' memory is given to others from here on.
+            side?.Join();
+        }
+        return hidden.MoveToOuterDisposeScope();
+    }
+
+    private static LayerRows Part(LayerRows rows, long first, long count) =>
+        new(rows.Queries.narrow(2, first, count), rows.Keys.narrow(2, first, count), rows.Values.narrow(2, first, count));
+}

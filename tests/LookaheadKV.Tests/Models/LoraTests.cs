@@ -1,0 +1,116 @@
+using LookaheadKV.Lookahead;
+using LookaheadKV.Models;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Tests.Models;
+
+/// <summary>A pair's delta in plain numbers, and the packed form of a layer's pairs beside the pairs themselves.</summary>
+public sealed class LoraTests
+{
+    private static readonly LinearName[][] Groups =
+    [
+        [LinearName.Query, LinearName.Key, LinearName.Value],
+        [LinearName.Output],
+        [LinearName.Gate, LinearName.Up],
+        [LinearName.Down],
+    ];
+
+    [Fact]
+    public void A_delta_is_the_scaled_product_of_both_maps()
+    {
+        using var scope = NewDisposeScope();
+        var (x, a, b) = (Random(1, 3, 5), Random(2, 2, 5), Random(3, 4, 2));
+        var delta = new LoraPair(a, b, 1.75).Delta(x);
+        Assert.Equal([3, 4], delta.shape);
+        for (var row = 0; row < 3; row++)
+        for (var column = 0; column < 4; column++)
+        {
+            var sum = 0.0;
+            for (var rank = 0; rank < 2; rank++)
+            for (var i = 0; i < 5; i++)
+                sum += At(b, column, rank) * At(a, rank, i) * At(x, row, i);
+            Assert.Equal(1.75 * sum, At(delta, row, column), 1e-5);
+        }
+
+        static double At(Tensor matrix, int row, int column) => matrix[row, column].item<float>();
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.Float64)]
+    public void Packed_pairs_give_the_deltas_of_all_maps_that_read_the_same_rows(ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var module = Module(LinearName.Query, LinearName.Value, LinearName.Up, LinearName.Down);
+        var layer = module.Layers[0];
+        var packed = layer.Packed(TinyDecoder.Config, dtype);
+        Assert.Equal(8, packed.Length);
+        foreach (var (group, names) in Groups.Index())
+        {
+            var (a, b) = (packed[2 * group], packed[2 * group + 1]);
+            if (names.All(name => layer[name] is null))
+            {
+                Assert.Equal((0, 0), (a.numel(), b.numel()));
+                continue;
+            }
+            Assert.Equal((dtype, dtype), (a.dtype, b.dtype));
+            var x = Random(7, 3, names[0].Shape(TinyDecoder.Config).In).to(dtype);
+            var together = nn.functional.linear(nn.functional.linear(x, a), b);
+            var apart = cat(
+                [.. names.Select(name => layer[name]?.Delta(x) ?? zeros(3, name.Shape(TinyDecoder.Config).Out, dtype: dtype))],
+                1
+            );
+            Assert.True(together.allclose(apart, 1e-4, 1e-5), $"{names[0]}");
+        }
+    }
+
+    [Fact]
+    public void What_was_packed_stands_until_a_parameter_is_written_to_or_another_dtype_is_asked_for()
+    {
+        using var scope = NewDisposeScope();
+        using var module = Module(LinearName.Query, LinearName.Down);
+        var layer = module.Layers[0];
+        var first = Packed();
+        Assert.Same(first, Packed());
+        using (no_grad())
+            layer[LinearName.Down]!.B.add_(1);
+        var second = Packed();
+        Assert.NotSame(first, second);
+        Assert.All(first, tensor => Assert.True(tensor.IsInvalid));
+        Assert.Same(second, Packed());
+        Assert.Equal(ScalarType.Float64, Packed(ScalarType.Float64)[0].dtype);
+        Assert.All(second, tensor => Assert.True(tensor.IsInvalid));
+        layer.Dispose();
+        Assert.Equal(ScalarType.Float64, Packed(ScalarType.Float64)[0].dtype); // packs again
+
+        Tensor[] Packed(ScalarType dtype = ScalarType.Float32) => layer.Packed(TinyDecoder.Config, dtype);
+    }
+
+    private static LookaheadModule Module(params LinearName[] targets)
+    {
+        var settings = new LookaheadSettings
+        {
+            Tokens = 1,
+            Rank = 2,
+            Alpha = 3,
+            Targets = targets,
+        };
+        var module = LookaheadModule.Create(TinyDecoder.Config, settings, seed: 5);
+        using var noGrad = no_grad();
+        foreach (var pair in module.Layers.SelectMany(layer => layer.Pairs.Values))
+        {
+            using var start = Random(11, [.. pair.B.shape]);
+            pair.B.copy_(start);
+        }
+        foreach (var parameter in module.Parameters)
+            parameter.requires_grad_(true);
+        return module;
+    }
+
+    private static Tensor Random(ulong seed, params long[] shape)
+    {
+        using var generator = new Generator(seed, CPU);
+        return randn(shape, generator: generator);
+    }
+}

@@ -1,0 +1,137 @@
+using LookaheadKV.Budgeting;
+using LookaheadKV.Generation;
+using LookaheadKV.Lookahead;
+using LookaheadKV.Methods;
+using LookaheadKV.Models;
+using LookaheadKV.Passes;
+using LookaheadKV.Runtime;
+using LookaheadKV.Tests.Models;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace LookaheadKV.Tests.Passes;
+
+/// <summary>Passes over prompts and steps over caches: pieces give what the whole gives, and whoever listens hears each layer once.</summary>
+public sealed class DecodingTests
+{
+    private static readonly int[] Prompt = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3];
+
+    [Theory]
+    [InlineData(Execution.Reference, "full")]
+    [InlineData(Execution.Reference, "adakv[window=2]")]
+    [InlineData(Execution.Compiled, "snapkv[window=2]")]
+    [InlineData(Execution.Compiled, "adakv[window=2]")]
+    public void Several_tokens_at_once_give_logits_and_rows_of_one_after_the_other(Execution execution, string text)
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = TinyDecoder.Create();
+        decoder.Execution = execution;
+        var policy = PolicyText.Parse(text).Build(new(() => throw new NotSupportedException(), () => throw new NotSupportedException()));
+        policy = policy.Scorer is null ? policy : policy.With(Budget.Tokens(4));
+        int[] tokens = [7, 2, 8];
+        using var together = Session.Start(decoder, Prompt, policy, 3);
+        using var apart = Session.Start(decoder, Prompt, policy, 3);
+        using var noGrad = no_grad();
+        var (all, each) = (Rows(), Rows());
+        var logits = Decoding.Extend(decoder, together.Cache, decoder.Ids(tokens), Into(all));
+        var steps = tokens.Select(token => Decoding.Extend(decoder, apart.Cache, decoder.Ids([token]), Into(each))[0]).ToArray();
+        Assert.True(cat(steps).allclose(logits[0], 1e-4, 1e-5));
+        Assert.Equal((13, 13), (together.Cache.LogicalLength, apart.Cache.LogicalLength));
+        for (var layer = 0; layer < 2; layer++)
+        {
+            Assert.Equal((1, 3), (all[layer].Count, each[layer].Count));
+            Assert.True(cat([.. each[layer]], 2).allclose(all[layer][0], 1e-4, 1e-5));
+        }
+
+        static List<Tensor>[] Rows() =>
+            [
+                [],
+                [],
+            ];
+        Action<int, LayerRows> Into(List<Tensor>[] heard) =>
+            (layer, rows) => heard[layer].Add(rows.Keys.clone().MoveToOtherDisposeScope(scope));
+    }
+
+    [Theory]
+    [InlineData(Execution.Reference)]
+    [InlineData(Execution.Compiled)]
+    public void The_last_row_of_a_pass_is_the_last_of_all_rows_and_layers_come_in_order(Execution execution)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var decoder = TinyDecoder.Create();
+        decoder.Execution = execution;
+        var (whole, last) = (new List<int>(), new List<int>());
+        var ids = decoder.Ids(Prompt);
+        var rows = PromptPass.Run(decoder, ids, (layer, _) => whole.Add(layer));
+        var row = PromptPass.ToLastRow(decoder, ids, null, (layer, _, riding) => last.Add(riding is null ? layer : -1), default);
+        Assert.Equal([1, 10, 8], rows.shape);
+        Assert.Equal([1, 1, 8], row.shape);
+        Assert.True(row[0, 0].allclose(rows[0, ^1], 1e-4, 1e-5));
+        Assert.Equal([0, 1], whole);
+        Assert.Equal([0, 1], last);
+    }
+
+    [Fact]
+    public void A_pass_looks_at_the_cancellation_before_every_layer()
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        using var decoder = TinyDecoder.Create();
+        foreach (var execution in new[] { Execution.Reference, Execution.Compiled })
+        {
+            decoder.Execution = execution;
+            using var stop = new CancellationTokenSource();
+            var passed = 0;
+            Assert.Throws<OperationCanceledException>(() => PromptPass.Run(decoder, decoder.Ids(Prompt), Stop, stop.Token));
+            Assert.Equal(1, passed);
+
+            void Stop(int layer, LayerRows rows)
+            {
+                passed++;
+                stop.Cancel();
+            }
+        }
+    }
+
+    /// <summary>Observer rows ride where the decoder lets them, in compiled passes over one prompt.</summary>
+    [Fact]
+    public void Observers_ride_in_compiled_passes_over_one_prompt_alone()
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = TinyDecoder.Create();
+        var (one, two) = (decoder.Ids(Prompt), cat([decoder.Ids(Prompt), decoder.Ids(Prompt)]));
+        decoder.Execution = Execution.Compiled;
+        Assert.False(PromptPass.Carries(decoder, one));
+        decoder.ObserversRide = true;
+        using (no_grad())
+            Assert.Equal((true, false), (PromptPass.Carries(decoder, one), PromptPass.Carries(decoder, two)));
+        decoder.Execution = Execution.Reference;
+        Assert.False(PromptPass.Carries(decoder, one));
+        using var module = LookaheadModule.Create(decoder.Config);
+        Assert.Throws<ArgumentException>(() => PromptPass.ToLastRow(decoder, one, module, (_, _, _) => { }, default));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Observers_need_attention_to_the_prompt_and_to_themselves(bool ride)
+    {
+        using var scope = NewDisposeScope();
+        Start(window: 13);
+        Assert.Contains(
+            "13 tokens are more than the model's sliding_window 12",
+            Assert.Throws<InputException>(() => Start(window: 12)).Message
+        );
+
+        void Start(int window)
+        {
+            var config = TinyDecoder.Config with { SlidingWindow = window };
+            using var decoder = new Decoder(config, DecoderWeights.Collect(config, name => ones(TinyDecoder.Shape(name))));
+            decoder.Execution = Execution.Compiled;
+            decoder.ObserversRide = ride;
+            using var module = LookaheadModule.Create(config, new() { Tokens = 3, Rank = 1 });
+            Session.Start(decoder, Prompt, Policies.Lookahead(module).With(Budget.Tokens(4)), 1).Dispose();
+        }
+    }
+}
