@@ -43,7 +43,7 @@ module CostFigures =
             value.ToString("#,0.####", CultureInfo.InvariantCulture)
 
     let private logarithmic title (values: float list) =
-        let axis = Figures.axis title
+        let axis = Charts.axis title
         axis.SetProperty("type", "log")
         axis.SetProperty("range", [ log10 (List.min values) - 0.04; log10 (List.max values) + 0.04 ])
         axis
@@ -77,11 +77,11 @@ module CostFigures =
         let measured, floors = curves |> List.partition (fun curve -> not curve.IsFloor)
 
         List.map (line styles) measured
-        @ List.mapi (fun i curve -> line styles curve |> Figures.set "showlegend" (i = 0)) floors
+        @ List.mapi (fun i curve -> line styles curve |> Charts.set "showlegend" (i = 0)) floors
         |> Chart.combine
         |> Chart.withXAxis xAxis
         |> Chart.withYAxis yAxis
-        |> Figures.dressed title 420.
+        |> Charts.dressed title 420.
 
     let private given (curves: CostCurve list) =
         if curves |> List.forall _.Points.IsEmpty then
@@ -119,7 +119,7 @@ module CostFigures =
         let curves = given curves
 
         let fromZero title place =
-            let axis = Figures.axis title
+            let axis = Charts.axis title
             let values = curves |> List.collect _.Points |> List.map place
             axis.SetProperty("range", [ 0.; 1.05 * List.max values ])
             axis

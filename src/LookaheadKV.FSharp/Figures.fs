@@ -5,75 +5,13 @@ open System.Collections.Generic
 open DynamicObj
 open LookaheadKV.Evaluation
 open LookaheadKV.Evaluation.Metrics
+open LookaheadKV.FSharp.Charts
 open Plotly.NET
-open Plotly.NET.LayoutObjects
-open Plotly.NET.TraceObjects
 
 /// Figures of one call each.
 module Figures =
 
-    let internal set (name: string) (value: obj) =
-        GenericChart.mapTrace (fun trace ->
-            trace.SetProperty(name, value)
-            trace)
-
     let private budgetOf (row: ResultRow) = Option.ofObj row.Budget
-
-    let private grid = Color.fromHex "#e5e5e5"
-    let private ink = Color.fromHex "#333333"
-
-    let internal axis title =
-        LinearAxis.init (
-            Title = Title.init (Text = title),
-            ShowGrid = true,
-            GridColor = grid,
-            ShowLine = true,
-            LineColor = ink,
-            ZeroLine = false
-        )
-
-    let internal dressed (title: string) (height: float) chart =
-        chart
-        |> Chart.withLayout (
-            Layout.init (
-                Title = Title.init (Text = title),
-                Font = Font.init (Family = StyleParam.FontFamily.Custom "system-ui, sans-serif", Size = 13., Color = ink),
-                PaperBGColor = Color.fromHex "#ffffff",
-                PlotBGColor = Color.fromHex "#ffffff",
-                Height = int height,
-                AutoSize = true
-            )
-        )
-        // As wide as the page, not 600 pixels.
-        |> GenericChart.mapLayout (fun layout ->
-            layout.RemoveProperty "width" |> ignore
-            layout)
-
-    let private curve (style: PolicyStyle) name (xs: float seq) (ys: float seq) =
-        Chart.Scatter(
-            x = xs,
-            y = ys,
-            mode = StyleParam.Mode.Lines_Markers,
-            Name = name,
-            Line = Line.init (Color = Color.fromHex style.Color, Dash = style.Dash, Width = 2.),
-            Marker = Marker.init (Color = Color.fromHex style.Color, Symbol = style.Symbol, Size = 8)
-        )
-        |> set "legendgroup" name
-
-    // Between the lower and the upper ends, as one closed outline.
-    let private band (style: PolicyStyle) name (xs: float list) (low: float list) (high: float list) =
-        Chart.Scatter(
-            x = xs @ List.rev xs,
-            y = high @ List.rev low,
-            mode = StyleParam.Mode.Lines,
-            Name = name,
-            ShowLegend = false,
-            Line = Line.init (Color = Color.fromHex style.Color, Width = 0.)
-        )
-        |> set "fill" "toself"
-        |> set "fillcolor" (Theme.faded style.Color 0.15)
-        |> set "legendgroup" name
-        |> set "hoverinfo" "skip"
 
     /// Where the budgets of some rows stand on an axis: their tokens, or bytes where they are not all written in tokens.
     let private budgets (rows: ResultRow seq) =

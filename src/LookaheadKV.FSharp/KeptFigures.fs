@@ -19,12 +19,12 @@ module KeptFigures =
             ]
 
         let cells = rows |> List.map (snd >> Array.concat)
-        let yAxis = Figures.axis ""
+        let yAxis = Charts.axis ""
         yAxis.SetProperty("type", "category")
         yAxis.SetProperty("autorange", "reversed")
         yAxis.SetProperty("showgrid", false)
         yAxis.SetProperty("automargin", true)
-        let xAxis = Figures.axis "layer·kv head"
+        let xAxis = Charts.axis "layer·kv head"
         xAxis.SetProperty("showgrid", false)
         xAxis.SetProperty("range", [ -0.5; float columns.Length - 0.5 ])
         xAxis.SetProperty("tickvals", [ 0 .. columns.Length - 1 ])
@@ -39,15 +39,15 @@ module KeptFigures =
             X = [ 0 .. columns.Length - 1 ],
             Y = (rows |> List.map fst)
         )
-        |> Figures.set "zmin" (List.min ticks)
-        |> Figures.set "zmax" (List.max ticks)
-        |> Figures.set "colorscale" "Cividis"
-        |> Figures.set "colorbar" bar
-        |> Figures.set "text" (cells |> List.map (Array.map format))
-        |> Figures.set "texttemplate" "%{text}"
+        |> Charts.set "zmin" (List.min ticks)
+        |> Charts.set "zmax" (List.max ticks)
+        |> Charts.set "colorscale" "Cividis"
+        |> Charts.set "colorbar" bar
+        |> Charts.set "text" (cells |> List.map (Array.map format))
+        |> Charts.set "texttemplate" "%{text}"
         |> Chart.withXAxis xAxis
         |> Chart.withYAxis yAxis
-        |> Figures.dressed title (float (150 + 26 * rows.Length))
+        |> Charts.dressed title (float (150 + 26 * rows.Length))
 
     /// <summary>Shares 0..1 of anything, a row a name, a cell a layer and kv head.</summary>
     /// <param name="title">What they are shares of.</param>
@@ -144,15 +144,15 @@ module KeptFigures =
                     )
             )
 
-        let xAxis = Figures.axis "C, positions kept"
+        let xAxis = Charts.axis "C, positions kept"
         xAxis.SetProperty("type", "log")
         xAxis.SetProperty("tickvals", counts)
         xAxis.SetProperty("ticktext", counts |> List.map string)
-        let yAxis = Figures.axis "share of the attention on the prompt"
+        let yAxis = Charts.axis "share of the attention on the prompt"
         yAxis.SetProperty("range", [ -0.03; 1.03 ])
 
         [ for layer in 0 .. layers - 1 -> line layer ]
         |> Chart.combine
         |> Chart.withXAxis xAxis
         |> Chart.withYAxis yAxis
-        |> Figures.dressed title 400.
+        |> Charts.dressed title 400.

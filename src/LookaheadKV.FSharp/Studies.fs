@@ -100,11 +100,11 @@ module Studies =
     let figure (title: string) metric budget (rows: StudyRow list) =
         let points = rowsOf metric budget rows |> List.indexed
         let ink = Line.init (Color = Color.fromHex "#D55E00", Width = 2.)
-        let xAxis = Figures.axis ""
+        let xAxis = Charts.axis ""
         xAxis.SetProperty("range", [ -0.5; float points.Length - 0.5 ])
         xAxis.SetProperty("tickvals", points |> List.map fst)
         xAxis.SetProperty("ticktext", points |> List.map (snd >> label))
-        let yAxis = Figures.axis (if budget = "" then metric else $"{metric} at {budget}")
+        let yAxis = Charts.axis (if budget = "" then metric else $"{metric} at {budget}")
 
         let line xs ys mode =
             Chart.Scatter(
@@ -124,4 +124,4 @@ module Studies =
         |> Chart.combine
         |> Chart.withXAxis xAxis
         |> Chart.withYAxis yAxis
-        |> Figures.dressed title 380.
+        |> Charts.dressed title 380.

@@ -39,7 +39,7 @@ module TrainingFigures =
             ]
 
         let logarithmic title =
-            let axis = Figures.axis title
+            let axis = Charts.axis title
             axis.SetProperty("type", "log")
             axis.SetProperty("range", [ log10 least; 0.0 ])
             axis.SetProperty("tickvals", [ 1e-5; 1e-4; 1e-3; 0.01; 0.1; 1.0 ])
@@ -70,7 +70,7 @@ module TrainingFigures =
         |> Chart.combine
         |> Chart.withXAxis (logarithmic "predicted importance")
         |> Chart.withYAxis (logarithmic "true importance, mean of the bin")
-        |> Figures.dressed "Is what was predicted looked at?" 420.
+        |> Charts.dressed "Is what was predicted looked at?" 420.
 
     /// The recalls of the oracle's kept set: a name, its part of a head's sums, its share over all heads.
     let private recalls =
@@ -107,7 +107,7 @@ module TrainingFigures =
             ]
 
         let steps = points |> List.map (fst >> float)
-        let yAxis = Figures.axis $"recall of the oracle's {count} entries"
+        let yAxis = Charts.axis $"recall of the oracle's {count} entries"
         yAxis.SetProperty("range", [ 0.; 1. ])
 
         let curves i ((part, _, share: PredictionQuality -> IReadOnlyDictionary<int, Nullable<float>>), (color, dash, symbol)) =
@@ -130,13 +130,13 @@ module TrainingFigures =
                 draw part steps (points |> List.map snd) StyleParam.Mode.Lines_Markers dash
                 draw name [ List.min steps; List.max steps ] [ reached; reached ] StyleParam.Mode.Lines StyleParam.DrawingStyle.Dot
                 // One place in the legend: a level has the colour of its curve.
-                |> Figures.set "showlegend" (i = 0)
+                |> Charts.set "showlegend" (i = 0)
             ]
 
         List.zip recalls looks
         |> List.mapi curves
         |> List.concat
         |> Chart.combine
-        |> Chart.withXAxis (Figures.axis "steps of training")
+        |> Chart.withXAxis (Charts.axis "steps of training")
         |> Chart.withYAxis yAxis
-        |> Figures.dressed "How much of the oracle's set is found" 400.
+        |> Charts.dressed "How much of the oracle's set is found" 400.
