@@ -9,6 +9,7 @@ open FsCheck.Xunit
 open Plotly.NET
 open LookaheadKV.FSharp
 
+// Plotly.NET takes a tenth of a second to write a figure: twenty cases a law.
 let private svg (chart: GenericChart) =
     (XDocument.Parse(Svg.ofChart chart)).Root |> nonNull
 
@@ -30,7 +31,7 @@ let private places (polyline: XElement) =
 let private titled (title: string) (ys: float list) =
     CostFigures.proportions title title [ CostFigures.measured title [ for i, y in List.indexed ys -> float i, y ] ]
 
-[<Property>]
+[<Property(MaxTest = 20)>]
 let ``Whatever a figure is called, the picture is well formed and says it`` (characters: char[]) =
     // XML has no place for control characters, and reads line ends as one.
     let title =
@@ -39,7 +40,7 @@ let ``Whatever a figure is called, the picture is well formed and says it`` (cha
     let words = titled title [ 1.; 2. ] |> svg |> named "text" |> List.map _.Value
     title = "" || words |> List.filter ((=) title) |> List.length >= 3
 
-[<Property>]
+[<Property(MaxTest = 20)>]
 let ``A curve lies within its axes, and higher values lie higher`` (ys: NonEmptyArray<uint16>) =
     let ys = [ for y in ys.Get -> float y + 1. ]
 
@@ -56,7 +57,7 @@ let ``A curve lies within its axes, and higher values lie higher`` (ys: NonEmpty
 
     within |> Prop.label "within" .&. (ordered |> Prop.label "ordered")
 
-[<Property>]
+[<Property(MaxTest = 20)>]
 let ``A share of 1 has the brightest cell, one of 0 the darkest`` (shares: NonEmptyArray<bool>) =
     let rows =
         [ "row", [| [| for share in shares.Get -> if share then 1. else 0. |] |] ]
