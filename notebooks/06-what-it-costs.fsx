@@ -20,6 +20,7 @@ Letters: `L` layers, `H` query heads, `G` key/value heads, `D` head size, `N` pr
 #r "TorchSharp.dll"
 #r "DynamicObj.dll"
 #r "Plotly.NET.dll"
+#r "MathNet.Numerics.dll"
 #r "LookaheadKV.dll"
 #r "LookaheadKV.Evaluation.dll"
 #r "LookaheadKV.FSharp.dll"
@@ -28,6 +29,7 @@ open System.IO
 open LookaheadKV.Evaluation.Speed
 open LookaheadKV.FSharp
 open LookaheadKV.Models
+open MathNet.Numerics.Statistics
 open TorchSharp
 
 // Tensors, kept sets, results and figures print as what they are.
@@ -268,7 +270,7 @@ Notebook.figure
         "entries in the cache, a layer and head"
         [
             CostFigures.measured "full" perToken
-            CostFigures.measured "64 kept" [ float count, SpeedBenchmark.Median onKept ]
+            CostFigures.measured "64 kept" [ float count, Statistics.Median onKept ]
             CostFigures.floor
                 "full"
                 [

@@ -15,6 +15,7 @@ public static class Bootstrap
         for (var r = 0; r < Resamples; r++)
             means[r] = groups.Average(Resampled);
         Array.Sort(means);
+        // Outwards to the next of the resampled means on both sides: no rule of quantiles between them (R-1 to R-9, of MathNet) is that wide.
         return (means[(int)(0.025 * (Resamples - 1))], means[(int)Math.Ceiling(0.975 * (Resamples - 1))]);
 
         double Resampled(IReadOnlyList<double> values)

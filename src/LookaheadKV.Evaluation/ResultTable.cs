@@ -1,4 +1,5 @@
 using LookaheadKV.Evaluation.Metrics;
+using MathNet.Numerics.Statistics;
 
 namespace LookaheadKV.Evaluation;
 
@@ -90,18 +91,12 @@ public static class ResultTable
                     interval?.High,
                     groups.Average(g => g.Average(r => r.OracleOverlap)),
                     (long)all.Average(r => r.CacheBytes),
-                    Median([.. all.Select(r => r.EvictionMs)]),
+                    all.Select(r => r.EvictionMs).Median(),
                     query,
                     FidelityScores.Mean(groups.Select(g => g.Select(r => r.Fidelity)))
                 );
             }
         }
         return rows;
-    }
-
-    private static double Median(double[] values)
-    {
-        Array.Sort(values);
-        return (values[(values.Length - 1) / 2] + values[values.Length / 2]) / 2;
     }
 }

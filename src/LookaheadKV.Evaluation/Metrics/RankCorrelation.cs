@@ -3,6 +3,7 @@ using static TorchSharp.torch;
 namespace LookaheadKV.Evaluation.Metrics;
 
 /// <summary>Spearman's rank correlation: Pearson's correlation of the ranks, equal values sharing the mean of theirs. 1 for the same order, -1 for the opposite one.</summary>
+/// <remarks>MathNet has the same of two arrays; this is of all rows of tensors at once, where they are.</remarks>
 public static class RankCorrelation
 {
     /// <summary>Correlation along the last dimension, float64: [..., N] and [..., N] to [...]; 0 where one side is constant.</summary>

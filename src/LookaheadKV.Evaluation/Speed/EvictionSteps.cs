@@ -3,6 +3,7 @@ using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
 using LookaheadKV.Scoring;
+using MathNet.Numerics.Statistics;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Evaluation.Speed;
@@ -99,7 +100,7 @@ public static class EvictionSteps
             for (var i = 0; i < options.WarmUp; i++)
                 InARow();
             double[] runs = [.. Enumerable.Range(0, options.Runs).Select(_ => 1e3 * DeviceClock.Seconds(device, InARow) / CallsInARow)];
-            return new(step, length, SpeedBenchmark.Median(runs), runs, 1e3 * bytes / ceilings.BytesPerSecond);
+            return new(step, length, runs.Median(), runs, 1e3 * bytes / ceilings.BytesPerSecond);
 
             void InARow()
             {

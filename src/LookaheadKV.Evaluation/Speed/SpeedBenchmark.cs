@@ -3,6 +3,8 @@ using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
+using MathNet.Numerics.Distributions;
+using MathNet.Numerics.Statistics;
 using TorchSharp;
 
 namespace LookaheadKV.Evaluation.Speed;
@@ -85,15 +87,6 @@ public static class SpeedBenchmark
         }
     }
 
-    /// <summary>The middle of some numbers; of an even count, the mean of the two in the middle.</summary>
-    public static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return sorted.Length == 0
-            ? throw new ArgumentException("no numbers have no median.")
-            : (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
-    }
-
     /// <summary>
     /// The order statistics that enclose a median with 95 % probability, whatever the distribution; with fewer than six values, which cannot, the least and
     /// the largest.
@@ -102,13 +95,8 @@ public static class SpeedBenchmark
     {
         double[] sorted = [.. values.Order()];
         // The number of values below the median is binomial with p = 1/2.
-        var (rank, tail, term) = (0, 0.0, Math.Pow(0.5, sorted.Length));
-        while (tail + term <= 0.025)
-        {
-            tail += term;
-            term *= (double)(sorted.Length - rank) / (rank + 1);
-            rank++;
-        }
+        var below = new Binomial(0.5, sorted.Length);
+        var rank = Enumerable.Range(0, sorted.Length).TakeWhile(count => below.CumulativeDistribution(count) <= 0.025).Count();
         var from = Math.Max(0, rank - 1);
         return (sorted[from], sorted[sorted.Length - 1 - from]);
     }
@@ -177,13 +165,13 @@ public static class SpeedBenchmark
             policy.Name,
             policy.Scorer is null ? null : policy.Budget?.ToString(),
             length,
-            Median(runs.Select(run => run.TtftMs)),
+            runs.Select(run => run.TtftMs).Median(),
             [.. runs.Select(run => run.TtftMs)],
-            costs is null ? null : Median(costs),
+            costs is null ? null : costs.Median(),
             costs is null ? null : MedianInterval(costs).Low,
             costs is null ? null : MedianInterval(costs).High,
-            costs is null ? null : Median(costs) / Median(full!.Select(run => run.TtftMs)),
-            Median(runs.Select(run => run.DecodeMs)),
+            costs is null ? null : costs.Median() / full!.Select(run => run.TtftMs).Median(),
+            runs.Select(run => run.DecodeMs).Median(),
             [.. runs.Select(run => run.DecodeMs)],
             report.KeptTokens,
             report.CacheBytes,
@@ -195,9 +183,9 @@ public static class SpeedBenchmark
             held.Last.Tensors,
             1e3 * SpeedFloor.PrefillFlops(shape, length) / ceilings.FlopsPerSecond,
             1e3 * SpeedFloor.DecodeBytes(shape, report.KeptTokens, elementSize) / ceilings.BytesPerSecond,
-            report.EvictionElapsed is null ? null : Median(runs.Select(run => run.Report.EvictionElapsed!.Value.TotalMilliseconds)),
+            report.EvictionElapsed is null ? null : runs.Select(run => run.Report.EvictionElapsed!.Value.TotalMilliseconds).Median(),
             Memory(decoder, policy, length, report.KeptTokens, options.Reserve),
-            Median(runs.Select(run => run.FirstStepMs))
+            runs.Select(run => run.FirstStepMs).Median()
         );
     }
 

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using MathNet.Numerics.Distributions;
+using MathNet.Numerics.Statistics;
 
 namespace LookaheadKV.Evaluation.Studies;
 
@@ -85,14 +87,12 @@ public static class StudyTable
     )
     {
         var mean = values.Average();
-        var half = 0.0;
-        if (values.Length > 1)
-        {
-            var deviation = Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / (values.Length - 1));
-            half = StudentT.Quantile975(values.Length - 1) * deviation / Math.Sqrt(values.Length);
-        }
+        var half = values.Length == 1 ? 0 : Quantile(values.Length - 1) * values.StandardDeviation() / Math.Sqrt(values.Length);
         return new StudyRow(varied, policy, budget, task, metric, values.Length, mean, mean - half, mean + half);
     }
+
+    // What Student's t stays below with probability 0.975.
+    private static double Quantile(int degrees) => StudentT.InvCDF(location: 0, scale: 1, degrees, 0.975);
 
     // RFC 4180.
     private static string Field(string text) => text.AsSpan().ContainsAny(",\"\r\n") ? $"\"{text.Replace("\"", "\"\"")}\"" : text;

@@ -2,6 +2,7 @@ using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Studies;
 using LookaheadKV.Reports;
 using LookaheadKV.Tests.Pretraining;
+using MathNet.Numerics.Distributions;
 using Xunit;
 
 namespace LookaheadKV.Tests.Reports;
@@ -61,7 +62,7 @@ public sealed class StudyQueryTests : IDisposable
             );
             Assert.Equal((long)same.Seeds, row[6]);
             Assert.Equal(same.Mean, (double)row[7]!, 1e-12);
-            Assert.Equal(same.High - same.Mean, StudentT.Quantile975(same.Seeds - 1) * (double)row[8]!, 1e-12);
+            Assert.Equal(same.High - same.Mean, StudentT.InvCDF(0, 1, same.Seeds - 1, 0.975) * (double)row[8]!, 1e-12);
         }
     }
 

@@ -3,6 +3,7 @@ using LookaheadKV.Evaluation.Speed;
 using LookaheadKV.Eviction;
 using LookaheadKV.Methods;
 using LookaheadKV.Tests.Models;
+using MathNet.Numerics.Statistics;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -12,15 +13,6 @@ namespace LookaheadKV.Tests.Evaluation.Speed;
 public sealed class SpeedTests
 {
     private static readonly DeviceCeilings Ceilings = new(FlopsPerSecond: 1e6, BytesPerSecond: 1e5);
-
-    [Theory]
-    [InlineData(2, 2.0)]
-    [InlineData(3, 9.0, 2.0, 3.0)]
-    [InlineData(2.5, 4.0, 1.0, 3.0, 2.0)]
-    public void A_median_is_the_middle(double median, params double[] values) => Assert.Equal(median, SpeedBenchmark.Median(values));
-
-    [Fact]
-    public void No_numbers_have_no_median() => Assert.Throws<ArgumentException>(() => SpeedBenchmark.Median([]));
 
     /// <summary>Ranks of sign-test intervals of the median at 95 %, from tables (Dixon and Massey).</summary>
     [Theory]
@@ -88,15 +80,15 @@ public sealed class SpeedTests
         {
             var full = rows.Single(other => other.Length == row.Length && other.Policy == "full");
             Assert.Equal((7, 7), (row.TtftRuns.Count, row.DecodeRuns.Count));
-            Assert.Equal(SpeedBenchmark.Median(row.TtftRuns), row.TtftMs);
-            Assert.Equal(SpeedBenchmark.Median(row.DecodeRuns), row.DecodeMs);
+            Assert.Equal(row.TtftRuns.Median(), row.TtftMs);
+            Assert.Equal(row.DecodeRuns.Median(), row.DecodeMs);
             Assert.True(row is { FirstStepMs: > 0, EvictionMs: >= 0, PredictedMemory: null });
             double[] costs = [.. row.TtftRuns.Zip(full.TtftRuns, (own, whole) => own - whole)];
             if (row == full)
                 Assert.Equal((null, null, null, null), (row.CostMs, row.CostLowMs, row.CostHighMs, row.CostShare));
             else
             {
-                Assert.Equal(SpeedBenchmark.Median(costs), row.CostMs);
+                Assert.Equal(costs.Median(), row.CostMs);
                 Assert.Equal(SpeedBenchmark.MedianInterval(costs), (row.CostLowMs!.Value, row.CostHighMs!.Value));
                 Assert.Equal(row.CostMs!.Value / full.TtftMs, row.CostShare!.Value, 1e-12);
             }
@@ -142,7 +134,7 @@ public sealed class SpeedTests
             [("score", 9), ("select", 9), ("compact", 9), ("score", 12), ("select", 12), ("compact", 12)],
             rows.Select(row => (row.Step, row.Length))
         );
-        Assert.All(rows, row => Assert.Equal((3, SpeedBenchmark.Median(row.Runs)), (row.Runs.Count, row.Ms)));
+        Assert.All(rows, row => Assert.Equal((3, row.Runs.Median()), (row.Runs.Count, row.Ms)));
         Assert.All(rows, row => Assert.True(row.Ms > 0));
         // Two heads of size 4: a key is 32 bytes, a position's scores are 8, what is kept is read and written, keys and values.
         double[] bytes = [32 * 9, 8 * 9, 4 * 32 * 5, 32 * 12, 8 * 12, 4 * 32 * 5];

@@ -129,9 +129,6 @@ public sealed class CellSettingsTests
     }
 
     [Fact]
-    public void Degrees_below_one_have_no_t() => Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.Quantile975(0));
-
-    [Fact]
     public void One_seed_has_no_interval()
     {
         var cell = Study.Parse("""{"name": "s", "seeds": [0]}""").Cells[0];

@@ -1,6 +1,7 @@
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Studies;
 using LookaheadKV.Tests.Pretraining;
+using MathNet.Numerics;
 using Xunit;
 
 namespace LookaheadKV.Tests.Evaluation.Studies;
@@ -105,8 +106,31 @@ public sealed class StudyTests
     [InlineData(9, 2.26216)]
     [InlineData(30, 2.04227)]
     [InlineData(1000, 1.96234)]
-    public void Students_t_is_that_of_the_tables(int degrees, double value) =>
-        Assert.Equal(value, StudentT.Quantile975(degrees), value * 1e-4);
+    public void An_interval_is_as_many_standard_errors_as_Students_t_has_in_tables(int degrees, double value) =>
+        Assert.Equal(value, StandardErrors(degrees), value * 1e-4);
+
+    [Fact]
+    public void An_interval_leaves_out_a_fortieth_of_Students_t_on_either_side()
+    {
+        foreach (var degrees in Enumerable.Range(1, 40))
+        {
+            // t = √ν·tan θ turns the density into cos^(ν−1) θ on (−π/2, π/2).
+            var angle = Math.Atan(StandardErrors(degrees) / Math.Sqrt(degrees));
+            double Within(double end) => Integrate.GaussLegendre(theta => Math.Pow(Math.Cos(theta), degrees - 1), 0, end, 128);
+            Assert.Equal(0.95, Within(angle) / Within(Math.PI / 2), 1e-11);
+        }
+    }
+
+    /// <summary>Half of the interval of some seeds' values, in standard errors of their mean.</summary>
+    private static double StandardErrors(int degrees)
+    {
+        var cell = Assert.Single(Study.Parse("""{"name": "s", "seeds": [0]}""").Cells);
+        double[] values = [.. Enumerable.Range(0, degrees + 1).Select(i => (double)i)];
+        var row = Assert.Single(StudyTable.Summarise([.. values.Select(value => (cell, Result(cell, value)))]));
+        Assert.Equal(row.Mean - row.Low, row.High - row.Mean, 1e-9);
+        // The variance of 0 … n-1 is n(n+1)/12.
+        return (row.High - row.Mean) / Math.Sqrt((values.Length + 1) / 12.0);
+    }
 
     private static CellResult Result(StudyCell cell, double value) =>
         new(cell.Settings, cell.Seed, [new Measurement("", "", "mean", "kl", value)], RunInfo.Of("lookahead", cell.Seed), 0);
