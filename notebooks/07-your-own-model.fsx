@@ -61,7 +61,7 @@ let shape =
         IntermediateSize = 160,
         MaxPositions = 1024,
         RopeTheta = 1e6,
-        QueryKeyNorm = true, // Qwen3's own: each head of queries and keys is normalised
+        QueryKeyNorm = QueryKeyNorm.Heads, // Qwen3's own: each head of queries and keys is normalised
         EndTokens = [| 1 |]
     )
 
@@ -83,7 +83,7 @@ let config = DecoderConfig.Load(Path.Combine(folder, "config.json"))
 printfn $"{config.Layers} layers of width {config.Width}"
 printfn $"{config.QueryHeads} query heads on {config.KeyValueHeads} key/value heads of size {config.HeadSize}"
 printfn $"rotary base {config.RopeTheta}, context {config.MaxPositions}"
-printfn $"queries and keys normalised: {config.QueryKeyNorm}; output head is the embedding: {config.TiedEmbeddings}"
+printfn $"queries and keys normalised: {config.QueryKeyNorm <> QueryKeyNorm.None}; output head is the embedding: {config.TiedEmbeddings}"
 printfn $"cache of a token: {config.CacheBytesPerToken 4} bytes in float32, {config.CacheBytesPerToken 2} in bfloat16"
 
 let stored = SafetensorsFolder.Open folder

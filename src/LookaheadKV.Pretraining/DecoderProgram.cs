@@ -1,4 +1,5 @@
 using System.Globalization;
+using LookaheadKV.Models;
 using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
@@ -74,53 +75,69 @@ internal sealed class DecoderProgram : IDisposable
         // Half precision is too coarse for a sum over the vocabulary.
         var widen = dtype is ScalarType.BFloat16 or ScalarType.Float16 ? ".float()" : "";
 
-        return $$"""
-            def hidden(p: List[Tensor], ids: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-                batch = ids.size(0)
-                length = ids.size(1)
-                cos = cosine[:length]
-                sin = sine[:length]
-                x = torch.embedding(p[0].view([{{v}}, {{e}}]), ids)
-                for layer in range({{l}}):
-                    m = 1 + {{ParameterLayout.MatricesPerLayer}} * layer
-                    n = {{firstNorm}} + 2 * layer
-                    a = torch.rms_norm(x, [{{e}}], p[n], {{epsilon}})
-                    qkv = torch.linear(a, p[m].view([{{(h + 2 * g) * d}}, {{e}}])).view([batch, length, {{h + 2 * g}}, {{d}}])
-                    parts = torch.split_with_sizes(qkv, [{{h + g}}, {{g}}], 2)
-                    # the sine table carries the minus sign of the rotated half
-                    qk = torch.addcmul(parts[0] * cos, torch.roll(parts[0], [{{d / 2}}], [-1]), sin)
-                    heads = torch.split_with_sizes(qk, [{{h}}, {{g}}], 2)
-                    q = heads[0].transpose(1, 2)
-                    k = heads[1].transpose(1, 2)
-                    v = parts[1].transpose(1, 2)
-                    o = {{attend}}
-                    o = o.transpose(1, 2).reshape([batch, length, {{h * d}}])
-                    x = x + torch.linear(o, p[m + 1].view([{{e}}, {{h * d}}]))
-                    b = torch.rms_norm(x, [{{e}}], p[n + 1], {{epsilon}})
-                    gate_up = torch.split_with_sizes(torch.linear(b, p[m + 2].view([{{2 * f}}, {{e}}])), [{{f}}, {{f}}], -1)
-                    x = x + torch.linear(torch.silu(gate_up[0]) * gate_up[1], p[m + 3].view([{{e}}, {{f}}]))
-                return x
+        var form = new LayerForm(BlockNorms.Before, QueryKeyNorm.None, Biased: false);
+        // What the flat vector has of a layer: its matrices from m on, its norms from n on.
+        var weights = LayerSlots.List(
+            name =>
+                name switch
+                {
+                    LinearName.Query => $"p[m].view([{(h + 2 * g) * d}, {e}])",
+                    LinearName.Output => $"p[m + 1].view([{e}, {h * d}])",
+                    LinearName.Gate => $"p[m + 2].view([{2 * f}, {e}])",
+                    LinearName.Down => $"p[m + 3].view([{e}, {f}])",
+                    _ => "none",
+                },
+            _ => "none",
+            name =>
+                name switch
+                {
+                    NormName.AttentionIn => "p[n]",
+                    NormName.FeedForwardIn => "p[n + 1]",
+                    _ => "none",
+                }
+        );
 
-            def head(p: List[Tensor], x: Tensor) -> Tensor:
-                return torch.linear(torch.rms_norm(x, [{{e}}], p[{{firstNorm + 2 * l}}], {{epsilon}}), p[0].view([{{v}}, {{e}}]))
+        return DecoderLayer.Source(form, LayerWriting.Differentiable, joined: true)
+            + $$"""
+                def hidden(p: List[Tensor], ids: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+                    batch = ids.size(0)
+                    length = ids.size(1)
+                    cos = cosine[:length]
+                    sin = sine[:length]
+                    none = torch.empty([0])
+                    pairs: List[Tensor] = []
+                    x = torch.embedding(p[0].view([{{v}}, {{e}}]), ids)
+                    for layer in range({{l}}):
+                        m = 1 + {{ParameterLayout.MatricesPerLayer}} * layer
+                        n = {{firstNorm}} + 2 * layer
+                        w = [{{string.Join(", ", weights)}}]
+                        q, k, v = project(x, w, pairs, 0, cos, sin, {{epsilon}}, {{g}}, 1)
+                        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+                        o = {{attend}}
+                        o = o.transpose(1, 2).reshape([batch, length, {{h * d}}])
+                        x = finish(x, o, w, pairs, 0, {{epsilon}}, 1)
+                    return x
 
-            def logits(parameters: Tensor, ids: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-                p = torch.split_with_sizes(parameters, [{{sizes}}])
-                return head(p, hidden(p, ids, cosine, sine))
+                def head(p: List[Tensor], x: Tensor) -> Tensor:
+                    return torch.linear(torch.rms_norm(x, [{{e}}], p[{{firstNorm + 2 * l}}], {{epsilon}}), p[0].view([{{v}}, {{e}}]))
 
-            def slot_logits(parameters: Tensor, packed: Tensor, cosine: Tensor, sine: Tensor, batch: int, length: int, slots: int) -> Tensor:
-                p = torch.split_with_sizes(parameters, [{{sizes}}])
-                tokens = batch * length
-                x = hidden(p, packed[:tokens].view([batch, length]), cosine, sine)
-                return head(p, x.reshape([tokens, {{e}}]).index_select(0, packed[tokens:tokens + slots])){{widen}}
+                def logits(parameters: Tensor, ids: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+                    p = torch.split_with_sizes(parameters, [{{sizes}}])
+                    return head(p, hidden(p, ids, cosine, sine))
 
-            def loss(parameters: Tensor, packed: Tensor, cosine: Tensor, sine: Tensor, batch: int, length: int, slots: int) -> Tensor:
-                x = slot_logits(parameters, packed, cosine, sine, batch, length, slots)
-                return torch.cross_entropy_loss(x, packed[batch * length + slots:], None, 1, {{Ignored}}, 0.0)
+                def slot_logits(parameters: Tensor, packed: Tensor, cosine: Tensor, sine: Tensor, batch: int, length: int, slots: int) -> Tensor:
+                    p = torch.split_with_sizes(parameters, [{{sizes}}])
+                    tokens = batch * length
+                    x = hidden(p, packed[:tokens].view([batch, length]), cosine, sine)
+                    return head(p, x.reshape([tokens, {{e}}]).index_select(0, packed[tokens:tokens + slots])){{widen}}
 
-            def correct(parameters: Tensor, packed: Tensor, cosine: Tensor, sine: Tensor, batch: int, length: int, slots: int) -> Tensor:
-                x = slot_logits(parameters, packed, cosine, sine, batch, length, slots)
-                return x.argmax(-1) == packed[batch * length + slots:]
-            """;
+                def loss(parameters: Tensor, packed: Tensor, cosine: Tensor, sine: Tensor, batch: int, length: int, slots: int) -> Tensor:
+                    x = slot_logits(parameters, packed, cosine, sine, batch, length, slots)
+                    return torch.cross_entropy_loss(x, packed[batch * length + slots:], None, 1, {{Ignored}}, 0.0)
+
+                def correct(parameters: Tensor, packed: Tensor, cosine: Tensor, sine: Tensor, batch: int, length: int, slots: int) -> Tensor:
+                    x = slot_logits(parameters, packed, cosine, sine, batch, length, slots)
+                    return x.argmax(-1) == packed[batch * length + slots:]
+                """;
     }
 }

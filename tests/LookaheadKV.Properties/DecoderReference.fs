@@ -111,29 +111,30 @@ let run (decoder: Decoder) (hidden: Matrix) (visible: int -> int -> int -> int -
                         add y (x |> apply a |> apply b |> Array.map ((*) scale))
                     | _ -> y
 
-                let attentionNorm, feedForwardNorm =
-                    values weights.AttentionNorm, values weights.FeedForwardNorm
+                // As it is where the model has no norm there.
+                let norm (place: NormName) (x: Vector) =
+                    match Option.ofObj (weights.Norm place) with
+                    | Some weight -> rmsNorm config.RmsNormEpsilon (values weight) x
+                    | None -> x
 
-                let normed = hidden |> Array.map (rmsNorm config.RmsNormEpsilon attentionNorm)
+                let normed = hidden |> Array.map (norm NormName.AttentionIn)
 
-                let project name count turn =
+                let project name count normAll turn =
                     let all =
-                        normed |> Array.mapi (fun row x -> linear name row x |> Array.chunkBySize size)
+                        normed |> Array.mapi (fun row x -> linear name row x |> normAll |> Array.chunkBySize size)
 
                     Array.init count (fun head -> all |> Array.mapi (fun row heads -> turn row heads[head]))
 
-                // Qwen3 normalises each head before it turns.
-                let rope norm row x =
-                    norm
-                    |> Option.fold (fun x weight -> rmsNorm config.RmsNormEpsilon weight x) x
-                    |> rotate config.RopeTheta row
+                // OLMo 2 normalises all heads together, Qwen3 each one, before they turn.
+                let rotated name count place =
+                    if config.QueryKeyNorm = QueryKeyNorm.Whole then
+                        project name count (norm place) (rotate config.RopeTheta)
+                    else
+                        project name count id (fun row -> norm place >> rotate config.RopeTheta row)
 
-                let normOf weight =
-                    weight |> Option.ofObj |> Option.map values
-
-                let queries = project LinearName.Query heads (rope (normOf weights.QueryNorm))
-                let keys = project LinearName.Key kvHeads (rope (normOf weights.KeyNorm))
-                let contents = project LinearName.Value kvHeads (fun _ x -> x)
+                let queries = rotated LinearName.Query heads NormName.Query
+                let keys = rotated LinearName.Key kvHeads NormName.Key
+                let contents = project LinearName.Value kvHeads id (fun _ x -> x)
 
                 let attention =
                     queries
@@ -155,13 +156,15 @@ let run (decoder: Decoder) (hidden: Matrix) (visible: int -> int -> int -> int -
                 hidden <-
                     hidden
                     |> Array.mapi (fun row x ->
-                        let middle = add x (linear LinearName.Output row (attended row))
-                        let normed = rmsNorm config.RmsNormEpsilon feedForwardNorm middle
+                        let middle =
+                            add x (linear LinearName.Output row (attended row) |> norm NormName.AttentionOut)
+
+                        let normed = norm NormName.FeedForwardIn middle
 
                         let gated =
                             Array.map2 (fun g u -> silu g * u) (linear LinearName.Gate row normed) (linear LinearName.Up row normed)
 
-                        add middle (linear LinearName.Down row gated))
+                        add middle (linear LinearName.Down row gated |> norm NormName.FeedForwardOut))
 
                 {
                     Queries = queries

@@ -184,8 +184,27 @@ type Family =
     | Qwen3
     /// Its window covers all that these models see.
     | Mistral
+    | Olmo2
+    /// Norms before and behind each block, and of all heads together: of no family that is read, but the layer has them all.
+    | FourNorms
 
-let families = [| Llama; LlamaWithBiases; Qwen2; Qwen3; Mistral |]
+let families = [| Llama; LlamaWithBiases; Qwen2; Qwen3; Mistral; Olmo2; FourNorms |]
+
+let private weightNames family =
+    match family with
+    | Olmo2 ->
+        WeightTable.Llama.WithNorms(
+            struct ("post_attention_layernorm", NormName.AttentionOut),
+            struct ("post_feedforward_layernorm", NormName.FeedForwardOut)
+        )
+    | FourNorms ->
+        WeightTable.Llama.WithNorms(
+            struct ("input_layernorm", NormName.AttentionIn),
+            struct ("post_attention_layernorm", NormName.AttentionOut),
+            struct ("pre_feedforward_layernorm", NormName.FeedForwardIn),
+            struct ("post_feedforward_layernorm", NormName.FeedForwardOut)
+        )
+    | _ -> WeightTable.Llama
 
 let familyConfig (family: Family) (shape: Shape) =
     let biases =
@@ -205,7 +224,18 @@ let familyConfig (family: Family) (shape: Shape) =
         MaxPositions = maxPositions,
         RopeTheta = 100.0,
         Biases = biases,
-        QueryKeyNorm = (family = Qwen3),
+        Norms =
+            (match family with
+             | Olmo2 -> BlockNorms.After
+             | FourNorms -> BlockNorms.Both
+             | _ -> BlockNorms.Before),
+        QueryKeyNorm =
+            (match family with
+             | Qwen3 -> QueryKeyNorm.Heads
+             | Olmo2
+             | FourNorms -> QueryKeyNorm.Whole
+             | _ -> QueryKeyNorm.None),
+        WeightNames = weightNames family,
         SlidingWindow =
             (if family = Mistral then
                  Nullable(maxPositions + 64)
@@ -223,6 +253,9 @@ let familyDecoder (family: Family) (shape: Shape) =
     use generator = new torch.Generator(uint64 shape.Seed, torch.CPU)
     let config = familyConfig family shape
 
+    let lengths =
+        dict [ for struct (name, sizes) in DecoderWeights.Shapes config -> name, sizes ]
+
     let weight (name: string) =
         let normal (sizes: int64[]) =
             torch.randn (sizes, generator = generator)
@@ -238,8 +271,7 @@ let familyDecoder (family: Family) (shape: Shape) =
             | Some linear ->
                 let struct (rows, columns) = linear.Shape config
                 normal([| int64 rows; int64 columns |]).mul((1.6 / sqrt (float columns)).ToScalar())
-            | None when name.Contains "q_norm" || name.Contains "k_norm" ->
-                normal([| int64 shape.HeadSize |]).mul(0.4.ToScalar()).add(1.0.ToScalar())
+            | None when name.Contains "q_norm" || name.Contains "k_norm" -> normal(lengths[name]).mul(0.4.ToScalar()).add(1.0.ToScalar())
             | None when name.Contains "norm" -> normal([| int64 shape.Width |]).mul(0.2.ToScalar()).add(1.0.ToScalar())
             | None -> normal [| int64 shape.Vocabulary; int64 shape.Width |]
 

@@ -1,9 +1,10 @@
 """Where a prompt's pass through 32 layers of Llama-3.1-8B's shape spends the GPU's time, with and without 32 observer rows behind it.
 
-Runs the layer of src/LookaheadKV/Runtime/DecoderScript.cs as it stands, under PyTorch's profiler, on random weights in bfloat16. Kinds of pass take turns, and
+Runs the program that layers.fsx beside it writes, which is what the library compiles, under PyTorch's profiler, on random weights in bfloat16. Kinds of pass take turns, and
 each figure is a median over the turns: the card's clock follows its power, and drifts by a few per cent.
 
-    python3 docs/results/speed/layers.py [--length 8192] [--rounds 15] [--commit COMMIT, where there is no git] [--out FILE]
+    dotnet fsi docs/results/speed/layers.fsx > layers.txt
+    python3 docs/results/speed/layers.py [--program layers.txt] [--length 8192] [--rounds 15] [--commit COMMIT, where there is no git] [--out FILE]
 """
 
 import argparse
@@ -12,7 +13,6 @@ import pathlib
 import re
 import statistics
 import subprocess
-import textwrap
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -21,34 +21,32 @@ E, F, H, G, D, RANK, LAYERS, OBSERVERS = 4096, 14336, 32, 8, 128, 8, 32, 32
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
-def layer_functions():
-    """The prompt's part of the product's TorchScript, in the names of PyTorch's Python front end."""
-    text = (ROOT / "src/LookaheadKV/Runtime/DecoderScript.cs").read_text()
-
-    def block(name):
-        return textwrap.dedent(re.search(rf'string {name} = """\n(.*?)\n\s*""";', text, re.S).group(1)) + "\n"
-
-    script = block("InPlace") + block("Source").split("def attend_segments")[0]
+def layer_functions(program):
+    """The product's TorchScript, in the names of PyTorch's Python front end."""
     names = "linear|silu_|silu|scaled_dot_product_attention"
-    return torch.jit.CompilationUnit(re.sub(rf"(?<![\w.])torch\.({names})\(", r"torch._C._nn.\1(", script))
+    return torch.jit.CompilationUnit(re.sub(rf"(?<![\w.])torch\.({names})\(", r"torch._C._nn.\1(", program.read_text()))
 
 
 def random(*shape):
     return (torch.randn(*shape, device="cuda") * 0.02).bfloat16()
 
 
+NONE = torch.empty(0)
+
+
 def weights():
-    none = torch.empty(0)
-    return [1 + random(E), random((H + 2 * G) * D, E), none, none, none, random(E, H * D), none, 1 + random(E), random(2 * F, E), none, random(E, F), none]
+    """By LayerSlots: weight and bias of q, k, v, output, gate, up, down, then the norms."""
+    sizes = [(H * D, E), (G * D, E), (G * D, E), (E, H * D), (F, E), (F, E), (E, F)]
+    norms = [1 + random(E), NONE, NONE, NONE, 1 + random(E), NONE]
+    return [tensor for size in sizes for tensor in (random(*size), NONE)] + norms
 
 
 def low_rank():
-    return [random(3 * RANK, E), random((H + 2 * G) * D, 3 * RANK), random(RANK, H * D), random(E, RANK)] + [
-        random(2 * RANK, E),
-        random(2 * F, 2 * RANK),
-        random(RANK, F),
-        random(E, RANK),
-    ]
+    """A, B and scale of each map; of maps that read the same rows in the place of the first."""
+    pairs = [random(3 * RANK, E), random((H + 2 * G) * D, 3 * RANK), NONE] + 6 * [NONE]
+    pairs += [random(RANK, H * D), random(E, RANK), NONE]
+    pairs += [random(2 * RANK, E), random(2 * F, 2 * RANK), NONE] + 3 * [NONE]
+    return pairs + [random(RANK, F), random(E, RANK), NONE]
 
 
 def kind(event, rows):
@@ -67,15 +65,16 @@ def kind(event, rows):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).with_suffix(".json"))
+    arguments.add_argument("--program", type=pathlib.Path, default=pathlib.Path("layers.txt"))
     arguments.add_argument("--commit")
     arguments.add_argument("--length", type=int, default=8192)
     arguments.add_argument("--rounds", type=int, default=15)
     options = arguments.parse_args()
     torch.manual_seed(0)
     torch._C._jit_set_profiling_mode(False)
-    functions = layer_functions()
+    functions = layer_functions(options.program)
     layers, pairs = [weights() for _ in range(8)], [low_rank() for _ in range(8)]  # eight in turn: more than the card's cache holds
-    none = [torch.empty(0)] * 8
+    none = [NONE] * 21
     prompt = random(1, options.length + OBSERVERS, E) * 50
 
     def run(observers, lora):

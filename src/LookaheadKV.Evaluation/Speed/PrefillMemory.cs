@@ -1,5 +1,5 @@
 using LookaheadKV.Models;
-using LookaheadKV.Runtime;
+using LookaheadKV.Passes;
 
 namespace LookaheadKV.Evaluation.Speed;
 
@@ -29,7 +29,7 @@ public sealed record PrefillMemory(long Weights, long Activations, long FullLaye
     {
         var rows = length + observers;
         // Chunks of so many rows, the last up to twice as long.
-        var chunk = rows < 2 * DecoderScript.FeedForwardRows ? rows : DecoderScript.FeedForwardRows + rows % DecoderScript.FeedForwardRows;
+        var chunk = rows < 2 * PromptScript.FeedForwardRows ? rows : PromptScript.FeedForwardRows + rows % PromptScript.FeedForwardRows;
         var (width, heads) = ((long)shape.Width, (long)shape.QueryHeads * shape.HeadSize);
         var attend = rows * (width + 2 * heads);
         var feed = rows * (width + heads) + chunk * (width + 2L * shape.IntermediateSize);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LookaheadKV.Models.Families;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Models;
@@ -7,7 +8,6 @@ namespace LookaheadKV.Models;
 internal static class ConfigWriter
 {
     private static readonly JsonSerializerOptions Options = new() { WriteIndented = true };
-    private static readonly LinearName[] QwenBiases = [LinearName.Query, LinearName.Key, LinearName.Value];
 
     /// <summary>The text of a config.json.</summary>
     /// <param name="config">The shape, without rotary scaling and sliding window.</param>
@@ -17,12 +17,12 @@ internal static class ConfigWriter
     {
         if (config.RopeScaling is not null || config.SlidingWindow is not null)
             throw new InputException("a shape with rotary scaling or a sliding window cannot be written; leave them out.");
-        var (architecture, type) = Family(config);
+        var family = Family(config);
         var name = dtype == ScalarType.BFloat16 ? "bfloat16" : "float32";
         var json = new Dictionary<string, object?>
         {
-            ["architectures"] = new[] { architecture },
-            ["model_type"] = type,
+            ["architectures"] = new[] { family.Architecture },
+            ["model_type"] = family.Type,
             ["vocab_size"] = config.VocabularySize,
             ["hidden_size"] = config.Width,
             ["intermediate_size"] = config.IntermediateSize,
@@ -44,9 +44,14 @@ internal static class ConfigWriter
         return JsonSerializer.Serialize(json, Options) + "\n";
     }
 
-    private static (string Architecture, string Type) Family(DecoderConfig config) =>
-        config.QueryKeyNorm && config.Biases.Count == 0 ? ("Qwen3ForCausalLM", "qwen3")
-        : config.Biases.Order().SequenceEqual(QwenBiases) && !config.QueryKeyNorm ? ("Qwen2ForCausalLM", "qwen2")
-        : config.Biases.Count == 0 ? ("LlamaForCausalLM", "llama")
-        : throw new InputException($"no family has biases on {string.Join(", ", config.Biases)}; choose another shape.");
+    // A family whose config.json says all of it without keys of its own.
+    private static ModelFamily Family(DecoderConfig config) =>
+        ModelFamilies.All.FirstOrDefault(family =>
+            (family.Norms, family.QueryKeyNorm, family.WeightNames) == (config.Norms, config.QueryKeyNorm, config.WeightNames)
+            && family.Biases.Order().SequenceEqual(config.Biases.Order())
+        )
+        ?? throw new InputException(
+            $"no family has biases on [{string.Join(", ", config.Biases)}], norms of blocks {config.Norms} and of queries and keys {config.QueryKeyNorm}; "
+                + "choose another shape."
+        );
 }

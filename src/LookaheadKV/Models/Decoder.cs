@@ -28,14 +28,13 @@ public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Valu
 
 /// <summary>
 /// A decoder-only transformer of the Llama layout (Touvron et al., arXiv 2302.13971): RMSNorm, rotary positions, grouped-query attention, SwiGLU.
-/// Llama, Mistral, Qwen2 and Qwen3 differ in what <see cref="DecoderConfig"/> says: biases, norms of heads, rotary scaling, a sliding window.
+/// Families differ in what <see cref="DecoderConfig"/> says: where norms stand, biases, rotary scaling, a sliding window; <see cref="DecoderLayer"/> is the layer of all.
 /// It offers the pieces of a layer, <see cref="Project"/> and <see cref="Finish"/>; what the rows in between attend to is the caller's:
 /// a prompt attends causally to itself, an answer to a cache, lookahead rows to the prompt and to each other.
 /// </summary>
 public sealed class Decoder : IDisposable
 {
     private readonly RotaryEmbedding _rotary;
-    private Tensor[][]? _packed;
 
     /// <summary>Puts weights and rotary tables together; the decoder owns both from here on.</summary>
     public Decoder(DecoderConfig config, DecoderWeights weights)
@@ -132,40 +131,27 @@ public sealed class Decoder : IDisposable
     /// <param name="lora">Low-rank deltas for these rows; null for the base model.</param>
     public LayerRows Project(int layer, Tensor hidden, RotaryAngles angles, LayerLora? lora = null)
     {
-        var weights = Weights.Layers[layer];
-        using var scope = NewDisposeScope();
-        var x = Norm(hidden, weights.AttentionNorm);
-        var q = angles.Apply(NormHeads(Heads(Linear(x, weights, LinearName.Query, lora), Config.QueryHeads), weights.QueryNorm)); // [B,H,T,D]
-        var k = angles.Apply(NormHeads(Heads(Linear(x, weights, LinearName.Key, lora), Config.KeyValueHeads), weights.KeyNorm)); // [B,G,T,D]
-        var v = Heads(Linear(x, weights, LinearName.Value, lora), Config.KeyValueHeads); // [B,G,T,D]
-        return new LayerRows(q.MoveToOuterDisposeScope(), k.MoveToOuterDisposeScope(), v.MoveToOuterDisposeScope());
+        var rows = EagerLayer.Project(Call(angles), hidden, Weights.Layers[layer].Apart, lora?.Apart);
+        return new LayerRows(rows[0], rows[1], rows[2]);
     }
 
-    /// <summary>Second half of a layer: output map, residual, norm, SwiGLU, residual.</summary>
+    /// <summary>Second half of a layer: output map, residual, norm, gated feed-forward block, residual.</summary>
     /// <param name="layer">0..L-1.</param>
     /// <param name="hidden">The rows that entered the layer, [B, T, E].</param>
     /// <param name="attended">What attention gave them, [B, H, T, D].</param>
     /// <param name="lora">Low-rank deltas for these rows; null for the base model.</param>
     /// <returns>The rows that leave the layer, [B, T, E].</returns>
-    public Tensor Finish(int layer, Tensor hidden, Tensor attended, LayerLora? lora = null)
-    {
-        var weights = Weights.Layers[layer];
-        using var scope = NewDisposeScope();
-        var joined = attended.transpose(1, 2).flatten(2); // [B,H,T,D] → [B,T,H·D]
-        var middle = hidden.Plus(Linear(joined, weights, LinearName.Output, lora));
-        var x = Norm(middle, weights.FeedForwardNorm);
-        var gated =
-            lora is null && weights.Bias(LinearName.Gate) is null
-                ? Operators.SwiGlu(x, weights[LinearName.Gate], weights[LinearName.Up])
-                : nn.functional.silu(Linear(x, weights, LinearName.Gate, lora)) * Linear(x, weights, LinearName.Up, lora);
-        return middle.Plus(Linear(gated, weights, LinearName.Down, lora)).MoveToOuterDisposeScope();
-    }
+    public Tensor Finish(int layer, Tensor hidden, Tensor attended, LayerLora? lora = null) =>
+        EagerLayer.Finish(Form, Config.RmsNormEpsilon, hidden, attended, Weights.Layers[layer].Apart, lora?.Apart);
 
     /// <summary>Final norm and output head: rows [B, T, E] to logits [B, T, vocabulary] in float32.</summary>
     public Tensor Logits(Tensor hidden)
     {
         using var scope = NewDisposeScope();
-        return nn.functional.linear(Norm(hidden, Weights.FinalNorm), Weights.Head).to(ScalarType.Float32).MoveToOuterDisposeScope();
+        return nn
+            .functional.linear(Operators.RmsNorm(hidden, Weights.FinalNorm, Config.RmsNormEpsilon), Weights.Head)
+            .to(ScalarType.Float32)
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>
@@ -181,28 +167,16 @@ public sealed class Decoder : IDisposable
     internal bool RunsCompiled(long end) =>
         Execution != Execution.Reference && !(Config.SlidingWindow < end) && !(is_grad_enabled() && Weights.Embedding.requires_grad);
 
-    /// <summary>The weights of each layer as <see cref="DecoderScript"/> lists them.</summary>
-    internal Tensor[][] Packed() => _packed ??= [.. Weights.Layers.Select(layer => layer.Packed)];
+    /// <summary>What of the family the text of a layer depends on.</summary>
+    internal LayerForm Form => LayerForm.Of(Config);
 
     /// <summary>What the layers of a pass share.</summary>
-    internal LayerCall Call(RotaryAngles angles) => new(angles.Cos, angles.Sin, Config.RmsNormEpsilon, Config.KeyValueHeads);
+    internal LayerCall Call(RotaryAngles angles) => new(Form, angles.Cos, angles.Sin, Config.RmsNormEpsilon, Config.KeyValueHeads);
 
     /// <inheritdoc/>
     public void Dispose()
     {
         Weights.Dispose();
         _rotary.Dispose();
-    }
-
-    private Tensor Norm(Tensor x, Tensor weight) => Operators.RmsNorm(x, weight, Config.RmsNormEpsilon);
-
-    private Tensor NormHeads(Tensor heads, Tensor? weight) => weight is null ? heads : Norm(heads, weight);
-
-    private Tensor Heads(Tensor x, int heads) => x.unflatten(2, heads, Config.HeadSize).transpose(1, 2); // [B,T,heads·D] → [B,heads,T,D]
-
-    private static Tensor Linear(Tensor x, LayerWeights weights, LinearName name, LayerLora? lora)
-    {
-        var y = nn.functional.linear(x, weights[name], weights.Bias(name));
-        return lora?[name] is { } pair ? y.Plus(pair.Delta(x)) : y;
     }
 }

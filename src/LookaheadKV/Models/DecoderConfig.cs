@@ -84,8 +84,14 @@ public sealed record DecoderConfig
     /// <summary>Linear maps that add a bias; LoRA never does.</summary>
     public IReadOnlyList<LinearName> Biases { get; init; } = [];
 
-    /// <summary>Whether each head of queries and keys is RMS-normalised before it is rotated (Qwen3).</summary>
-    public bool QueryKeyNorm { get; init; }
+    /// <summary>Where the norms of a layer's blocks stand.</summary>
+    public BlockNorms Norms { get; init; } = BlockNorms.Before;
+
+    /// <summary>What of queries and keys is RMS-normalised before it is rotated.</summary>
+    public QueryKeyNorm QueryKeyNorm { get; init; }
+
+    /// <summary>Under which names the family's checkpoints keep a layer.</summary>
+    public WeightTable WeightNames { get; init; } = WeightTable.Llama;
 
     /// <summary>Epsilon of the RMS norms (<c>rms_norm_eps</c>).</summary>
     public double RmsNormEpsilon

@@ -1,192 +1,7 @@
 using LookaheadKV.Checkpoints;
-using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Models;
-
-/// <summary>The seven linear maps of a decoder layer, with the names Hugging Face and PEFT give them.</summary>
-public enum LinearName
-{
-    /// <summary><c>self_attn.q_proj</c>, [H·D, E].</summary>
-    Query,
-
-    /// <summary><c>self_attn.k_proj</c>, [G·D, E].</summary>
-    Key,
-
-    /// <summary><c>self_attn.v_proj</c>, [G·D, E].</summary>
-    Value,
-
-    /// <summary><c>self_attn.o_proj</c>, [E, H·D].</summary>
-    Output,
-
-    /// <summary><c>mlp.gate_proj</c>, [F, E].</summary>
-    Gate,
-
-    /// <summary><c>mlp.up_proj</c>, [F, E].</summary>
-    Up,
-
-    /// <summary><c>mlp.down_proj</c>, [E, F].</summary>
-    Down,
-}
-
-/// <summary>Names and shapes of the linear maps.</summary>
-public static class LinearNames
-{
-    /// <summary>All seven, in file order.</summary>
-    public static IReadOnlyList<LinearName> All { get; } = Enum.GetValues<LinearName>();
-
-    /// <summary>The module path inside a layer, such as <c>self_attn.q_proj</c>.</summary>
-    public static string Path(this LinearName name) =>
-        name switch
-        {
-            LinearName.Query => "self_attn.q_proj",
-            LinearName.Key => "self_attn.k_proj",
-            LinearName.Value => "self_attn.v_proj",
-            LinearName.Output => "self_attn.o_proj",
-            LinearName.Gate => "mlp.gate_proj",
-            LinearName.Up => "mlp.up_proj",
-            LinearName.Down => "mlp.down_proj",
-            _ => throw new ArgumentOutOfRangeException(nameof(name)),
-        };
-
-    /// <summary>(outputs, inputs) of a linear map in a model of this shape.</summary>
-    public static (int Out, int In) Shape(this LinearName name, DecoderConfig c) =>
-        name switch
-        {
-            LinearName.Query => (c.QueryHeads * c.HeadSize, c.Width),
-            LinearName.Key or LinearName.Value => (c.KeyValueHeads * c.HeadSize, c.Width),
-            LinearName.Output => (c.Width, c.QueryHeads * c.HeadSize),
-            LinearName.Gate or LinearName.Up => (c.IntermediateSize, c.Width),
-            LinearName.Down => (c.Width, c.IntermediateSize),
-            _ => throw new ArgumentOutOfRangeException(nameof(name)),
-        };
-}
-
-/// <summary>Weights of one layer; linear maps are [out, in], norms [E], norms of heads [D].</summary>
-public sealed class LayerWeights
-{
-    private static readonly LinearName[][] JoinedMaps =
-    [
-        [LinearName.Query, LinearName.Key, LinearName.Value],
-        [LinearName.Gate, LinearName.Up],
-    ];
-
-    private readonly Dictionary<string, Tensor> _tensors = [];
-    private readonly List<Tensor> _joined = [];
-    private readonly Tensor?[] _linears;
-    private readonly Tensor?[] _biases;
-
-    /// <summary>Allocates a layer, its values still undefined. Maps that read the same rows share one storage, q|k|v and gate|up, so that they can be one product.</summary>
-    internal LayerWeights(DecoderConfig config, Device device, ScalarType dtype)
-    {
-        var shapes = Shapes(config).ToDictionary(weight => weight.Name, weight => weight.Shape);
-        foreach (var maps in JoinedMaps)
-        {
-            Join(maps, ".weight", config.Width);
-            Join(maps, ".bias");
-        }
-        foreach (var (name, shape) in shapes)
-            if (!_tensors.ContainsKey(name))
-                _tensors[name] = Empty(shape, dtype, device);
-        (_linears, _biases) = (ByMap(".weight"), ByMap(".bias"));
-        Packed = Pack();
-
-        // A bias that only some of the maps have is zero for the others.
-        void Join(LinearName[] maps, string suffix, params long[] columns)
-        {
-            if (!maps.Any(name => shapes.ContainsKey(name.Path() + suffix)))
-                return;
-            long[] rows = [.. maps.Select(name => shapes[name.Path() + ".weight"][0])];
-            var joined = Empty([rows.Sum(), .. columns], dtype, device);
-            if (suffix == ".bias")
-                joined.zero_();
-            _joined.Add(joined);
-            var start = 0L;
-            foreach (var (name, count) in maps.Zip(rows))
-            {
-                if (shapes.ContainsKey(name.Path() + suffix))
-                    _tensors[name.Path() + suffix] = joined.narrow(0, start, count).DetachFromDisposeScope();
-                start += count;
-            }
-        }
-    }
-
-    /// <summary>RMS-norm weight before attention, [E].</summary>
-    public Tensor AttentionNorm => _tensors["input_layernorm.weight"];
-
-    /// <summary>RMS-norm weight before the feed-forward block, [E].</summary>
-    public Tensor FeedForwardNorm => _tensors["post_attention_layernorm.weight"];
-
-    /// <summary>RMS-norm weight of each query head, [D]; null where the model has none.</summary>
-    public Tensor? QueryNorm => _tensors.GetValueOrDefault("self_attn.q_norm.weight");
-
-    /// <summary>RMS-norm weight of each key head, [D]; null where the model has none.</summary>
-    public Tensor? KeyNorm => _tensors.GetValueOrDefault("self_attn.k_norm.weight");
-
-    /// <summary>A linear map's weight, [out, in].</summary>
-    public Tensor this[LinearName name] => _linears[(int)name]!;
-
-    /// <summary>A linear map's bias, [out]; null where it has none.</summary>
-    public Tensor? Bias(LinearName name) => _biases[(int)name];
-
-    /// <summary>Its tensors by their names within a layer, as <see cref="Shapes"/> lists them.</summary>
-    internal IReadOnlyDictionary<string, Tensor> Named => _tensors;
-
-    /// <summary>The layer as <see cref="DecoderScript"/> lists it.</summary>
-    internal Tensor[] Packed { get; }
-
-    internal void Dispose()
-    {
-        foreach (var tensor in _tensors.Values.Concat(_joined))
-            tensor.Dispose();
-    }
-
-    /// <summary>Names within a layer, and shapes, of what a model of this configuration has.</summary>
-    internal static IEnumerable<(string Name, long[] Shape)> Shapes(DecoderConfig config)
-    {
-        yield return ("input_layernorm.weight", [config.Width]);
-        yield return ("post_attention_layernorm.weight", [config.Width]);
-        foreach (var name in LinearNames.All)
-        {
-            var (rows, columns) = name.Shape(config);
-            yield return (name.Path() + ".weight", [rows, columns]);
-            if (config.Biases.Contains(name))
-                yield return (name.Path() + ".bias", [rows]);
-        }
-        if (config.QueryKeyNorm)
-        {
-            yield return ("self_attn.q_norm.weight", [config.HeadSize]);
-            yield return ("self_attn.k_norm.weight", [config.HeadSize]);
-        }
-    }
-
-    /// <summary>Memory that stays until it is disposed.</summary>
-    internal static Tensor Empty(long[] shape, ScalarType dtype, Device device) => empty(shape, dtype, device).DetachFromDisposeScope();
-
-    private Tensor?[] ByMap(string suffix) => [.. LinearNames.All.Select(name => _tensors.GetValueOrDefault(name.Path() + suffix))];
-
-    private Tensor[] Pack()
-    {
-        var joined = _joined.GetEnumerator();
-        return
-        [
-            AttentionNorm,
-            Take(),
-            (Bias(LinearName.Query) ?? Bias(LinearName.Key) ?? Bias(LinearName.Value)) is not null ? Take() : DecoderScript.None,
-            QueryNorm ?? DecoderScript.None,
-            KeyNorm ?? DecoderScript.None,
-            this[LinearName.Output],
-            Bias(LinearName.Output) ?? DecoderScript.None,
-            FeedForwardNorm,
-            Take(),
-            (Bias(LinearName.Gate) ?? Bias(LinearName.Up)) is not null ? Take() : DecoderScript.None,
-            this[LinearName.Down],
-            Bias(LinearName.Down) ?? DecoderScript.None,
-        ];
-
-        Tensor Take() => joined.MoveNext() ? joined.Current : throw new InvalidOperationException("a joined map is missing");
-    }
-}
 
 /// <summary>All weights of a decoder, on one device in one dtype.</summary>
 public sealed class DecoderWeights : IDisposable
@@ -227,6 +42,9 @@ public sealed class DecoderWeights : IDisposable
     /// <summary>The layers, first to last.</summary>
     public IReadOnlyList<LayerWeights> Layers { get; }
 
+    /// <summary><see cref="LayerWeights.Joined"/> of all layers, one behind the other.</summary>
+    internal Tensor[] Joined => field ??= [.. Layers.SelectMany(layer => layer.Joined)];
+
     /// <summary>Every tensor once, by its Hugging Face name; the embedding alone where the head is tied to it.</summary>
     public IEnumerable<KeyValuePair<string, Tensor>> Named =>
         [
@@ -247,8 +65,8 @@ public sealed class DecoderWeights : IDisposable
         yield return (EmbeddingName, [config.VocabularySize, config.Width]);
         for (var layer = 0; layer < config.Layers; layer++)
         {
-            foreach (var (name, shape) in LayerWeights.Shapes(config))
-                yield return (LayerPrefix(layer) + name, shape);
+            foreach (var weight in config.WeightNames.Weights(config))
+                yield return (LayerPrefix(layer) + weight.Name, weight.Shape);
         }
         yield return (NormName, [config.Width]);
         if (!config.TiedEmbeddings)
@@ -328,7 +146,7 @@ public sealed class DecoderWeights : IDisposable
     {
         foreach (var layer in Layers)
             layer.Dispose();
-        foreach (var tensor in All)
+        foreach (var tensor in (Tensor[])[Embedding, FinalNorm, Head])
             tensor.Dispose();
     }
 

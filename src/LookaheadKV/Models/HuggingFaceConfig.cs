@@ -1,5 +1,6 @@
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Files;
+using LookaheadKV.Models.Families;
 
 namespace LookaheadKV.Models;
 
@@ -9,31 +10,6 @@ namespace LookaheadKV.Models;
 /// </summary>
 internal static class HuggingFaceConfig
 {
-    private static readonly IReadOnlyList<LinearName> QueryKeyValue = [LinearName.Query, LinearName.Key, LinearName.Value];
-    private static readonly IReadOnlyList<LinearName> FeedForward = [LinearName.Gate, LinearName.Up, LinearName.Down];
-
-    // Those of LlamaConfig, MistralConfig, Qwen2Config and Qwen3Config.
-    private static readonly Family[] Families =
-    [
-        new("LlamaForCausalLM", "llama", 32_000, 11_008, null, null, 2_048, [2]),
-        new("MistralForCausalLM", "mistral", 32_000, 14_336, 8, null, 131_072, [2]),
-        new("Qwen2ForCausalLM", "qwen2", 151_936, 22_016, 32, null, 32_768, []),
-        new("Qwen3ForCausalLM", "qwen3", 151_936, 22_016, 32, 128, 32_768, []),
-    ];
-
-    // A family and its class's defaults; those that all share stand where they are used. KeyValueHeads is null where the class takes as many
-    // as query heads (all do where the key is null), HeadSize where it divides the width by the heads.
-    private sealed record Family(
-        string Architecture,
-        string Type,
-        int Vocabulary,
-        int Intermediate,
-        int? KeyValueHeads,
-        int? HeadSize,
-        int Positions,
-        int[] EndTokens
-    );
-
     public static DecoderConfig Parse(JsonField config)
     {
         var family = FamilyOf(config);
@@ -41,6 +17,9 @@ internal static class HuggingFaceConfig
         RequireNumber(config["partial_rotary_factor"], 1);
         if (config["quantization_config"] is { Present: true } quantized)
             throw quantized.Wrong("is not implemented; use a folder with F32, F16 or BF16 weights");
+
+        foreach (var key in family.Refused)
+            Refuse(config[key]);
 
         var width = Positive("hidden_size", 4_096);
         var heads = Positive("num_attention_heads", 32);
@@ -68,9 +47,11 @@ internal static class HuggingFaceConfig
             RopeTheta = theta,
             RopeScaling = scaling,
             SlidingWindow = SlidingWindow(config, family) is { } window && window < context ? window : null,
-            Biases = Biases(config, family),
-            QueryKeyNorm = family.Type == "qwen3",
-            RmsNormEpsilon = config["rms_norm_eps"].Or(1e-6, field => field.Number()),
+            Biases = [.. family.Biases, .. family.BiasKeys.Where(row => config[row.Key].Flag(false)).SelectMany(row => row.Maps)],
+            Norms = family.Norms,
+            QueryKeyNorm = family.QueryKeyNorm,
+            WeightNames = family.WeightNames,
+            RmsNormEpsilon = config["rms_norm_eps"].Or(family.Epsilon, field => field.Number()),
             TiedEmbeddings = config["tie_word_embeddings"].Flag(false),
             EndTokens = EndTokens(config),
         };
@@ -82,7 +63,7 @@ internal static class HuggingFaceConfig
     public static IReadOnlyList<int> EndTokens(JsonField config) =>
         config["eos_token_id"] is { IsGiven: true } given ? [.. given.OneOrMany().Select(id => id.Integer())] : FamilyOf(config).EndTokens;
 
-    private static Family FamilyOf(JsonField config)
+    private static ModelFamily FamilyOf(JsonField config)
     {
         var architecture = config["architectures"].Or(default, field => field.Items().FirstOrDefault());
         if (architecture.Present)
@@ -93,40 +74,19 @@ internal static class HuggingFaceConfig
                 $"{config.Source}: neither architectures nor model_type is there; is this the config.json of a language model?"
             );
 
-        static Family Known(JsonField field, Func<Family, string> name)
+        static ModelFamily Known(JsonField field, Func<ModelFamily, string> name)
         {
-            Require(field, [.. Families.Select(name)]);
-            return Families.Single(family => name(family) == field.Text());
+            Require(field, [.. ModelFamilies.All.Select(name)]);
+            return ModelFamilies.All.Single(family => name(family) == field.Text());
         }
     }
 
-    private static IReadOnlyList<LinearName> Biases(JsonField config, Family family)
-    {
-        var attention = config["attention_bias"].Flag(false);
-        switch (family.Type)
-        {
-            case "qwen2":
-                return QueryKeyValue;
-            case "mistral":
-                Refuse(config["attention_bias"]);
-                return [];
-            case "qwen3":
-                return attention ? [.. QueryKeyValue, LinearName.Output] : [];
-            default:
-                return
-                [
-                    .. attention ? [.. QueryKeyValue, LinearName.Output] : Array.Empty<LinearName>(),
-                    .. config["mlp_bias"].Flag(false) ? FeedForward : [],
-                ];
-        }
-    }
-
-    private static int? SlidingWindow(JsonField config, Family family)
+    private static int? SlidingWindow(JsonField config, ModelFamily family)
     {
         Refuse(config["use_sliding_window"]);
         var window = config["sliding_window"];
-        if (family.Type == "mistral")
-            return window.IsNull ? null : window.Or(4_096, field => field.Positive());
+        if (family.SlidingWindow is { } absent)
+            return window.IsNull ? null : window.Or(absent, field => field.Positive());
         foreach (var type in config["layer_types"].OneOrMany())
             Require(type, "full_attention");
         return null;

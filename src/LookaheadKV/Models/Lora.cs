@@ -20,6 +20,9 @@ public sealed record LoraPair(Tensor A, Tensor B, double Scale)
 /// <summary>The low-rank pairs of one layer; a linear map without a pair is left as the base model has it.</summary>
 public sealed class LayerLora(IReadOnlyDictionary<LinearName, LoraPair> pairs) : IDisposable
 {
+    private readonly List<Tensor> _scales = [];
+    private readonly List<Tensor> _owned = [];
+    private Tensor[]? _apart;
     private (ScalarType DType, long Version, Tensor[] Tensors)? _packed;
 
     /// <summary>The pair of a linear map, or null.</summary>
@@ -28,8 +31,16 @@ public sealed class LayerLora(IReadOnlyDictionary<LinearName, LoraPair> pairs) :
     /// <summary>All pairs, by linear map.</summary>
     public IReadOnlyDictionary<LinearName, LoraPair> Pairs => pairs;
 
+    /// <summary>The pairs as differentiable layers get them, by <see cref="LayerSlots"/>: A, B and scale of each map.</summary>
+    internal Tensor[] Apart =>
+        _apart ??= [
+            .. LinearNames.All.SelectMany(name =>
+                this[name] is { } pair ? (Tensor[])[pair.A, pair.B, Scale(pair)] : [LayerSlots.None, LayerSlots.None, LayerSlots.None]
+            ),
+        ];
+
     /// <summary>
-    /// The pairs as <see cref="DecoderScript"/> lists them, in a dtype: maps that read the same rows share one A, their B's stand along a diagonal, scaled. Kept
+    /// The pairs as layers get them that run in place, in a dtype and in the place of the first map of each group: maps that read the same rows share one A, their B's stand along a diagonal, scaled. Kept
     /// until a parameter is written to.
     /// </summary>
     internal Tensor[] Packed(DecoderConfig config, ScalarType dtype)
@@ -47,8 +58,6 @@ public sealed class LayerLora(IReadOnlyDictionary<LinearName, LoraPair> pairs) :
             .. Joined(LinearName.Gate, LinearName.Up),
             .. Joined(LinearName.Down),
         ];
-        foreach (var tensor in tensors)
-            tensor.DetachFromDisposeScope();
         _packed = (dtype, version, tensors);
         return tensors;
 
@@ -56,21 +65,43 @@ public sealed class LayerLora(IReadOnlyDictionary<LinearName, LoraPair> pairs) :
         {
             LoraPair?[] found = [.. names.Select(name => this[name])];
             if (found.OfType<LoraPair>().FirstOrDefault() is not { } any)
-                return [empty(0), empty(0)];
+                return Enumerable.Repeat(LayerSlots.None, 3 * names.Length);
             var blocks = names.Zip(found, (name, pair) => pair is null ? Missing(name) : pair.B.Times(pair.Scale)).ToArray();
-            return [cat([.. found.OfType<LoraPair>().Select(pair => pair.A)], 0).to(dtype), block_diag(blocks).to(dtype)];
+            var a = cat([.. found.OfType<LoraPair>().Select(pair => pair.A)], 0);
+            return [Kept(a.to(dtype)), Kept(block_diag(blocks).to(dtype)), .. Enumerable.Repeat(LayerSlots.None, 3 * names.Length - 2)];
 
             Tensor Missing(LinearName name) => zeros(name.Shape(config).Out, 0, device: any.B.device); // rows without a column
         }
     }
 
-    /// <summary>Frees what was kept for compiled passes; the pairs are their module's.</summary>
-    public void Dispose() => Free();
+    /// <summary>Frees what was kept for passes; the pairs are their module's.</summary>
+    public void Dispose()
+    {
+        Free();
+        foreach (var scale in _scales)
+            scale.Dispose();
+        _scales.Clear();
+        _apart = null;
+    }
+
+    private Tensor Scale(LoraPair pair)
+    {
+        var scale = tensor(pair.Scale, ScalarType.Float64).DetachFromDisposeScope();
+        _scales.Add(scale);
+        return scale;
+    }
+
+    private Tensor Kept(Tensor tensor)
+    {
+        _owned.Add(tensor.DetachFromDisposeScope());
+        return tensor;
+    }
 
     private void Free()
     {
-        foreach (var tensor in _packed?.Tensors ?? [])
+        foreach (var tensor in _owned)
             tensor.Dispose();
+        _owned.Clear();
         _packed = null;
     }
 }

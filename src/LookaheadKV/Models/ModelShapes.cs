@@ -33,7 +33,7 @@ public static class ModelShapes
         MaxPositions = 40_960,
         RopeTheta = 1_000_000,
         RmsNormEpsilon = 1e-6,
-        QueryKeyNorm = true,
+        QueryKeyNorm = QueryKeyNorm.Heads,
     };
 
     /// <summary>All shapes by name, the smallest first.</summary>

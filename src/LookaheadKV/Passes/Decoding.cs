@@ -1,6 +1,5 @@
 using LookaheadKV.Cache;
 using LookaheadKV.Models;
-using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Passes;
@@ -73,18 +72,17 @@ public static class Decoding
         var storage = cache.Layers.Select(layer => layer.Storage).ToArray();
         foreach (var layer in cache.Layers)
             layer.RequireRoom(1);
-        var result = DecoderScript.Step(
+        var result = StepScript.Step(
             decoder.Execution,
             decoder.Call(angles),
             ids,
-            (decoder.Weights.Embedding, decoder.Weights.FinalNorm, decoder.Weights.Head),
-            [.. decoder.Packed().SelectMany(layer => layer)],
+            decoder.Weights,
             [.. storage.Select(layer => layer.Keys)],
             [.. storage.Select(layer => layer.Values)],
             [.. storage.Select(layer => layer.Positions)],
             tensor(cache.Layers.Select(layer => layer.IsRectangular ? layer.StoredLength : -1).ToArray()),
-            [.. cache.Layers.Select(layer => layer.IsRectangular ? DecoderScript.None : layer.Spans(1))],
-            [.. cache.Layers.Select(layer => layer.IsRectangular ? DecoderScript.None : layer.Bounds().Ends)],
+            [.. cache.Layers.Select(layer => layer.IsRectangular ? LayerSlots.None : layer.Spans(1))],
+            [.. cache.Layers.Select(layer => layer.IsRectangular ? LayerSlots.None : layer.Bounds().Ends)],
             positions,
             onLayer is not null
         );

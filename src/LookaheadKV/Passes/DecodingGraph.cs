@@ -51,14 +51,6 @@ internal sealed class DecodingGraph : IDisposable
         );
         _ids = zeros(_logical.Length, 1, dtype: ScalarType.Int64, device: decoder.Device);
         var storage = layers.Select(layer => layer.Storage).ToArray();
-        var weights = (
-            decoder.Weights.Embedding,
-            decoder.Weights.FinalNorm,
-            decoder.Weights.Head,
-            (Tensor[])[.. decoder.Packed().SelectMany(layer => layer)],
-            decoder.Config.RmsNormEpsilon,
-            decoder.Config.KeyValueHeads
-        );
         var kept = ((Tensor[])[.. storage.Select(s => s.Keys)], (Tensor[])[.. storage.Select(s => s.Values)]);
         WritePositionsAhead();
         lock (Recording)
@@ -68,7 +60,7 @@ internal sealed class DecodingGraph : IDisposable
             (_graph, _logits) = CudaGraph.Record(
                 Math.Max(decoder.Device.index, 0),
                 warmUps,
-                () => DecoderScript.GraphStep(weights, _ids, kept, _counters),
+                () => GraphStepScript.Step(decoder, _ids, kept, _counters),
                 _counters.Advance
             );
         }

@@ -79,7 +79,6 @@ public static class PromptPass
     {
         using var scope = NewDisposeScope();
         var length = ids.size(1);
-        var weights = decoder.Packed();
         var hidden = decoder.Embed(ids);
         var angles = decoder.Angles(0, length);
         if (rider is not null)
@@ -98,7 +97,8 @@ public static class PromptPass
             using var inner = NewDisposeScope();
             var last = lastRow && layer == decoder.Config.Layers - 1;
             var lora = rider?.Lora(layer)?.Packed(decoder.Config, decoder.DType);
-            var result = DecoderScript.PromptAttend(decoder.Execution, call, hidden, weights[layer], lora, (int)behind, last);
+            var weights = decoder.Weights.Layers[layer].Apart;
+            var result = PromptScript.Attend(decoder.Execution, call, hidden, weights, lora, (int)behind, last);
             hidden.Dispose();
             var rows = new LayerRows(result[0], result[1], result[2]);
             using (side?.Enter())
@@ -106,9 +106,7 @@ public static class PromptPass
                     onLayer(layer, rows, null);
                 else
                     onLayer(layer, Part(rows, 0, length), Part(rows, length, behind) with { JoinedKeys = rows.Keys });
-            hidden = DecoderScript
-                .PromptFeed(decoder.Execution, call, result[3], weights[layer], lora, last ? 0 : (int)behind)
-                .MoveToOuterDisposeScope();
+            hidden = PromptScript.Feed(decoder.Execution, call, result[3], weights, lora, last ? 0 : (int)behind).MoveToOuterDisposeScope();
             // The rows' memory is given to others from here on.
             side?.Join();
         }

@@ -1,9 +1,9 @@
 namespace LookaheadKV.Runtime;
 
-/// <summary>How a decoder's layers run. All compute the same; see <see cref="DecoderScript"/>.</summary>
+/// <summary>How a decoder's layers run. All compute the same.</summary>
 public enum Execution
 {
-    /// <summary>One operator a call, as the classes of Models and Generation read: what the others are held against.</summary>
+    /// <summary>A call for each half of a layer, out of place, attention as the classes of Attention read: what the others are held against, and what gradients flow through.</summary>
     Reference,
 
     /// <summary>Whole layers, and whole decoding steps, as one compiled function each: the default.</summary>

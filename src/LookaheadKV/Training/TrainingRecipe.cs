@@ -74,5 +74,5 @@ public sealed record TrainingRecipe(string Name, int Steps, int Batch, double Le
 
     /// <summary>The paper's recipe for a model: Qwen's where queries have biases or norms, as Qwen's do, else Llama's.</summary>
     public static TrainingRecipe Paper(DecoderConfig config) =>
-        config.QueryKeyNorm || config.Biases.Contains(LinearName.Query) ? PaperQwen : PaperLlama;
+        config.QueryKeyNorm == QueryKeyNorm.Heads || config.Biases.Contains(LinearName.Query) ? PaperQwen : PaperLlama;
 }

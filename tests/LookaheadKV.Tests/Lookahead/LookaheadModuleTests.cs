@@ -99,6 +99,7 @@ public sealed class LookaheadModuleTests
             using var copy = module.Copy();
             module.Layers[0].Packed(TinyDecoder.Config, ScalarType.Float32);
             module.Layers[0].Packed(TinyDecoder.Config, ScalarType.Float64);
+            Assert.Same(module.Layers[0].Apart, module.Layers[0].Apart);
         }
     }
 

@@ -1,4 +1,5 @@
 using LookaheadKV.Models;
+using LookaheadKV.Models.Families;
 using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
@@ -35,14 +36,42 @@ public sealed class DecoderWeightsTests
         Assert.Contains($"{Wrong} holds NaN or infinity", message);
     }
 
-    public static TheoryData<string> Kinds() => ["plain", "tied", "qwen2", "qwen3", "all biases", "gate bias"];
+    public static TheoryData<string> Kinds() =>
+        ["plain", "tied", "qwen2", "qwen3", "olmo2", "all biases", "gate bias", "four norms", "fused"];
+
+    private static WeightTable Four { get; } =
+        WeightTable.Llama.WithNorms(
+            ("input_layernorm", NormName.AttentionIn),
+            ("post_attention_layernorm", NormName.AttentionOut),
+            ("pre_feedforward_layernorm", NormName.FeedForwardIn),
+            ("post_feedforward_layernorm", NormName.FeedForwardOut)
+        );
+
+    private static WeightTable Fused { get; } =
+        WeightTable.Of(
+            [("input_layernorm", NormName.AttentionIn), ("post_attention_layernorm", NormName.FeedForwardIn)],
+            [
+                ("self_attn.qkv_proj", [LinearName.Query, LinearName.Key, LinearName.Value]),
+                ("self_attn.o_proj", [LinearName.Output]),
+                ("mlp.gate_up_proj", [LinearName.Gate, LinearName.Up]),
+                ("mlp.down_proj", [LinearName.Down]),
+            ]
+        );
 
     private static DecoderConfig Shape(string kind) =>
         kind switch
         {
             "tied" => TinyDecoder.Config with { TiedEmbeddings = true },
             "qwen2" => TinyDecoder.Config with { Biases = [LinearName.Query, LinearName.Key, LinearName.Value] },
-            "qwen3" => TinyDecoder.Config with { QueryKeyNorm = true },
+            "qwen3" => TinyDecoder.Config with { QueryKeyNorm = QueryKeyNorm.Heads },
+            "olmo2" => TinyDecoder.Config with
+            {
+                Norms = BlockNorms.After,
+                QueryKeyNorm = QueryKeyNorm.Whole,
+                WeightNames = Olmo2.Family.WeightNames,
+            },
+            "four norms" => TinyDecoder.Config with { Norms = BlockNorms.Both, WeightNames = Four },
+            "fused" => TinyDecoder.Config with { Biases = [LinearName.Query, LinearName.Key, LinearName.Value], WeightNames = Fused },
             "all biases" => TinyDecoder.Config with { Biases = LinearNames.All },
             "gate bias" => TinyDecoder.Config with { Biases = [LinearName.Key, LinearName.Gate] },
             _ => TinyDecoder.Config,
@@ -68,18 +97,49 @@ public sealed class DecoderWeightsTests
             var (own, prefix) = (weights.Layers[layer], $"model.layers.{layer}.");
             foreach (var name in LinearNames.All)
             {
-                Assert.True(own[name].eq(Number($"{prefix}{name.Path()}.weight")).all().item<bool>());
+                var module = Module(name.Path());
+                Assert.True(own[name].eq(Number($"{prefix}{module}.weight")).all().item<bool>());
+                Assert.Equal(name.Shape(config), ((int)own[name].size(0), (int)own[name].size(1)));
                 Assert.Equal(config.Biases.Contains(name), own.Bias(name) is not null);
                 if (own.Bias(name) is { } bias)
-                    Assert.True(bias.eq(Number($"{prefix}{name.Path()}.bias")).all().item<bool>());
+                    Assert.True(bias.eq(Number($"{prefix}{module}.bias")).all().item<bool>());
             }
-            Assert.True(own.AttentionNorm.eq(Number(prefix + "input_layernorm.weight")).all().item<bool>());
-            Assert.True(own.FeedForwardNorm.eq(Number(prefix + "post_attention_layernorm.weight")).all().item<bool>());
-            Assert.Equal((config.QueryKeyNorm, config.QueryKeyNorm), (own.QueryNorm is not null, own.KeyNorm is not null));
+            foreach (var (place, module) in Norms(kind))
+                Assert.True(own.Norm(place)!.eq(Number($"{prefix}{module}.weight")).all().item<bool>());
+            Assert.Equal(Norms(kind).Select(norm => norm.Place).Order(), NormNames.All.Where(place => own.Norm(place) is not null));
+            Assert.All(NormNames.All, place => Assert.Equal(place.Length(config), (int?)own.Norm(place)?.size(0)));
         }
+
+        string Module(string path) =>
+            kind != "fused" ? path
+            : path[^6..] is "q_proj" or "k_proj" or "v_proj" ? "self_attn.qkv_proj"
+            : path.StartsWith("mlp.down", StringComparison.Ordinal) || path.Contains("o_proj", StringComparison.Ordinal) ? path
+            : "mlp.gate_up_proj";
 
         float Number(string name) => 1 + Array.FindIndex(shapes, s => s.Name == name);
     }
+
+    // Spelled out: where each kind has a norm, and the module that holds it.
+    private static (NormName Place, string Module)[] Norms(string kind) =>
+        kind switch
+        {
+            "qwen3" => [.. Norms("plain"), (NormName.Query, "self_attn.q_norm"), (NormName.Key, "self_attn.k_norm")],
+            "olmo2" =>
+            [
+                (NormName.AttentionOut, "post_attention_layernorm"),
+                (NormName.FeedForwardOut, "post_feedforward_layernorm"),
+                (NormName.Query, "self_attn.q_norm"),
+                (NormName.Key, "self_attn.k_norm"),
+            ],
+            "four norms" =>
+            [
+                (NormName.AttentionIn, "input_layernorm"),
+                (NormName.AttentionOut, "post_attention_layernorm"),
+                (NormName.FeedForwardIn, "pre_feedforward_layernorm"),
+                (NormName.FeedForwardOut, "post_feedforward_layernorm"),
+            ],
+            _ => [(NormName.AttentionIn, "input_layernorm"), (NormName.FeedForwardIn, "post_attention_layernorm")],
+        };
 
     /// <summary>Maps that read the same rows are one product for compiled layers: their biases too, where only some have one.</summary>
     [Theory]
@@ -92,16 +152,22 @@ public sealed class DecoderWeightsTests
         using var weights = DecoderWeights.Fill(config, CPU, ScalarType.Float32, (_, place) => place.normal_(0, 1, generator));
         foreach (var layer in weights.Layers)
         {
-            var packed = layer.Packed;
-            Assert.Equal(12, packed.Length);
-            Same(layer.AttentionNorm, packed[0]);
-            Joined(packed[1], packed[2], LinearName.Query, LinearName.Key, LinearName.Value);
-            Same(layer.QueryNorm ?? empty(0), packed[3]);
-            Same(layer.KeyNorm ?? empty(0), packed[4]);
-            Joined(packed[5], packed[6], LinearName.Output);
-            Same(layer.FeedForwardNorm, packed[7]);
-            Joined(packed[8], packed[9], LinearName.Gate, LinearName.Up);
-            Joined(packed[10], packed[11], LinearName.Down);
+            var (apart, joined) = (layer.Apart, layer.Joined);
+            Assert.Equal((20, 20, 20), (LayerSlots.Count, apart.Length, joined.Length));
+            foreach (var place in NormNames.All)
+            {
+                Same(layer.Norm(place) ?? empty(0), apart[LayerSlots.Of(place)]);
+                Same(layer.Norm(place) ?? empty(0), joined[LayerSlots.Of(place)]);
+            }
+            foreach (var name in LinearNames.All)
+            {
+                Same(layer[name], apart[2 * (int)name]);
+                Same(layer.Bias(name) ?? empty(0), apart[2 * (int)name + 1]);
+            }
+            Joined(joined[0], joined[1], LinearName.Query, LinearName.Key, LinearName.Value);
+            Joined(joined[6], joined[7], LinearName.Output);
+            Joined(joined[8], joined[9], LinearName.Gate, LinearName.Up);
+            Joined(joined[12], joined[13], LinearName.Down);
 
             void Joined(Tensor weight, Tensor bias, params LinearName[] names)
             {

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 
 namespace LookaheadKV.Tests.Models;
 
-/// <summary>Every family and rotary scaling against transformers (<c>tests/golden/make_families.py</c>).</summary>
+/// <summary>Every family and rotary scaling against transformers (<c>tests/golden/make_families.py</c>; whence others are, they say themselves).</summary>
 public sealed class GoldenFamilyTests
 {
     public static TheoryData<string> Cases() =>
@@ -27,6 +27,7 @@ public sealed class GoldenFamilyTests
             "qwen3-yarn",
             "mistral",
             "mistral-window",
+            "olmo2",
         ];
 
     [Fact]
@@ -63,7 +64,7 @@ public sealed class GoldenFamilyTests
     public void Most_likely_tokens_in_bfloat16_are_those_of_transformers()
     {
         var (same, all) = (0, 0);
-        foreach (var name in Cases().Select(row => row.Data))
+        foreach (var name in Cases().Select(row => row.Data).Where(name => name != "olmo2")) // of it there is no golden in bfloat16
         {
             using var scope = NewDisposeScope();
             using var golden = new Golden(name);
@@ -112,7 +113,11 @@ public sealed class GoldenFamilyTests
             using var scope = NewDisposeScope();
             using var file = SafetensorsFile.Open(Path.Combine(Folder, "expected.safetensors"));
             Logits = file.Read("logits").DetachFromDisposeScope();
-            (Prompt, Greedy, MostLikelyInBFloat16) = (Ints("ids"), Ints("greedy"), Ints("bf16_argmax"));
+            (Prompt, Greedy, MostLikelyInBFloat16) = (
+                Ints("ids"),
+                Ints("greedy"),
+                file.Names.Contains("bf16_argmax") ? Ints("bf16_argmax") : []
+            );
 
             int[] Ints(string tensor) => [.. file.Read(tensor).data<int>()];
         }

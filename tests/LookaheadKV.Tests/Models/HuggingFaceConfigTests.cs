@@ -1,5 +1,6 @@
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Models;
+using LookaheadKV.Models.Families;
 using LookaheadKV.Tests.Pretraining;
 using Xunit;
 using static TorchSharp.torch;
@@ -22,18 +23,32 @@ public sealed class HuggingFaceConfigTests
     [InlineData("qwen2", 2, 8)]
     [InlineData("qwen3", 2, 128)]
     [InlineData("mistral", 2, 8)]
+    [InlineData("olmo2", 8, 8)]
     public void Absent_keys_have_the_familys_values(string type, int kvHeads, int headSize)
     {
         // Those of other families than Llama have a number of their own there, which depends on no other key.
         var given = kvHeads == 8 ? "" : ", \"num_key_value_heads\": 2";
         var config = Read($$"""{ "model_type": "{{type}}", {{Sizes}}{{given}} }""");
         Assert.Equal((kvHeads, headSize, 8 / kvHeads), (config.KeyValueHeads, config.HeadSize, config.GroupSize));
-        Assert.Equal((10_000, 1e-6, false), (config.RopeTheta, config.RmsNormEpsilon, config.TiedEmbeddings));
+        Assert.Equal((10_000, type == "olmo2" ? 1e-5 : 1e-6, false), (config.RopeTheta, config.RmsNormEpsilon, config.TiedEmbeddings));
         Assert.Equal(type == "mistral" ? 4096 : null, config.SlidingWindow);
         Assert.Equal(type == "qwen2" ? Attention : [], config.Biases);
-        Assert.Equal(type == "qwen3", config.QueryKeyNorm);
+        Assert.Equal(
+            type switch
+            {
+                "qwen3" => (BlockNorms.Before, QueryKeyNorm.Heads),
+                "olmo2" => (BlockNorms.After, QueryKeyNorm.Whole),
+                _ => (BlockNorms.Before, QueryKeyNorm.None),
+            },
+            (config.Norms, config.QueryKeyNorm)
+        );
         Assert.Null(config.RopeScaling);
-        Assert.Equal(type is "llama" or "mistral" ? [2] : [], config.EndTokens);
+        Assert.Equal(
+            type is "llama" or "mistral" ? [2]
+                : type == "olmo2" ? [50_279]
+                : [],
+            config.EndTokens
+        );
         Assert.Equal(8192, config.MaxPositions);
     }
 
@@ -43,6 +58,7 @@ public sealed class HuggingFaceConfigTests
     [InlineData("mistral", 32_000, 14_336, 8, 128, 131_072)]
     [InlineData("qwen2", 151_936, 22_016, 32, 128, 32_768)]
     [InlineData("qwen3", 151_936, 22_016, 32, 128, 32_768)]
+    [InlineData("olmo2", 50_304, 11_008, 32, 128, 2_048)]
     public void Without_any_key_a_config_is_that_of_the_familys_class(
         string type,
         int vocabulary,
@@ -95,6 +111,7 @@ public sealed class HuggingFaceConfigTests
     [InlineData("llama", true, true, "Query Key Value Output Gate Up Down")]
     [InlineData("qwen3", true, true, "Query Key Value Output")]
     [InlineData("qwen2", false, true, "Query Key Value")]
+    [InlineData("olmo2", true, true, "Query Key Value Output")]
     public void Biases_are_those_of_the_family_and_its_keys(string type, bool attention, bool feedForward, string names)
     {
         var keys = $"\"attention_bias\": {(attention ? "true" : "false")}, \"mlp_bias\": {(feedForward ? "true" : "false")}";
@@ -104,7 +121,7 @@ public sealed class HuggingFaceConfigTests
 
     [Theory]
     [InlineData("\"model_type\": \"mistral\", \"attention_bias\": true", "attention_bias true is not implemented; allowed: false")]
-    [InlineData("\"model_type\": \"gpt2\"", "model_type \"gpt2\" is not implemented; allowed: llama, mistral, qwen2, qwen3")]
+    [InlineData("\"model_type\": \"gpt2\"", "model_type \"gpt2\" is not implemented; allowed: llama, mistral, qwen2, qwen3, olmo2")]
     [InlineData("\"architectures\": []", "neither architectures nor model_type is there")]
     [InlineData("\"architectures\": \"LlamaForCausalLM\"", "architectures is \"LlamaForCausalLM\", must be an array")]
     [InlineData("\"model_type\": \"llama\", \"head_dim\": 0", "head_dim is 0, must be a positive whole number")]
@@ -126,7 +143,7 @@ public sealed class HuggingFaceConfigTests
             strict: true
         );
 
-    public static TheoryData<string> Families() => ["llama", "llama tied", "qwen2", "qwen3", "ends"];
+    public static TheoryData<string> Families() => ["llama", "llama tied", "qwen2", "qwen3", "olmo2", "ends"];
 
     [Theory]
     [MemberData(nameof(Families))]
@@ -137,7 +154,8 @@ public sealed class HuggingFaceConfigTests
         {
             "llama tied" => config with { TiedEmbeddings = true },
             "qwen2" => config with { Biases = Attention },
-            "qwen3" => config with { QueryKeyNorm = true },
+            "qwen3" => config with { QueryKeyNorm = QueryKeyNorm.Heads },
+            "olmo2" => config with { Norms = BlockNorms.After, QueryKeyNorm = QueryKeyNorm.Whole, WeightNames = Olmo2.Family.WeightNames },
             "ends" => config with { EndTokens = [3, 1] },
             _ => config,
         };
@@ -155,6 +173,7 @@ public sealed class HuggingFaceConfigTests
     [InlineData("window")]
     [InlineData("biases")]
     [InlineData("biases and norms")]
+    [InlineData("norms")]
     public void What_no_family_has_is_not_written(string what)
     {
         var config = TinyDecoder.Config;
@@ -163,7 +182,8 @@ public sealed class HuggingFaceConfigTests
             "scaling" => config with { RopeScaling = new RopeScaling.Linear(2) },
             "window" => config with { SlidingWindow = 8 },
             "biases" => config with { Biases = [LinearName.Output] },
-            _ => config with { Biases = Attention, QueryKeyNorm = true },
+            "norms" => config with { Norms = BlockNorms.Both },
+            _ => config with { Biases = Attention, QueryKeyNorm = QueryKeyNorm.Heads },
         };
         Assert.Throws<InputException>(() => ConfigWriter.Json(config, ScalarType.Float32));
     }

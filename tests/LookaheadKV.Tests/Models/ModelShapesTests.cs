@@ -31,7 +31,12 @@ public sealed class ModelShapesTests
     public void A_random_model_has_maps_of_little_numbers_norms_of_one_no_bias_and_a_seed()
     {
         using var scope = NewDisposeScope();
-        var shape = TinyDecoder.Config with { VocabularySize = 500, QueryKeyNorm = true, Biases = [LinearName.Query, LinearName.Down] };
+        var shape = TinyDecoder.Config with
+        {
+            VocabularySize = 500,
+            QueryKeyNorm = QueryKeyNorm.Heads,
+            Biases = [LinearName.Query, LinearName.Down],
+        };
         using var model = ModelShapes.Random(shape, CPU, ScalarType.Float32, seed: 3);
         using var again = ModelShapes.Random(shape, CPU, ScalarType.Float32, seed: 3);
         using var other = ModelShapes.Random(shape, CPU, ScalarType.Float32, seed: 4);

@@ -20,7 +20,7 @@ public sealed class RandomFolderTests : IDisposable
         {
             "llama tied" => TinyDecoder.Config with { TiedEmbeddings = true },
             "qwen2" => TinyDecoder.Config with { Biases = [LinearName.Query, LinearName.Key, LinearName.Value] },
-            "qwen3" => TinyDecoder.Config with { QueryKeyNorm = true },
+            "qwen3" => TinyDecoder.Config with { QueryKeyNorm = QueryKeyNorm.Heads },
             _ => TinyDecoder.Config,
         };
 

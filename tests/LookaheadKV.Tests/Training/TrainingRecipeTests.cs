@@ -32,7 +32,7 @@ public sealed class TrainingRecipeTests
         var plain = TinyDecoder.Config;
         Assert.Same(TrainingRecipe.PaperLlama, TrainingRecipe.Paper(plain));
         Assert.Same(TrainingRecipe.PaperLlama, TrainingRecipe.Paper(plain with { Biases = [LinearName.Output] }));
-        Assert.Same(TrainingRecipe.PaperQwen, TrainingRecipe.Paper(plain with { QueryKeyNorm = true }));
+        Assert.Same(TrainingRecipe.PaperQwen, TrainingRecipe.Paper(plain with { QueryKeyNorm = QueryKeyNorm.Heads }));
         Assert.Same(TrainingRecipe.PaperQwen, TrainingRecipe.Paper(plain with { Biases = [LinearName.Query, LinearName.Key] }));
     }
 }

@@ -1,8 +1,8 @@
 using static TorchSharp.torch;
 
-namespace LookaheadKV.Runtime;
+namespace LookaheadKV.Passes;
 
-/// <summary>Where a decoding step stands, on the device: what <see cref="DecoderScript.GraphStep"/> reads in place of lengths on the host.</summary>
+/// <summary>Where a decoding step stands, on the device: what <see cref="GraphStepScript"/> reads in place of lengths on the host.</summary>
 /// <param name="Starts">Of each layer, where each segment of its storage starts, and where the last one ends, [S+1] (int32).</param>
 /// <param name="Ends">Where each segment's new entry goes, [L,S] (int64).</param>
 /// <param name="Used">Entries that each segment has with the new one, [L,S] (int32).</param>
