@@ -274,7 +274,7 @@ let reference =
         "reference/lookaheadkv-lookahead-lookaheadscore.html", "Scores [B,H,N] or [B,G,N], float32, higher = keep." // inherited
         "reference/lookaheadkv-attention-attentionrows.html", "[B,H,R,N]"
         "reference/lookaheadkv-generation-session.html", "id=\"Generate\""
-        "reference/lookaheadkv-lookahead-examplesource.html", "Gives the examples of a step"
+        "reference/lookaheadkv-training-examplesource.html", "Gives the examples of a step"
         "reference/lookaheadkv-fsharp-policy.html", "id=\"lookahead\""
     ]
 
