@@ -69,6 +69,7 @@ let shelves = [ "Start"; "Notebooks"; "Guide"; "Results"; "Tests" ]
 let order =
     [
         "docs/method.md"
+        "docs/architecture.md"
         "docs/paper-vs-ours.md"
         "docs/add-a-method.md"
         "docs/training.md"
