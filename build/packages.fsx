@@ -208,7 +208,7 @@ let tables (projects: Project list) =
                     ]
 
                 [
-                    $"`{project.Name}`"
+                    $"**{project.Name}**"
                     project.Description
                     listed project.Ours
                     listed project.Named
@@ -236,13 +236,7 @@ let tables (projects: Project list) =
                     | Some _ -> fail $"nothing names {name} any more; take it out of build/packages.fsx."
                     | None -> fail $"{name} is named by a project; say in build/packages.fsx what it is for."
 
-                [
-                    name
-                    package.Version
-                    purpose
-                    $"`{snd uses.Head}`"
-                    megabytes package.Bytes
-                ]
+                [ name; package.Version; purpose; snd uses.Head; megabytes package.Bytes ]
         ]
 
     table
