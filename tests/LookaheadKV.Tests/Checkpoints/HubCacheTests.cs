@@ -53,14 +53,22 @@ public sealed class HubCacheTests : IDisposable
         Assert.EndsWith(Other, Find("Org/Name@refs/pr/3"));
         Assert.EndsWith(Other, Find($"Org/Name@{Other}"));
         Assert.EndsWith(Other, Find("Org/Name@0123456f"));
-        Fails("Org/Name@0123456", "no revision 0123456", "main", "refs/pr/3"); // two begin so
+        Fails("Org/Name@0123456", "no revision 0123456", "has main, refs/pr/3"); // two begin so
         Fails("Org/Name@v9", "no revision v9", "hf download Org/Name --revision v9");
+    }
+
+    [Fact]
+    public void Seven_digits_of_a_commit_are_enough_where_one_begins_so()
+    {
+        Snapshot(Commit, "config.json");
+        Assert.EndsWith(Commit, Find("Org/Name@0123456"));
+        Fails("Org/Name@012345", "no revision 012345");
     }
 
     [Fact]
     public void What_is_not_there_is_said_with_the_place_and_the_way_to_fetch_it()
     {
-        Fails("Org/Name", Path.Combine(_root.Path, "models--Org--Name"), "hf download Org/Name");
+        Fails("Org/Name", Path.Combine(_root.Path, "models--Org--Name"), "`hf download Org/Name`");
         Snapshot(Commit, "config.json");
         Fails("Org/Name", "no revision main", "has none", "hf download Org/Name");
     }

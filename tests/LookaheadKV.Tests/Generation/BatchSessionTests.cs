@@ -1,8 +1,11 @@
 using LookaheadKV.Budgeting;
 using LookaheadKV.Generation;
 using LookaheadKV.Methods;
+using LookaheadKV.Models;
 using LookaheadKV.Tests.Models;
+using TorchSharp;
 using Xunit;
+using static TorchSharp.torch;
 
 namespace LookaheadKV.Tests.Generation;
 
@@ -92,6 +95,80 @@ public class BatchSessionTests
         {
             using var alone = Session.Start(decoder, prompts[row], Policies.Full, 8);
             Assert.Equal(alone.Sample(decoder.Config, sampling[row], 8), together[row]);
+        }
+    }
+
+    [Fact]
+    public void Rows_that_are_drawn_and_rows_that_are_not_share_a_batch()
+    {
+        using var decoder = TinyDecoder.Create();
+        SamplingOptions[] sampling = [SamplingOptions.Greedy, new() { Temperature = 5, Seed = 1 }, new() { RepetitionPenalty = 5 }];
+        using var batch = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 8);
+        var message = Assert.Throws<ArgumentException>(() => batch.Sample(8, sampling[..2])).Message;
+        Assert.Contains("for each of the 3 rows", message);
+        var together = batch.Sample(8, sampling);
+        for (var row = 0; row < Prompts.Length; row++)
+        {
+            using var alone = Session.Start(decoder, Prompts[row], Policies.Full, 8);
+            Assert.Equal(alone.Sample(decoder.Config, sampling[row], 8), together[row]);
+        }
+    }
+
+    /// <summary>What every row is given stands before its answer, and is seen by a repetition penalty.</summary>
+    [Fact]
+    public void What_is_appended_is_answered_as_in_each_row_alone()
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = TinyDecoder.Create();
+        int[][] more =
+        [
+            [3, 8],
+            [1, 1],
+            [12, 4],
+        ];
+        SamplingOptions[] sampling = [.. Prompts.Select(_ => new SamplingOptions { RepetitionPenalty = 3 })];
+        using var batch = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 8);
+        var logits = batch.Append(more);
+        Assert.Equal([3, 2, 13], logits.shape);
+        Assert.True(batch.NextLogits.eq(logits.select(1, 1)).all().item<bool>());
+        var together = batch.Sample(6, sampling);
+        for (var row = 0; row < Prompts.Length; row++)
+        {
+            using var alone = Session.Start(decoder, Prompts[row], Policies.Full, 8);
+            Assert.True(alone.Append(more[row]).allclose(logits[row], 1e-4, 1e-5));
+            Assert.Equal(alone.Sample(decoder.Config, sampling[row], 6), together[row]);
+        }
+    }
+
+    [Fact]
+    public void An_answer_ends_where_the_reserve_does_or_the_caller_says()
+    {
+        using var tiny = TinyDecoder.Create();
+        using var decoder = new Decoder(tiny.Config with { EndTokens = [] }, tiny.Weights);
+        using var batch = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 3);
+        Assert.Throws<OperationCanceledException>(() => batch.Generate(10, new CancellationToken(canceled: true)));
+        using var again = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 3);
+        Assert.All(again.Generate(10), answer => Assert.Equal(4, answer.Length)); // the last token needs no place
+        using var none = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 3);
+        Assert.All(none.Generate(0), Assert.Empty);
+    }
+
+    [Fact]
+    public void A_batch_leaves_no_tensor()
+    {
+        using var decoder = TinyDecoder.Create();
+        Use();
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Use();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        void Use()
+        {
+            using var batch = BatchSession.Start(decoder, Prompts, Policies.KeyNorm.With(Budget.Tokens(3)), reserve: 6);
+            batch.Append([.. Prompts.Select(_ => new[] { 1 })]).Dispose();
+            batch.Generate(4);
+            using var whole = BatchSession.StartWhole(decoder, [Prompts[0], Prompts[0]], reserve: 6);
+            whole.Sample(4, [new() { Temperature = 1 }, new() { Temperature = 1 }]);
         }
     }
 

@@ -52,6 +52,31 @@ public sealed class GenerationSettingsTests : IDisposable
     }
 
     [Theory]
+    [InlineData("{}", false)]
+    [InlineData("[]", false)]
+    [InlineData("{\"7\": 1}", true)]
+    [InlineData("[[7, 1]]", true)]
+    [InlineData("true", true)]
+    [InlineData("false", false)]
+    public void What_is_empty_changes_nothing(string bias, bool changes)
+    {
+        File.WriteAllText(_folder[ModelFiles.GenerationConfig], $"{{\"sequence_bias\": {bias}}}");
+        Assert.Equal(changes, GenerationSettings.Of(_folder.Path).Changes.Count == 1);
+    }
+
+    [Fact]
+    public void A_long_value_is_shown_by_its_beginning()
+    {
+        foreach (var (length, shown) in new[] { (39, 39), (40, 40), (41, 40) })
+        {
+            var value = "\"" + new string('x', length - 2) + "\"";
+            File.WriteAllText(_folder[ModelFiles.GenerationConfig], $"{{\"stop_strings\": {value}}}");
+            var line = GenerationSettings.Of(_folder.Path).Changes.Single().Value;
+            Assert.Equal(length > 40 ? value[..shown] + "…" : value, line);
+        }
+    }
+
+    [Theory]
     [InlineData("""{"repetition_penalty": 0}""", "repetition_penalty is 0, must be a number above 0")]
     [InlineData("""{"repetition_penalty": -1.5}""", "repetition_penalty is -1.5, must be a number above 0")]
     [InlineData("""{"repetition_penalty": "1.1"}""", "repetition_penalty is \"1.1\", must be a number")]

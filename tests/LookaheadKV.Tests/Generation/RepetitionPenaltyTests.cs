@@ -77,6 +77,15 @@ public sealed class RepetitionPenaltyTests
         Assert.Equal(Enumerable.Range(1, 7).Select(i => (float)i), logits.data<float>().ToArray()); // not changed
     }
 
+    [Fact]
+    public void Where_nothing_was_said_nothing_is_penalised()
+    {
+        using var logits = arange(1, 8, ScalarType.Float32);
+        Assert.Equal(6, Sampling.Next(logits, new() { RepetitionPenalty = 1e6 }, 0));
+        Assert.Equal(6, Sampling.Next(logits, new() { RepetitionPenalty = 1e6 }, 0, []));
+        Assert.Equal(5, Sampling.Next(logits, new() { RepetitionPenalty = 1e6 }, 0, [6]));
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(-1.1)]

@@ -124,6 +124,15 @@ public sealed class SamplingTests
         }
     }
 
+    /// <summary>SplitMix64, computed elsewhere: a seed's answer is the same in every version.</summary>
+    [Theory]
+    [InlineData(0, 0, 0.8833108082136426)]
+    [InlineData(0, 7, 0.771546556331567)]
+    [InlineData(1, 1, 0.37239342287916577)]
+    [InlineData(-3, 0, 0.15101375571124676)]
+    [InlineData(1L << 40, 7, 0.058148900846350604)]
+    public void RandomNumbersAreTheseAndNoOthers(long seed, long step, double number) => Assert.Equal(number, Sampling.Uniform(seed, step));
+
     [Fact]
     public void ASeedDrawsTheSameAndAnotherSomethingElse()
     {
@@ -174,6 +183,37 @@ public sealed class SamplingTests
         float[] logits = [float.NegativeInfinity, -200, 0, float.NegativeInfinity];
         Assert.Equal([2, 1], Kept(logits, new() { Temperature = 1 }).Tokens);
         Assert.Equal([2], Kept(logits, new() { Temperature = 0.01 }).Tokens); // e^-20000 is 0
+    }
+
+    [Fact]
+    public void TokensAtAFiltersEdgeStayAsItSays()
+    {
+        // Four halves of a half: two of them are the mass, no third one is needed.
+        Assert.Equal([0, 1], Kept([0, 0, 0, 0], new() { Temperature = 1, TopP = 0.5 }).Tokens);
+        // As likely as the likeliest is likely enough.
+        Assert.Equal([0, 1], Kept([2, 2, 1], new() { Temperature = 1, MinP = 1 }).Tokens);
+        // The ends of each range are in it, and keep everything, or one.
+        Assert.Equal(
+            3,
+            Kept(
+                [2, 2, 1],
+                new()
+                {
+                    Temperature = 1,
+                    TopP = 1,
+                    MinP = 0,
+                }
+            ).Tokens.Length
+        );
+        Assert.Equal([1], Kept([1, 2, 0], new() { Temperature = 1, TopK = 1 }).Tokens);
+    }
+
+    [Fact]
+    public void LargeLogitsDoNotOverflow()
+    {
+        var (tokens, probabilities) = Kept([799, 800], new() { Temperature = 1 });
+        Assert.Equal([1, 0], tokens);
+        Assert.Equal(1 / (1 + Math.Exp(-1)), probabilities[0], 1e-9);
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using LookaheadKV.Models;
 using LookaheadKV.Passes;
 using LookaheadKV.Scoring;
 using LookaheadKV.Tests.Models;
+using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -184,6 +185,63 @@ public sealed class SessionTests
         }
     }
 
+    [Fact]
+    public void Eviction_is_refused_where_rows_do_not_see_all_of_the_prompt()
+    {
+        using var tiny = TinyDecoder.Create();
+        using var decoder = new Decoder(tiny.Config with { SlidingWindow = 6 }, tiny.Weights);
+        Assert.Contains("sliding_window 6", Assert.Throws<InputException>(() => Start(decoder, Prompt, Kept(4))).Message);
+        // Nothing is evicted: the window hides what it always hid.
+        Start(decoder, Prompt, Kept(10)).Dispose();
+        Start(decoder, Prompt, Policies.Full).Dispose();
+        Start(decoder, Prompt[..6], Kept(4)).Dispose();
+
+        static EvictionPolicy Kept(int tokens) => Policies.KeyNorm.With(Budget.Tokens(tokens));
+    }
+
+    [Fact]
+    public void Kept_positions_name_a_budget_where_one_was_used()
+    {
+        using var decoder = TinyDecoder.Create();
+        var evicting = Policies.KeyNorm.With(Budget.Tokens(4));
+        using var session = Start(decoder, Prompt, evicting);
+        Assert.Equal("4", session.KeptPositions(evicting).Budget);
+        using var full = Start(decoder, Prompt, Policies.Full);
+        Assert.Null(full.KeptPositions(Policies.Full.With(Budget.Tokens(4))).Budget);
+    }
+
+    /// <summary>Whatever is done with a session, it leaves nothing when it is disposed.</summary>
+    [Theory]
+    [InlineData("full")]
+    [InlineData("snapkv[window=2]")]
+    [InlineData("adakv[window=2]")]
+    [InlineData("oracle")]
+    [InlineData("laq[window=2]")]
+    [InlineData("kvzip")]
+    [InlineData("keydiff[layers=global]")]
+    public void A_session_leaves_no_tensor(string text)
+    {
+        using var decoder = TinyDecoder.Create();
+        var policy = PolicyText.Parse(text).Build(new(() => throw new NotSupportedException(), () => throw new NotSupportedException()));
+        policy = policy.Scorer is null ? policy : policy.With(Budget.Tokens(4));
+        Use();
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Use();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        void Use()
+        {
+            using var session = Start(decoder, Prompt, policy, reserve: 12);
+            Assert.NotEmpty(session.Generate(2).ToArray());
+            session.Append([1, 2]).Dispose();
+            session.Ask([3], 2, TestContext.Current.CancellationToken);
+            session.Say([3], 2, TestContext.Current.CancellationToken);
+            session.Fork(2).Dispose();
+            using var replay = Session.Replay(decoder, Prompt, session.KeptPositions(policy), reserve: 2);
+            Assert.NotEmpty(replay.Generate(2).ToArray());
+        }
+    }
+
     [Theory]
     [InlineData(3, 3)]
     [InlineData(4, 2)]
@@ -219,6 +277,8 @@ public sealed class SessionTests
             Heads = new HeadAllocation.Adaptive(),
         };
         Assert.Contains("divided among heads by itself", Assert.Throws<InputException>(() => Start(decoder, Prompt, policy)).Message);
+        // Before anything is computed.
+        Assert.Throws<InputException>(() => Session.Start(decoder, Prompt, policy, 4, new CancellationToken(canceled: true)));
         using var trace = new LookaheadKV.Evaluation.PromptTrace(decoder, Prompt);
         Assert.Throws<InputException>(() => trace.Scores(policy, 4));
         using var scores = zeros(1, 2, 10);

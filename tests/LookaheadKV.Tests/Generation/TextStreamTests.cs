@@ -85,6 +85,16 @@ public sealed class TextStreamTests
         Assert.DoesNotContain("", pieces);
     }
 
+    [Fact]
+    public void ACharacterThatIsCutOffIsShownAsOneAtTheEnd()
+    {
+        int[] ids = Tokenizer.Encode("a\U00012000")[..^1];
+        var text = Tokenizer.Decode(ids);
+        Assert.EndsWith("\uFFFD", text);
+        Assert.Equal(text, string.Concat(ids.Text(Tokenizer)));
+        Assert.Equal("a", string.Concat(ids.Text(Tokenizer, ["\uFFFD"])));
+    }
+
     [Theory]
     [InlineData("the lantern<|end|>the ledger", "<|end|>", "the lantern")]
     [InlineData("<|end|>the ledger", "<|end|>", "")]

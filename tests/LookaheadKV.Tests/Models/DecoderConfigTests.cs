@@ -72,6 +72,15 @@ public sealed class DecoderConfigTests
         Refused(Common.Replace(part, replacement, StringComparison.Ordinal), named);
 
     [Fact]
+    public void Rows_see_all_of_what_fits_a_window()
+    {
+        var config = TinyDecoder.Config with { SlidingWindow = 12 };
+        config.RequireWholeAttention(12);
+        Assert.Contains("13 tokens", Assert.Throws<InputException>(() => config.RequireWholeAttention(13)).Message);
+        TinyDecoder.Config.RequireWholeAttention(1 << 20);
+    }
+
+    [Fact]
     public void Not_json() => Assert.Contains("not JSON", Assert.Throws<InputException>(() => Read("{ \"vocab_size\": ")).Message);
 
     [Fact]

@@ -1,5 +1,7 @@
+using LookaheadKV.Checkpoints;
 using LookaheadKV.Models;
 using LookaheadKV.Models.Families;
+using LookaheadKV.Tests.Pretraining;
 using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
@@ -37,7 +39,7 @@ public sealed class DecoderWeightsTests
     }
 
     public static TheoryData<string> Kinds() =>
-        ["plain", "tied", "qwen2", "qwen3", "olmo2", "all biases", "gate bias", "four norms", "fused"];
+        ["plain", "tied", "qwen2", "qwen3", "olmo2", "all biases", "first biases", "last biases", "four norms", "fused"];
 
     private static WeightTable Four { get; } =
         WeightTable.Llama.WithNorms(
@@ -73,7 +75,8 @@ public sealed class DecoderWeightsTests
             "four norms" => TinyDecoder.Config with { Norms = BlockNorms.Both, WeightNames = Four },
             "fused" => TinyDecoder.Config with { Biases = [LinearName.Query, LinearName.Key, LinearName.Value], WeightNames = Fused },
             "all biases" => TinyDecoder.Config with { Biases = LinearNames.All },
-            "gate bias" => TinyDecoder.Config with { Biases = [LinearName.Key, LinearName.Gate] },
+            "first biases" => TinyDecoder.Config with { Biases = [LinearName.Query, LinearName.Gate] },
+            "last biases" => TinyDecoder.Config with { Biases = [LinearName.Value, LinearName.Up] },
             _ => TinyDecoder.Config,
         };
 
@@ -181,6 +184,35 @@ public sealed class DecoderWeightsTests
         {
             Assert.Equal(expected.shape, actual.shape);
             Assert.True(actual.eq(expected).all().item<bool>());
+        }
+    }
+
+    /// <summary>What follows from the configuration may be stored beside the weights, and nothing else.</summary>
+    [Theory]
+    [InlineData("model.layers.0.self_attn.rotary_emb.inv_freq", true, true)]
+    [InlineData("model.rotary_emb.inv_freq", true, true)]
+    [InlineData("lm_head.weight", false, true)] // of the plain model it is a weight
+    [InlineData("lm_head.bias", false, false)]
+    [InlineData("model.layers.2.mlp.up_proj.weight", false, false)]
+    public void A_checkpoint_holds_the_weights_and_known_surplus(string name, bool plain, bool tied)
+    {
+        foreach (var (config, allowed) in new[] { (TinyDecoder.Config, plain), (Shape("tied"), tied) })
+        {
+            using var scope = NewDisposeScope();
+            using var folder = new TemporaryFolder();
+            var weights = DecoderWeights.Shapes(config).ToDictionary(weight => weight.Name, weight => ones(weight.Shape));
+            if (name == "lm_head.weight" && !config.TiedEmbeddings)
+                weights.Remove(name);
+            else
+                weights.Add(name, ones(13, 8));
+            Safetensors.Write(folder["model.safetensors"], weights.Select(weight => (weight.Key, weight.Value)));
+            File.WriteAllText(folder["config.json"], "{}");
+            if (allowed)
+                Load().Dispose();
+            else
+                Assert.Contains(name, Assert.Throws<InputException>(Load).Message);
+
+            DecoderWeights Load() => DecoderWeights.Load(ModelFiles.Open(folder.Path), config, CPU, ScalarType.Float32);
         }
     }
 

@@ -88,6 +88,36 @@ public sealed class LoraTests
         Tensor[] Packed(ScalarType dtype = ScalarType.Float32) => layer.Packed(TinyDecoder.Config, dtype);
     }
 
+    /// <summary>Rows with pairs go through a layer as all rows go through one whose maps are the sums.</summary>
+    [Fact]
+    public void A_layer_with_pairs_is_the_layer_of_the_merged_maps()
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var decoder = TinyDecoder.Create();
+        foreach (var targets in LinearNames.All.Select(name => new[] { name }).Append([.. LinearNames.All]))
+        {
+            using var module = Module(targets);
+            var pairs = module.Layers[0];
+            var places = decoder.Weights.Named.ToDictionary();
+            var added = targets.ToDictionary(name => $"model.layers.0.{name.Path()}.weight", name => pairs[name]!);
+            using var merged = new Decoder(
+                decoder.Config,
+                DecoderWeights.Collect(
+                    decoder.Config,
+                    name => added.TryGetValue(name, out var pair) ? places[name] + pair.B.mm(pair.A) * pair.Scale : places[name].clone()
+                )
+            );
+            var hidden = Random(4, 1, 3, 8);
+            var (rows, wanted) = (decoder.Project(0, hidden, decoder.Angles(0, 3), pairs), merged.Project(0, hidden, merged.Angles(0, 3)));
+            Assert.True(rows.Queries.allclose(wanted.Queries, 1e-4, 1e-5) && rows.Keys.allclose(wanted.Keys, 1e-4, 1e-5));
+            Assert.True(rows.Values.allclose(wanted.Values, 1e-4, 1e-5));
+            var attended = Random(6, 1, 4, 3, 4);
+            var next = decoder.Finish(0, hidden, attended, pairs);
+            Assert.True(next.allclose(merged.Finish(0, hidden, attended), 1e-4, 1e-4), string.Join(' ', targets));
+        }
+    }
+
     private static LookaheadModule Module(params LinearName[] targets)
     {
         var settings = new LookaheadSettings

@@ -11,6 +11,7 @@ public sealed class ModelShapesTests
 {
     /// <summary>Parameters as the models' cards count them, tied heads once.</summary>
     [Theory]
+    [InlineData("llama-100m", 100_092_672)] // counted by hand
     [InlineData("llama-3.2-1b", 1_235_814_400)]
     [InlineData("qwen3-1.7b", 1_720_574_976)]
     [InlineData("qwen3-4b", 4_022_468_096)]
@@ -69,5 +70,18 @@ public sealed class ModelShapesTests
         File.WriteAllText(folder["model.safetensors"], "");
         Assert.Equal(folder.Path, ModelFolders.Resolve(folder.Path));
         Assert.Contains("no/such: no such folder", Assert.Throws<InputException>(() => ModelFolders.Resolve("no/such")).Message);
+    }
+
+    [Fact]
+    public void What_lies_beside_a_file_has_its_name_and_files_are_not_looked_for_on_the_hub()
+    {
+        Assert.Equal(Path.Combine("models", "m.lookahead"), ModelFolders.Lookahead(Path.Combine("models", "m.gguf")));
+        Assert.Equal(Path.Combine("models", "m.draft"), ModelFolders.Draft(Path.Combine("models", "m.gguf")));
+        const string Cache = "not in the Hugging Face cache";
+        Assert.Contains(Cache, Message("nobody/nothing"));
+        foreach (var name in (string[])["nobody/nothing.gguf", "nobody/nothing.GGUF", "./nobody/nothing", "nothing"])
+            Assert.DoesNotContain(Cache, Message(name));
+
+        static string Message(string model) => Assert.Throws<InputException>(() => ModelFolders.Resolve(model)).Message;
     }
 }

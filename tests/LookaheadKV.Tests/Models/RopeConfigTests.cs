@@ -104,9 +104,41 @@ public sealed class RopeConfigTests
     [InlineData("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"attention_factor\": 0}", "attention_factor 0")]
     [InlineData("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"beta_slow\": 0}", "beta_slow 0")]
     [InlineData("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"beta_slow\": 32}", "beta_slow 32 and beta_fast 32")]
+    [InlineData("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"attention_factor\": -1}", "attention_factor -1")]
+    [InlineData("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"beta_slow\": -1}", "beta_slow -1")]
     [InlineData("\"rope_scaling\": {\"type\": \"yarn\", \"original_max_position_embeddings\": 8192}", "rope_scaling.factor")]
-    public void What_would_change_the_numbers_is_refused(string keys, string part) =>
-        Assert.Contains(part, Assert.Throws<InputException>(() => Read(keys)).Message);
+    public void What_would_change_the_numbers_is_refused(string keys, string part)
+    {
+        var message = Assert.Throws<InputException>(() => Read(keys)).Message;
+        Assert.Contains(part, message);
+        Assert.Contains("config.json", message); // wherever the number is refused, the file is named
+    }
+
+    // Keys of other kinds, and what only the command of a kind's own paper knows.
+    [Theory]
+    [InlineData("default", "")]
+    [InlineData("linear", "factor")]
+    [InlineData("dynamic", "factor")]
+    [InlineData("llama3", "factor, low_freq_factor, high_freq_factor, original_max_position_embeddings")]
+    [InlineData(
+        "yarn",
+        "factor, original_max_position_embeddings, attention_factor, mscale, mscale_all_dim, beta_fast, beta_slow, truncate"
+    )]
+    public void A_key_that_a_kind_does_not_know_is_refused_with_those_it_knows(string kind, string known)
+    {
+        var message = Assert
+            .Throws<InputException>(() =>
+                Scaling($$"""{"rope_type": "{{kind}}", "factor": 2, "low_freq_factor": 1, "high_freq_factor": 4, "finetuned": true}""")
+            )
+            .Message;
+        var unknown =
+            known.Length == 0 ? "factor"
+            : known == "factor" ? "low_freq_factor"
+            : kind == "yarn" ? "low_freq_factor"
+            : "finetuned";
+        Assert.Contains($"rope_scaling.{unknown} is not implemented for rope_type \"{kind}\"", message);
+        Assert.Contains($"known: rope_type, type, rope_theta, partial_rotary_factor{(known.Length == 0 ? "" : ", " + known)}", message);
+    }
 
     [Fact]
     public void Theta_is_looked_for_inside_then_outside()

@@ -19,21 +19,23 @@ public sealed class RotaryFrequenciesTests
         Close(Plain, Of(new RopeScaling.Dynamic(4, 100)));
     }
 
-    [Fact]
-    public void Llama3_divides_long_waves_keeps_short_ones_and_blends_between()
+    [Theory]
+    [InlineData(1, 4)]
+    [InlineData(2, 8)]
+    [InlineData(0.5, 1.5)]
+    public void Llama3_divides_long_waves_keeps_short_ones_and_blends_between(double low, double high)
     {
-        var scaling = new RopeScaling.Llama3(8, 1, 4, 1000);
-        Close(Expected, Of(scaling));
+        Close(Expected, Of(new RopeScaling.Llama3(8, low, high, 1000)));
         // The head is wide enough for all three cases.
         var waves = Enumerable.Range(0, Size / 2).Select(i => 2 * Math.PI / Plain(i)).ToList();
-        Assert.Contains(waves, wave => wave > 1000);
-        Assert.Contains(waves, wave => wave is > 250 and < 1000);
-        Assert.Contains(waves, wave => wave < 250);
+        Assert.Contains(waves, wave => wave > 1000 / low);
+        Assert.Contains(waves, wave => wave > 1000 / high && wave < 1000 / low);
+        Assert.Contains(waves, wave => wave < 1000 / high);
 
         double Expected(int i)
         {
             var wave = 2 * Math.PI / Plain(i);
-            var stays = Math.Clamp((1000 / wave - 1) / (4 - 1), 0, 1);
+            var stays = Math.Clamp((1000 / wave - low) / (high - low), 0, 1);
             return (1 - stays) * Plain(i) / 8 + stays * Plain(i);
         }
     }

@@ -6,6 +6,7 @@ using LookaheadKV.Models;
 using LookaheadKV.Passes;
 using LookaheadKV.Runtime;
 using LookaheadKV.Tests.Models;
+using TorchSharp;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -72,6 +73,89 @@ public sealed class DecodingTests
         Assert.Equal([0, 1], last);
     }
 
+    /// <summary>Tokens appended one by one or together see what one pass lets them see: no further back than the window.</summary>
+    [Theory]
+    [InlineData(Execution.Reference)]
+    [InlineData(Execution.Compiled)]
+    public void A_sliding_window_hides_as_much_from_steps_as_from_a_pass(Execution execution)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var decoder = Windowed(6);
+        var wanted = decoder.Logits(PromptPass.Run(decoder, decoder.Ids(Prompt), (_, _) => { }))[0];
+        decoder.Execution = execution;
+        Assert.True(decoder.Logits(PromptPass.Run(decoder, decoder.Ids(Prompt), (_, _) => { }))[0].allclose(wanted, 1e-4, 1e-5));
+        for (var first = 1; first < Prompt.Length; first++)
+        {
+            using var together = Session.Start(decoder, Prompt[..first], Policies.Full, Prompt.Length);
+            Assert.True(together.Append(Prompt[first..]).allclose(wanted[first..], 1e-4, 1e-5));
+            using var apart = Session.Start(decoder, Prompt[..first], Policies.Full, Prompt.Length);
+            var logits = Prompt[first..].Select(token => apart.Append([token])).ToArray();
+            Assert.True(cat(logits).allclose(wanted[first..], 1e-4, 1e-5));
+        }
+    }
+
+    /// <summary>The longest row decides what all need: a window, and room in the context.</summary>
+    [Theory]
+    [InlineData(Execution.Reference, 1)]
+    [InlineData(Execution.Reference, 2)]
+    [InlineData(Execution.Compiled, 1)]
+    [InlineData(Execution.Compiled, 2)]
+    public void A_short_row_does_not_hide_what_a_long_one_needs(Execution execution, int count)
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = Windowed(6);
+        decoder.Execution = execution;
+        int[][] prompts = [Prompt[..3], Prompt[..8]];
+        int[][] more = [Prompt[..count], Prompt[^count..]];
+        using var batch = BatchSession.Start(decoder, prompts, Policies.Full, reserve: 4);
+        var logits = batch.Append(more);
+        for (var row = 0; row < prompts.Length; row++)
+        {
+            using var alone = Session.Start(decoder, prompts[row], Policies.Full, 4);
+            Assert.True(alone.Append(more[row]).allclose(logits[row], 1e-4, 1e-5));
+        }
+
+        using var full = BatchSession.Start(decoder, [Prompt[..3], [.. Enumerable.Repeat(1, 25 - count)]], Policies.Full, reserve: 4);
+        Assert.Contains("25 tokens do not fit", Assert.Throws<InputException>(() => full.Append(more)).Message);
+    }
+
+    [Theory]
+    [InlineData(Execution.Reference)]
+    [InlineData(Execution.Compiled)]
+    public void One_token_needs_room_in_the_reserve_and_in_the_context(Execution execution)
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = TinyDecoder.Create();
+        decoder.Execution = execution;
+        using var session = Session.Start(decoder, Prompt, Policies.Full, reserve: 0);
+        Assert.Contains("larger reserve", Assert.Throws<InvalidOperationException>(() => session.Append([1])).Message);
+        Assert.All(session.Cache.Layers, layer => Assert.Equal(10, layer.StoredLength));
+        Assert.Equal(10, session.Cache.LogicalLength);
+
+        using var nearlyFull = Session.Start(decoder, [.. Enumerable.Repeat(1, 23)], Policies.Full, reserve: 4);
+        Decoding.Extend(decoder, nearlyFull.Cache, decoder.Ids([1]));
+        Assert.Throws<InputException>(() => Decoding.Extend(decoder, nearlyFull.Cache, decoder.Ids([1])));
+    }
+
+    /// <summary>A layer's tensors are gone when the next one runs.</summary>
+    [Theory]
+    [InlineData(Execution.Reference)]
+    [InlineData(Execution.Compiled)]
+    public void A_pass_holds_no_more_at_its_last_layer_than_at_its_first(Execution execution)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var config = TinyDecoder.Config with { Layers = 5 };
+        using var decoder = new Decoder(config, DecoderWeights.Collect(config, name => ones(TinyDecoder.Shape(name))));
+        decoder.Execution = execution;
+        var ids = decoder.Ids(Prompt);
+        var held = new List<long>();
+        PromptPass.Run(decoder, ids, (_, _) => held.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount));
+        Assert.Equal(5, held.Count);
+        Assert.Single(held.Distinct());
+    }
+
     [Fact]
     public void A_pass_looks_at_the_cancellation_before_every_layer()
     {
@@ -112,6 +196,38 @@ public sealed class DecodingTests
         Assert.Throws<ArgumentException>(() => PromptPass.ToLastRow(decoder, one, module, (_, _, _) => { }, default));
     }
 
+    /// <summary>Rows that ride see what rows see that follow, through their own pairs, and the prompt's rows do not see them.</summary>
+    [Fact]
+    public void Riding_rows_score_as_following_ones()
+    {
+        using var scope = NewDisposeScope();
+        using var decoder = TinyDecoder.Create();
+        decoder.Execution = Execution.Compiled;
+        using var module = LookaheadModule.Create(decoder.Config, new() { Tokens = 3, Rank = 2 }, seed: 5);
+        using var generator = new Generator(3, CPU);
+        using (no_grad())
+            foreach (var pair in module.Layers.SelectMany(layer => layer.Pairs.Values))
+                pair.B.normal_(0, 0.5, generator);
+        var policy = Policies.Lookahead(module).With(Budget.Tokens(4));
+        using var following = Session.Start(decoder, Prompt, policy, 1);
+        decoder.ObserversRide = true;
+        using var riding = Session.Start(decoder, Prompt, policy, 1);
+        Assert.True(riding.NextLogits.allclose(following.NextLogits, 1e-4, 1e-5));
+        Assert.Equal(following.KeptPositions(policy).Layers, riding.KeptPositions(policy).Layers);
+    }
+
+    [Fact]
+    public void An_observers_rows_are_its_passes_own()
+    {
+        using var decoder = TinyDecoder.Create();
+        ObserverPass pass;
+        using (NewDisposeScope())
+            pass = new ObserverPass(decoder, new ResponseRows([1, 2]), 1, Prompt.Length);
+        Assert.Equal([1, 2, 8], pass.Hidden.shape);
+        pass.Dispose();
+        Assert.True(pass.Hidden.IsInvalid);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -133,5 +249,11 @@ public sealed class DecodingTests
             using var module = LookaheadModule.Create(config, new() { Tokens = 3, Rank = 1 });
             Session.Start(decoder, Prompt, Policies.Lookahead(module).With(Budget.Tokens(4)), 1).Dispose();
         }
+    }
+
+    private static Decoder Windowed(int window)
+    {
+        var tiny = TinyDecoder.Create();
+        return new Decoder(tiny.Config with { SlidingWindow = window }, tiny.Weights) { Execution = Execution.Reference };
     }
 }

@@ -1,4 +1,5 @@
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Tests.Pretraining;
 using LookaheadKV.Tests.Text;
 using LookaheadKV.Text;
 using LookaheadKV.Training.Texts;
@@ -170,6 +171,18 @@ public class TextPromptsTests
     [InlineData("{\"fewestFacts\":4,\"mostFacts\":3}", "mostFacts")]
     [InlineData("{\"askSeveral\":0.7,\"askAll\":0.7}", "askSeveral + askAll")]
     [InlineData("{\"instructions\":[\" \"]}", "instructions")]
+    [InlineData("{\"lengths\":{\"0\":1,\"512\":1}}", "lengths")]
+    [InlineData("{\"lengths\":{\"512\":1,\"1024\":-0.5}}", "lengths")]
+    [InlineData("{\"tokensPerStep\":0}", "tokensPerStep")]
+    [InlineData("{\"promptsPerStep\":0}", "promptsPerStep")]
+    [InlineData("{\"unwrapped\":-0.1}", "\"unwrapped\"")]
+    [InlineData("{\"answerBegun\":1.1}", "\"answerBegun\"")]
+    [InlineData("{\"fewestFacts\":0}", "fewestFacts")]
+    [InlineData("{\"mostFacts\":65}", "mostFacts")]
+    [InlineData("{\"askSeveral\":1.1}", "\"askSeveral\"")]
+    [InlineData("{\"askSeveral\":0,\"askAll\":1.1}", "\"askAll\"")]
+    [InlineData("{\"instructions\":[]}", "instructions")]
+    [InlineData("{\"instructions\":[\"Do this.\",\" \"]}", "instructions")]
     [InlineData("{\"nonsense\":1}", "nonsense")]
     [InlineData("null", "null")]
     public void A_recipe_that_cannot_be_run_is_refused(string json, string named)
@@ -181,12 +194,124 @@ public class TextPromptsTests
             var message = Assert.Throws<InputException>(() => TextRecipe.Read(path)).Message;
             Assert.Contains(path, message);
             Assert.Contains(named, message);
+            Assert.Contains(named, Assert.Throws<InputException>(() => TextRecipe.Parse(json)).Message);
             Assert.DoesNotContain('\n', message);
         }
         finally
         {
             File.Delete(path);
         }
+    }
+
+    [Theory]
+    [InlineData("{\"lengths\":{\"1\":0,\"2\":1},\"tokensPerStep\":1,\"promptsPerStep\":1}")]
+    [InlineData("{\"questionFirst\":0,\"unwrapped\":1,\"answerBegun\":1,\"askSeveral\":1,\"askAll\":0}")]
+    [InlineData("{\"questionFirst\":1,\"unwrapped\":0,\"answerBegun\":0,\"askSeveral\":0,\"askAll\":1}")]
+    [InlineData("{\"fewestFacts\":64,\"mostFacts\":64,\"shares\":{\"raw\":1,\"lookUps\":0,\"instructions\":0}}")]
+    public void The_ends_of_each_range_are_in_it(string json) => TextRecipe.Parse(json).Check();
+
+    [Fact]
+    public void A_length_fits_from_twice_what_is_never_cut()
+    {
+        string[] instructions = ["Say it shortly.", "Do.", "Say in a few words what is said at the end of the text."];
+        var frame = PromptFrame.Of(ChatTemplates.ChatMl, Nano);
+        var needed = 2 * (frame.Head.Length + frame.Tail.Length + instructions.Max(text => Nano.Encode(text + "\n\n").Length));
+        With(needed);
+        Assert.Contains($"make the shortest length {needed} or more", Assert.Throws<InputException>(() => With(needed - 1)).Message);
+        Assert.Contains("\"tokensPerStep\"", Assert.Throws<InputException>(() => Make(Recipe with { TokensPerStep = 0 })).Message);
+
+        void With(int length) =>
+            Make(
+                Recipe with
+                {
+                    Lengths = new Dictionary<int, double> { [5000] = 1, [length] = 1 },
+                    Instructions = instructions,
+                }
+            );
+    }
+
+    [Fact]
+    public void A_look_up_that_does_not_fit_is_refused_and_says_what_to_leave_out()
+    {
+        var recipe = Recipe with
+        {
+            Lengths = new Dictionary<int, double> { [140] = 1 },
+            Shares = new(0, 1, 0),
+            FewestFacts = 4,
+            MostFacts = 4,
+            AskSeveral = 1,
+            AskAll = 0,
+            Instructions = ["Do."],
+        };
+        Assert.Contains("leave out the shortest lengths", Assert.Throws<InputException>(() => Make(recipe).Step(0, 0)).Message);
+    }
+
+    [Fact]
+    public void Prompts_held_out_take_turns_through_the_lengths_that_have_a_weight()
+    {
+        var recipe = Recipe with
+        {
+            Lengths = new Dictionary<int, double>
+            {
+                [700] = 1,
+                [800] = 0,
+                [900] = 2,
+            },
+        };
+        Assert.Equal([700, 900, 700, 900], Make(recipe).HeldOut(seed: 1, 4).Select(prompt => prompt.Ids.Length));
+    }
+
+    /// <summary>A text to go on with begins as the tokenizer begins all, is as long as was asked, and has no question.</summary>
+    [Fact]
+    public void A_text_to_go_on_with_begins_with_the_tokenizers_begin()
+    {
+        var begin = new Tokenizer(Samples.Definition.With(new TokenizerConfig { BeginToken = Samples.Ask, AddsBegin = true }));
+        Assert.NotEmpty(begin.PromptBegin);
+        var recipe = Recipe with
+        {
+            Shares = new(0, 0, 1),
+            Lengths = new Dictionary<int, double> { [700] = 1 },
+        };
+        foreach (var prompt in new TextPrompts(Corpus, recipe, begin, new PromptFrame([], [], [])).Step(0, 0))
+        {
+            Assert.Equal(700, prompt.Ids.Length);
+            Assert.Equal(begin.PromptBegin, prompt.Ids[..begin.PromptBegin.Count]);
+            Assert.Equal((TextPromptKind.Raw, false), (prompt.Kind, prompt.QuestionFirst));
+        }
+    }
+
+    [Theory]
+    [InlineData("nothing", 0)]
+    [InlineData("{{ messages[0].content }} {{ messages[0].content }}", 2)]
+    public void A_template_has_one_place_for_a_question(string jinja, int places)
+    {
+        var template = ChatTemplate.Parse(jinja, []);
+        Assert.Contains($"{places} places", Assert.Throws<InputException>(() => PromptFrame.Of(template, Nano)).Message);
+    }
+
+    [Theory]
+    [InlineData("a\nb", "a b")]
+    [InlineData("ab\ncd\n\nef", "ab cd\n\nef")]
+    [InlineData("ab \ncd", "ab \ncd")]
+    [InlineData("ab\n 1", "ab\n 1")]
+    [InlineData("ab\n- c", "ab\n- c")]
+    [InlineData("\nab", "\nab")]
+    [InlineData("ab\n", "ab\n")]
+    [InlineData("", "")]
+    public void Single_line_breaks_between_words_become_spaces(string text, string unwrapped) =>
+        Assert.Equal(unwrapped, TextCorpus.Unwrap(text));
+
+    [Fact]
+    public void A_document_has_two_hundred_characters_and_a_folder_without_one_is_named()
+    {
+        var corpus = new TextCorpus([new('a', 199), new string('b', 200) + " \r\n", new('c', 300)]);
+        Assert.Equal([new('b', 200), new string('c', 300)], corpus.Documents);
+        Assert.Equal(500, corpus.Characters);
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["a.txt"], "short");
+        Assert.StartsWith(folder.Path, Assert.Throws<InputException>(() => TextCorpus.Read(folder.Path)).Message);
+        File.WriteAllText(folder["b.txt"], new string('b', 200));
+        Assert.Equal(200, TextCorpus.Read(folder.Path).Characters);
     }
 
     [Fact]
