@@ -63,6 +63,7 @@ let order =
         "docs/architecture.md"
         "docs/paper-vs-ours.md"
         "docs/add-a-method.md"
+        "docs/add-a-family.md"
         "docs/training.md"
         "docs/results/README.md"
         "docs/results/rivals.md"
