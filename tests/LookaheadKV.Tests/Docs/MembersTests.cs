@@ -15,8 +15,12 @@ public partial class MembersTests
     // Folders and files that documents name in the same way.
     private static readonly string[] Files = ["md", "cs", "fs", "fsx", "json", "jsonl", "sln", "csproj", "props", "ipynb", "dll", "txt"];
 
-    // Other programs that documents speak of.
-    private static readonly string[] OtherPackages = ["Tokenizers.DotNet"];
+    // Packages that documents speak of: another's, and ours.
+    private static readonly string[] PackageNames =
+    [
+        "Tokenizers.DotNet",
+        .. Directory.EnumerateDirectories(Path.Combine(Root, "src")).Select(folder => Path.GetFileName(folder)),
+    ];
 
     [Fact]
     public void Every_member_that_a_document_names_is_there()
@@ -27,7 +31,7 @@ public partial class MembersTests
             from Match match in Member().Matches(WithoutBlocks(File.ReadAllText(path)))
             let name = match.Groups["type"].Value
             let member = match.Groups["member"].Value
-            where !Files.Contains(member) && !OtherPackages.Contains($"{name}.{member}")
+            where !Files.Contains(member) && !PackageNames.Contains($"{name}.{member}")
             // A type of another library is none of ours; of TorchSharp's and .NET's, none share a name with these.
             where !types[name].Any(type => Has(type, member))
             select $"{Path.GetFileName(path)}: {match.Value}";
@@ -45,13 +49,8 @@ public partial class MembersTests
 
     private static IEnumerable<Assembly> Assemblies() => [typeof(object).Assembly, typeof(TorchSharp.torch).Assembly, .. Packages.InOrder];
 
-    private static IEnumerable<string> Documents()
-    {
-        var root = Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "..");
-        return Directory
-            .EnumerateFiles(Path.Combine(root, "docs"), "*.md", SearchOption.AllDirectories)
-            .Append(Path.Combine(root, "README.md"));
-    }
+    private static IEnumerable<string> Documents() =>
+        Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md", SearchOption.AllDirectories).Append(Path.Combine(Root, "README.md"));
 
     private static string WithoutBlocks(string text) => Block().Replace(text, "");
 
@@ -61,6 +60,8 @@ public partial class MembersTests
 
     [GeneratedRegex("```.*?```", RegexOptions.Singleline)]
     private static partial Regex Block();
+
+    private static string Root => Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "..");
 
     private static string Here([CallerFilePath] string path = "") => path;
 }

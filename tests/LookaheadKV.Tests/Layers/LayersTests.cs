@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
-using LookaheadKV.Models;
 using NetArchTest.Rules;
 using Xunit;
 
@@ -98,16 +97,6 @@ public partial class LayersTests
                     .Select(other => other.Name!)
                     .Intersect(Packages.InOrder.Skip(rank).Select(Packages.NameOf))
             );
-    }
-
-    [Fact]
-    public void The_science_needs_neither_figures_nor_tables()
-    {
-        var names = typeof(Decoder).Assembly.GetReferencedAssemblies().Select(assembly => assembly.Name!);
-        Assert.DoesNotContain(
-            names,
-            name => name.StartsWith("Plotly", StringComparison.Ordinal) || name.StartsWith("DuckDB", StringComparison.Ordinal)
-        );
     }
 
     private static string Namespace(string package, string folder) => folder.Length == 0 ? package : $"{package}.{folder}";

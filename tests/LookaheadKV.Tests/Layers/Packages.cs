@@ -14,6 +14,7 @@ internal static class Packages
         typeof(RunInfo).Assembly,
         typeof(NanoRecipe).Assembly,
         typeof(LookaheadKV.FSharp.Policy).Assembly,
+        typeof(LookaheadKV.Reports.Report).Assembly,
         typeof(LookaheadKV.Cli.EntryPoint).Assembly,
     ];
 

@@ -2,24 +2,23 @@ using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 using Xunit;
 
-namespace LookaheadKV.Tests.Docs;
+namespace LookaheadKV.Tests.Layers;
 
 /// <summary>What an assembly refers to, and what that refers to: a user of the science gets neither figures nor a database.</summary>
 public class PackagesTests
 {
-    private static readonly string[] Statistics = ["MathNet.Numerics"];
-    private static readonly string[] Figures = ["FSharp.Core", "Plotly.NET", "LookaheadKV.FSharp"];
-    private static readonly string[] Queries = ["DuckDB.NET.Bindings", "DuckDB.NET.Data", "LookaheadKV.Reports"];
-    private static readonly string[] Screens = ["System.CommandLine", "Spectre.Console", "lookahead"];
+    private static readonly string[] Figures = ["FSharp.Core", "Plotly.NET"];
+    private static readonly string[] Queries = ["DuckDB.NET.Bindings", "DuckDB.NET.Data"];
+    private static readonly string[] Screens = ["System.CommandLine", "Spectre.Console"];
 
     public static TheoryData<string, string[]> Walls =>
         new()
         {
-            { "LookaheadKV", [.. Statistics, .. Figures, .. Queries, .. Screens, "LookaheadKV.Evaluation", "LookaheadKV.Pretraining"] },
-            { "LookaheadKV.Evaluation", [.. Figures, .. Queries, .. Screens, "LookaheadKV.Pretraining"] },
+            { "LookaheadKV", ["MathNet.Numerics", .. Figures, .. Queries, .. Screens] },
+            { "LookaheadKV.Evaluation", [.. Figures, .. Queries, .. Screens] },
             { "LookaheadKV.Pretraining", [.. Figures, .. Queries, .. Screens] },
-            { "LookaheadKV.FSharp", [.. Queries, .. Screens, "LookaheadKV.Pretraining"] },
-            { "LookaheadKV.Reports", [.. Screens, "LookaheadKV.Pretraining"] },
+            { "LookaheadKV.FSharp", [.. Queries, .. Screens] },
+            { "LookaheadKV.Reports", Screens },
         };
 
     [Theory]
@@ -31,7 +30,7 @@ public class PackagesTests
     public void The_command_reaches_everything()
     {
         var all = Reached("lookahead");
-        Assert.All([.. Statistics, .. Figures, .. Queries, .. Screens, "TorchSharp"], name => Assert.Contains(name, all));
+        Assert.All(["MathNet.Numerics", .. Figures, .. Queries, .. Screens, "TorchSharp"], name => Assert.Contains(name, all));
     }
 
     private static HashSet<string> Reached(string assembly)
