@@ -136,21 +136,19 @@ public sealed class PromptTrace : IDisposable
     /// answer.
     /// </summary>
     /// <param name="cache">What is left of this prompt.</param>
-    /// <param name="maxNewTokens">Longest answer, at least 1.</param>
+    /// <param name="maxNewTokens">Longest answer; also limited as <see cref="DecodingLoop.Limit"/> says.</param>
     /// <param name="cancellation">Looked at before every token.</param>
     public int[] Generate(KeyValueCache cache, int maxNewTokens, CancellationToken cancellation = default)
     {
-        var answer = new List<int> { _question.Count == 0 ? NextToken : Next(_question) };
-        while (answer.Count < maxNewTokens && !_decoder.Config.EndTokens.Contains(answer[^1]))
-            answer.Add(Next([answer[^1]]));
-        return [.. answer];
+        cancellation.ThrowIfCancellationRequested();
+        var first = _question.Count == 0 ? NextToken : AfterQuestion();
+        return [.. DecodingLoop.Greedy(_decoder, cache, first, maxNewTokens, cancellation: cancellation)];
 
-        int Next(IReadOnlyList<int> tokens)
+        int AfterQuestion()
         {
-            cancellation.ThrowIfCancellationRequested();
             using var noGrad = no_grad();
             using var scope = NewDisposeScope();
-            return (int)Decoding.Extend(_decoder, cache, _decoder.Ids(tokens))[0, ^1].argmax(-1).item<long>();
+            return (int)Decoding.Extend(_decoder, cache, _decoder.Ids(_question))[0, ^1].argmax(-1).item<long>();
         }
     }
 

@@ -98,7 +98,7 @@ internal sealed class BenchCommand : Verb
         var ceilings = new Lazy<DeviceCeilings>(() => DeviceCeilings.Measure(device, dtype));
         using var decoder = shape is null ? _model.Decoder(call) : Random(call, shape, options);
         decoder.Execution = call.Value(_execution) ?? Executions.Default;
-        Require(lengths.Max() + options.Reserve, decoder);
+        Require(lengths.Max() + options.DrawnTokens, decoder);
         using var module = !texts.Any(text => text.NeedsModule) ? null : Module(call, decoder, shape);
         using var draft = !texts.Any(text => text.NeedsDraft) ? null : Draft(call, decoder, shape, options);
         var parts = new PolicyParts(() => module!, () => draft!, options.Seed);
@@ -229,7 +229,7 @@ internal sealed class BenchCommand : Verb
     private Decoder Random(Call call, string shape, SpeedOptions options)
     {
         var (device, dtype) = _model.Place(call);
-        var longest = call.Value(_lengths).Max() + options.Reserve;
+        var longest = call.Value(_lengths).Max() + options.DrawnTokens;
         var config = ModelShapes.Find(shape);
         // Costs do not depend on what a model was trained to read.
         return ModelShapes.Random(

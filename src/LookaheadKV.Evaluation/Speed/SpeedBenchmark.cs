@@ -33,8 +33,11 @@ public sealed record SpeedOptions
         init => field = value.AtLeast(1, "decoded tokens:", "32 is the default");
     } = 32;
 
-    /// <summary>Tokens that a cache must have room for.</summary>
-    public int Reserve => DecodeTokens + 1;
+    /// <summary>Tokens drawn behind each prompt: the first one, one whose step is timed by itself, and <see cref="DecodeTokens"/>.</summary>
+    public int DrawnTokens => DecodeTokens + 2;
+
+    /// <summary>Tokens that a cache must have room for: the last one drawn needs none.</summary>
+    public int Reserve => DrawnTokens - 1;
 
     /// <summary>Seed of the prompts.</summary>
     public long Seed { get; init; }
@@ -46,7 +49,7 @@ public static class SpeedBenchmark
     /// <summary>Measures policies at prompt lengths, the shortest first.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="policies">The policies with their budgets; costs are told against the one that evicts nothing, if it is among them.</param>
-    /// <param name="lengths">Prompt lengths, each at most the model's context less the decoded tokens.</param>
+    /// <param name="lengths">Prompt lengths, each at most the model's context less the tokens drawn.</param>
     /// <param name="ceilings">What the device does at best; asked for behind the runs of the first length, whose memory it thus does not touch.</param>
     /// <param name="options">Rounds and tokens.</param>
     /// <param name="deviceBytes">Gives the device memory in use by this model and what was run on it; null on the CPU.</param>
@@ -110,39 +113,37 @@ public static class SpeedBenchmark
     )
     {
         Session? session = null;
+        IEnumerator<int>? tokens = null;
         try
         {
-            var token = 0;
             var first = DeviceClock.Seconds(
                 decoder.Device,
                 () =>
                 {
                     session = Session.Start(decoder, prompt, policy, options.Reserve, cancellation);
-                    token = Sampling.MostLikely(session.NextLogits);
+                    // No token ends it: every run decodes as many.
+                    tokens = session
+                        .Draw((logits, _) => logits.argmax(-1, keepdim: true), [], options.DrawnTokens, cancellation)
+                        .GetEnumerator();
+                    tokens.MoveNext();
                 }
             );
             var (report, resident) = (session!.Report, session.Cache.StorageBytes + session.Cache.PositionBytes);
             // The first step may prepare the others: a recording, a compilation.
-            var step = DeviceClock.Seconds(decoder.Device, Step);
+            var step = DeviceClock.Seconds(decoder.Device, () => tokens!.MoveNext());
             var decode = DeviceClock.Seconds(
                 decoder.Device,
                 () =>
                 {
                     for (var i = 0; i < options.DecodeTokens; i++)
-                        Step();
+                        tokens!.MoveNext();
                 }
             );
             return new SpeedRun(1e3 * first, 1e3 * step, 1e3 * decode / options.DecodeTokens, report, resident);
-
-            void Step()
-            {
-                cancellation.ThrowIfCancellationRequested();
-                session.Append([token]).Dispose();
-                token = Sampling.MostLikely(session.NextLogits);
-            }
         }
         finally
         {
+            tokens?.Dispose();
             session?.Dispose();
         }
     }

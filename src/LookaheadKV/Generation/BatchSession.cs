@@ -3,7 +3,6 @@ using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
 using LookaheadKV.Runtime;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Generation;
@@ -14,9 +13,6 @@ namespace LookaheadKV.Generation;
 /// </summary>
 public sealed class BatchSession : IDisposable
 {
-    // Looking at tokens that a GPU has chosen makes the host wait for it: steps between two looks.
-    private const int StepsUnseenOnGpu = 16;
-
     private readonly Decoder _decoder;
     private readonly SessionSteps _steps;
     private readonly int _reserve;
@@ -161,9 +157,9 @@ public sealed class BatchSession : IDisposable
         }
     }
 
-    private int StepsUnseen => _decoder.Device.type == DeviceType.CUDA ? StepsUnseenOnGpu : 1;
+    private int StepsUnseen => DecodingLoop.StepsUnseen(_decoder.Device);
 
-    // `choose` makes tokens [B,1] of logits [B,vocabulary]; they stay on the device, and the host looks at them every so many steps.
+    // `choose` makes tokens [B,1] of logits [B,vocabulary].
     private int[][] Generate(
         int maxNewTokens,
         int[] endTokens,
@@ -175,46 +171,19 @@ public sealed class BatchSession : IDisposable
         RequireUnanswered();
         _isAnswered = true;
         using var noGrad = no_grad();
-        using var scope = NewDisposeScope();
         HashSet<int> ends = [.. _decoder.Config.EndTokens, .. endTokens];
-        var most = Math.Min(maxNewTokens, _reserve + 1);
-        // A row that comes to the end of the context has ended; its further tokens are computed with the others', and dropped.
-        int[] rooms =
-        [
-            .. Cache.LogicalLengths.Select(length => (int)Math.Clamp(_decoder.Config.MaxPositions - length, 0, Math.Max(most, 0))),
-        ];
-        var room = rooms.Max();
         var answers = Cache.LogicalLengths.Select(_ => new List<int>()).ToArray();
-        var waiting = new List<Tensor>();
-        for (var step = 0; step < room; step++)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            using var inner = NewDisposeScope();
-            var tokens = choose(_nextLogits, step);
-            waiting.Add(tokens.MoveToOuterDisposeScope());
-            if (step == room - 1 || (waiting.Count == unseen && LookAt()))
-                break;
-            Keep(_steps.Run(tokens));
-        }
-        LookAt();
+        var limits = DecodingLoop.Limits(_decoder, Cache, maxNewTokens);
+        foreach (var step in DecodingLoop.Run(limits, ends, Choose, Extend, null, unseen, cancellation))
+        foreach (var (row, said) in step.Index())
+            if (said is { } token)
+                answers[row].Add(token);
         return [.. answers.Select(answer => answer.ToArray())];
 
-        // Whether all rows have ended.
-        bool LookAt()
-        {
-            if (waiting.Count == 0)
-                return false;
-            using var inner = NewDisposeScope();
-            var seen = cat([.. waiting], 1).cpu();
-            for (var row = 0; row < answers.Length; row++)
-                foreach (var token in seen[row].data<long>())
-                    if (!Ended(row))
-                        answers[row].Add((int)token);
-            waiting.Clear();
-            return Enumerable.Range(0, answers.Length).All(Ended);
-        }
+        Tensor Choose(int step) => choose(_nextLogits, step);
 
-        bool Ended(int row) => answers[row].Count == rooms[row] || (answers[row] is [.., var last] && ends.Contains(last));
+        // Also beyond the context: a row that has come there waits for the others.
+        void Extend(Tensor tokens) => Keep(_steps.Run(tokens));
     }
 
     /// <summary>Appends equally many tokens to every row and returns the logits behind each, [B, T, vocabulary] (float32).</summary>

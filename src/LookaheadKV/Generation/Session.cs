@@ -161,7 +161,7 @@ public sealed class Session : IDisposable
         CancellationToken cancellation = default
     )
     {
-        var room = Math.Min(maxNewTokens, decoder.Config.MaxPositions - prompt.Count);
+        var room = DecodingLoop.Limit(maxNewTokens, decoder.Config.MaxPositions, prompt.Count);
         if (room < 1)
             throw new InputException(
                 $"the prompt of {prompt.Count} tokens leaves no room for an answer: the model's context is {decoder.Config.MaxPositions}; shorten the prompt."
@@ -177,28 +177,29 @@ public sealed class Session : IDisposable
     /// <param name="maxNewTokens">Limit; also limited by the reserve, of which the last token needs none, and by the model's context.</param>
     /// <param name="cancellation">Looked at before every token.</param>
     public IEnumerable<int> Generate(int maxNewTokens, CancellationToken cancellation = default) =>
-        Draw((logits, _) => Sampling.MostLikely(logits), _decoder.Config.EndTokens, maxNewTokens, cancellation);
+        Draw((logits, _) => logits.argmax(-1, keepdim: true), _decoder.Config.EndTokens, maxNewTokens, cancellation);
 
-    /// <summary>Tokens as they are drawn from the logits, given the number of those drawn before.</summary>
+    /// <summary>Tokens [1,1] (int64) as they are drawn from the logits, given the number of those drawn before.</summary>
     internal IEnumerable<int> Draw(
-        Func<Tensor, int, int> next,
+        Func<Tensor, int, Tensor> next,
         IReadOnlyCollection<int> endTokens,
         int maxNewTokens,
         CancellationToken cancellation
     )
     {
-        for (var i = 0; i < maxNewTokens; i++)
+        if (_unseen is { } last && endTokens.Contains(last))
+            yield break;
+        using var pending = _unseen is { } token ? Ids(token) : null;
+        var limits = DecodingLoop.Limits(_decoder, Cache, maxNewTokens, pending is null ? 0 : 1);
+        foreach (var step in DecodingLoop.Run(limits, endTokens, Choose, See, pending, 1, cancellation))
         {
-            cancellation.ThrowIfCancellationRequested();
-            if (_unseen is { } last && (endTokens.Contains(last) || !TrySee()))
-                yield break;
-            if (Cache.LogicalLength >= _decoder.Config.MaxPositions)
-                yield break;
-            var token = next(_nextLogits, _drawn++);
-            _unseen = token;
-            _tokens.Add(token);
-            yield return token;
+            var drawn = step[0]!.Value;
+            _unseen = drawn;
+            _tokens.Add(drawn);
+            yield return drawn;
         }
+
+        Tensor Choose(int _) => next(_nextLogits, _drawn++);
     }
 
     /// <summary>
@@ -210,31 +211,34 @@ public sealed class Session : IDisposable
     {
         int[] given = _unseen is { } last ? [last] : [];
         using var scope = NewDisposeScope();
-        var logits = Extend([.. given, .. tokens]).narrow(0, given.Length, tokens.Count);
+        var logits = Extend(_decoder.Ids([.. given, .. tokens])).narrow(0, given.Length, tokens.Count);
         _drawn = 0;
         _tokens.AddRange(tokens);
         return logits.MoveToOuterDisposeScope();
     }
 
-    // What was generated last enters the cache, if there is room for it.
-    private bool TrySee()
+    // The caller's to dispose of.
+    private Tensor Ids(int token)
     {
-        if (_unseen is not { } token)
-            return true;
-        if (Cache.Layers.Min(layer => layer.Room) < 1 || Cache.LogicalLength >= _decoder.Config.MaxPositions)
-            return false;
-        Extend([token]).Dispose();
-        return true;
+        using var scope = NewDisposeScope();
+        return _decoder.Ids([token]).DetachFromDisposeScope();
+    }
+
+    // What was drawn last enters the cache, unless something that was appended since has brought it there.
+    private void See(Tensor drawn)
+    {
+        if (_unseen is not null)
+            Extend(drawn).Dispose();
     }
 
     // The cache has seen everything afterwards.
-    private Tensor Extend(IReadOnlyList<int> tokens)
+    private Tensor Extend(Tensor tokens)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var logits = _steps.Extend(_decoder.Ids(tokens))[0];
+        var logits = _steps.Extend(tokens)[0];
         _nextLogits.Dispose();
-        _nextLogits = logits.narrow(0, tokens.Count - 1, 1).clone().DetachFromDisposeScope();
+        _nextLogits = logits.narrow(0, tokens.size(1) - 1, 1).clone().DetachFromDisposeScope();
         _unseen = null;
         return logits.MoveToOuterDisposeScope();
     }
@@ -274,7 +278,11 @@ public sealed class Session : IDisposable
     {
         Append(question).Dispose();
         int[] answer = [.. Generate(maxNewTokens, cancellation)];
-        TrySee();
+        if (_unseen is { } last && Cache.Layers.Min(layer => layer.Room) >= 1 && Cache.LogicalLength < _decoder.Config.MaxPositions)
+        {
+            using var ids = Ids(last);
+            Extend(ids).Dispose();
+        }
         return answer;
     }
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using LookaheadKV.Models;
 using LookaheadKV.Text;
+using static TorchSharp.torch;
 
 namespace LookaheadKV.Generation;
 
@@ -28,7 +29,16 @@ public static class TextStream
     )
     {
         HashSet<int> ends = [.. config.EndTokens, .. endTokens ?? []];
-        return session.Draw((logits, step) => Sampling.Next(logits, options, step, session.Tokens), ends, maxNewTokens, cancellation);
+        return session.Draw(Next, ends, maxNewTokens, cancellation);
+
+        Tensor Next(Tensor logits, int step) =>
+            tensor(
+                new long[,]
+                {
+                    { Sampling.Next(logits, options, step, session.Tokens) },
+                },
+                device: logits.device
+            );
     }
 
     /// <summary>

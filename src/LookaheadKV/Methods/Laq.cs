@@ -66,21 +66,19 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
                 $"a pseudo answer follows one prompt, got a batch of {prompt.Context.Ids.size(0)}; score its rows one by one."
             );
         using var scope = NewDisposeScope();
-        var room = Math.Min(Tokens, decoder.Config.MaxPositions - length);
+        var room = DecodingLoop.Limit(Tokens, decoder.Config.MaxPositions, length);
         using var cache = new KeyValueCache(length);
         foreach (var rows in prompt.Layers)
             cache.Add(EvictedLayer(rows, count, room));
         var steps = prompt.Layers.Select(rows => new List<LayerRows> { NoRows(rows) }).ToList();
-        var token = prompt.NextToken;
-        for (var i = 0; i < room; i++)
-        {
-            using var inner = NewDisposeScope();
-            var logits = Decoding.Extend(decoder, cache, decoder.Ids([token]), (layer, rows) => steps[layer].Add(Moved(rows, scope)));
-            if (decoder.Config.EndTokens.Contains(token))
-                break;
-            token = (int)logits.argmax(-1).item<long>();
-        }
+        var last = -1;
+        foreach (var token in DecodingLoop.Greedy(decoder, cache, prompt.NextToken, room, Take))
+            last = token;
+        if (last >= 0) // what it looks at counts too
+            Decoding.Extend(decoder, cache, decoder.Ids([last]), Take);
         return [.. steps.Select(Joined)];
+
+        void Take(int layer, LayerRows rows) => steps[layer].Add(Moved(rows, scope));
     }
 
     /// <summary>Scores [B,H,N] (float32): the attention that each earlier position gets from the rows; 0 on the window itself.</summary>

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using LookaheadKV.Generation;
 using LookaheadKV.Methods;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
 
 namespace LookaheadKV.Training;
 
@@ -136,7 +137,7 @@ public sealed class OwnResponses(
 
     private int Room(int[] prompt)
     {
-        var room = Math.Min(maxResponse, decoder.Config.MaxPositions - prompt.Length);
+        var room = DecodingLoop.Limit(maxResponse, decoder.Config.MaxPositions, prompt.Length);
         return room >= 1
             ? room
             : throw new InputException(
