@@ -110,12 +110,8 @@ Which entries does the *answer* need? Let the model answer on its full cache, an
 The answer's rows attend to the prompt *and* to the answer so far. The softmax runs over both, and the prompt's columns are taken afterwards, so a row's sum
 over the prompt is at most 1. The rows follow the prompt through the layers; `Observe` carries them.
 *)
-let pass = trace.Observe(ResponseRows trace.Response)
-
-let answers =
-    [|
-        for l in 0 .. config.Layers - 1 -> pass.Layer(l, trace.Layers[l], (l = config.Layers - 1)).Detach()
-    |]
+let answers = ResizeArray<LayerRows>()
+trace.Observe(ResponseRows trace.Response, fun _ _ rows -> answers.Add(rows.Detach()))
 
 let answer = answers[layer]
 let answerLength = answer.Queries.size 2

@@ -71,8 +71,11 @@ public static class Inspection
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        using var pass = trace.Observe(scorer.Observe(trace.Context));
-        var layers = trace.Layers.Select((rows, l) => scorer.Score(l, rows, pass.Layer(l, rows, l == trace.Layers.Count - 1)));
+        var layers = new List<Tensor>();
+        trace.Observe(
+            scorer.Observe(trace.Context),
+            (layer, prompt, rows) => layers.Add(scorer.Score(layer, prompt, rows).MoveToOtherDisposeScope(scope))
+        );
         return cat([.. layers], 0).MoveToOuterDisposeScope(); // L × [1,H,N] → [L,H,N]
     }
 

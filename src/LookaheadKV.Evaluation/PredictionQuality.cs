@@ -71,12 +71,13 @@ public sealed record PredictionQuality(
     private static void Add(Decoder decoder, LookaheadModule module, LookaheadTarget target, Sums sums)
     {
         var (layers, length) = (decoder.Config.Layers, target.Prompt[0].Keys.size(2));
-        using var pass = new ObserverPass(decoder, module, 1, length);
-        for (var layer = 0; layer < layers; layer++)
+        using var pass = new ObserverPass(decoder, module, 1, length, Layer);
+        target.Prompt.HandTo(pass);
+
+        void Layer(int layer, LayerRows prompt, LayerRows rows)
         {
-            using var scope = NewDisposeScope();
-            var (truth, keys) = (target.Importance[layer], target.Prompt[layer]);
-            var predicted = LookaheadScore.Score(keys.Keys, pass.Layer(layer, keys, layer == layers - 1), module.Settings.Rows);
+            var truth = target.Importance[layer];
+            var predicted = LookaheadScore.Score(prompt.Keys, rows, module.Settings.Rows);
             sums.Divergence += LookaheadLoss.Layer(truth, predicted).to(ScalarType.Float64).item<double>() / layers;
             sums.Spearman += RankCorrelation.Spearman(truth, predicted).mean().item<double>() / layers;
             foreach (var (count, heads) in sums.Heads.Where(entry => entry.Key < length))

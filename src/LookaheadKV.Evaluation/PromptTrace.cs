@@ -82,19 +82,22 @@ public sealed class PromptTrace : IDisposable
         using var noGrad = no_grad();
         if (policy.Scorer is IWholePromptScorer whole)
             return PromptEviction.Scores(policy, whole, new WholePrompt(Context, _layers, NextToken), count);
-        using var pass = policy.Scorer is IObserverScorer scorer ? Observe(scorer.Observe(Context)) : null;
+        using var scope = NewDisposeScope();
         var scores = new List<Tensor>();
-        for (var layer = 0; layer < _layers.Count; layer++)
-        {
-            using var scope = NewDisposeScope();
-            LayerRows? rows = pass?.Layer(layer, _layers[layer], layer == _layers.Count - 1);
-            scores.Add(LayerEviction.Scores(policy, Context, layer, _layers[layer], rows).MoveToOuterDisposeScope());
-        }
-        return scores;
+        using var scoring = new ScoringObserver(policy, Context, (_, _, layer) => scores.Add(layer.MoveToOtherDisposeScope(scope)));
+        _layers.HandTo(scoring);
+        return [.. scores.Select(layer => layer.MoveToOuterDisposeScope())];
     }
 
     /// <summary>Carries observer rows over this prompt.</summary>
-    public ObserverPass Observe(IObserver observer) => new(_decoder, observer, 1, Prompt.Count);
+    /// <param name="observer">The rows.</param>
+    /// <param name="onLayer">Takes each layer's rows of the prompt, and the observer's, which are disposed when it returns, unless it detaches them.</param>
+    public void Observe(IObserver observer, Action<int, LayerRows, LayerRows> onLayer)
+    {
+        using var noGrad = no_grad();
+        using var pass = new ObserverPass(_decoder, observer, 1, Prompt.Count, onLayer);
+        _layers.HandTo(pass);
+    }
 
     /// <summary>The cache that holds what is kept of each layer; null keeps everything.</summary>
     public KeyValueCache Evict(IReadOnlyList<KeptSet>? kept, long reserve)

@@ -38,26 +38,26 @@ let private prefill (decoder: Decoder) (policy: EvictionPolicy) kept reserve (id
 
     let context = PromptContext(decoder, ids, answer)
 
-    let observer =
-        match policy.Scorer with
-        | :? IObserverScorer as scorer -> Some(new ObserverPass(decoder, scorer.Observe context, batch, length))
-        | _ -> None
+    let keep (rows: LayerRows) scores =
+        use set = LayerEviction.Select(policy, scores, kept)
+        cache.Add(Compaction.Keep(rows.Keys, rows.Values, set, reserve))
 
-    let onLayer (layer: int) (rows: LayerRows) =
-        if isNull policy.Scorer then
-            cache.Add(LayerEviction.KeepAll(rows, reserve))
-        else
-            let isLast = (layer = decoder.Config.Layers - 1)
+    match policy.Scorer with
+    | null -> PromptPass.Run(decoder, ids, fun _ rows -> cache.Add(LayerEviction.KeepAll(rows, reserve)))
+    | :? IObserverScorer as scorer ->
+        use pass =
+            new ObserverPass(
+                decoder,
+                scorer.Observe context,
+                batch,
+                length,
+                fun layer rows watching -> keep rows (LayerEviction.Scores(policy, context, layer, rows, watching))
+            )
 
-            let watching =
-                observer |> Option.map (fun pass -> pass.Layer(layer, rows, isLast)) |> Option.toNullable
+        PromptPass.Run(decoder, ids, pass)
+    | _ -> PromptPass.Run(decoder, ids, fun layer rows -> keep rows (LayerEviction.Scores(policy, context, layer, rows, Nullable())))
+    |> ignore
 
-            let scores = LayerEviction.Scores(policy, context, layer, rows, watching)
-            use set = LayerEviction.Select(policy, scores, kept)
-            cache.Add(Compaction.Keep(rows.Keys, rows.Values, set, reserve))
-
-    PromptPass.Run(decoder, ids, onLayer) |> ignore
-    observer |> Option.iter _.Dispose()
     cache
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 60, Replay = "(2026,43)")>]

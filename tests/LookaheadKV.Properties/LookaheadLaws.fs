@@ -67,13 +67,8 @@ let ``in every family selective LoRA leaves the prompt's rows bit for bit as the
 /// Runs an observer behind a prompt through all layers; the prompt's rows and the observer's are handed on layer by layer.
 let private observe (decoder: Decoder) (observer: IObserver) (prompt: int[]) (onLayer: int -> LayerRows -> LayerRows -> unit) =
     use _scope = torch.NewDisposeScope()
-    use pass = new ObserverPass(decoder, observer, 1, int64 prompt.Length)
-
-    let layer index rows =
-        let isLast = (index = decoder.Config.Layers - 1)
-        onLayer index rows (pass.Layer(index, rows, isLast))
-
-    PromptPass.Run(decoder, decoder.Ids prompt, layer) |> ignore
+    use pass = new ObserverPass(decoder, observer, 1, int64 prompt.Length, onLayer)
+    PromptPass.Run(decoder, decoder.Ids prompt, pass) |> ignore
 
 let private compareRows what (length: int) (expected: DecoderReference.Vector[][]) (actual: torch.Tensor) =
     near 1e-4 what (expected |> Array.collect (Array.skip length >> Array.concat)) (values actual)

@@ -367,26 +367,29 @@ let private keptOfBatch (decoder: Decoder) (case: Case) (policy: EvictionPolicy)
     let context = PromptContext(decoder, ids, Lazy<int[]>(fun () -> [| 1; 2; 3 |]))
     let layers, scores = List<LayerRows>(), List<torch.Tensor>()
 
-    let observer =
-        match policy.Scorer with
-        | :? IObserverScorer as scorer -> Some(new ObserverPass(decoder, scorer.Observe context, prompts.Length, case.Length))
-        | _ -> None
-
     let outer (t: torch.Tensor) = t.MoveToOtherDisposeScope scope
 
-    let onLayer layer (rows: LayerRows) =
+    let onLayer layer (rows: LayerRows) (watching: Nullable<LayerRows>) =
         layers.Add(LayerRows(outer rows.Queries, outer rows.Keys, outer rows.Values))
 
         if not (policy.Scorer :? IWholePromptScorer) then
-            let isLast = (layer = case.Shape.Layers - 1)
-
-            let watching =
-                observer |> Option.map (fun pass -> pass.Layer(layer, rows, isLast)) |> Option.toNullable
-
             scores.Add(LayerEviction.Scores(policy, context, layer, rows, watching) |> outer)
 
-    PromptPass.Run(decoder, ids, onLayer) |> ignore
-    observer |> Option.iter _.Dispose()
+    match policy.Scorer with
+    | :? IObserverScorer as scorer ->
+        use pass =
+            new ObserverPass(
+                decoder,
+                scorer.Observe context,
+                prompts.Length,
+                case.Length,
+                fun layer rows watching -> onLayer layer rows (Nullable watching)
+            )
+
+        PromptPass.Run(decoder, ids, pass)
+    | _ -> PromptPass.Run(decoder, ids, fun layer rows -> onLayer layer rows (Nullable()))
+    |> ignore
+
     let entries = int64 (entriesOf case)
 
     match policy.Scorer with

@@ -222,18 +222,18 @@ let ``SpecKV asks with the window and with what the draft model writes`` (Precis
         let context = (whole decoder [| prompt |]).Context
         let observer = scorer.Observe context
         check "the draft" (Seq.toArray (observer :?> ResponseRows).Ids = written)
-        use pass = new ObserverPass(decoder, observer, 1, int64 length)
 
-        (whole decoder [| prompt |]).Layers
-        |> Seq.iteri (fun layer rows ->
-            let actual =
-                scorer.Score(layer, rows, pass.Layer(layer, rows, (layer = case.Shape.Layers - 1)))
+        let holds layer rows draftRows =
+            let actual = scorer.Score(layer, rows, draftRows)
 
             let expected =
                 trace.Layers[layer].Attention
                 |> Array.collect (Array.skip (length - watching) >> over Array.max length >> window watching length)
 
-            near 1e-4 $"layer {layer}" expected (values actual)))
+            near 1e-4 $"layer {layer}" expected (values actual)
+
+        use pass = new ObserverPass(decoder, observer, 1, int64 length, holds)
+        (whole decoder [| prompt |]).Layers.HandTo pass)
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 40, Replay = "(2026,157)")>]
 let ``expected attention takes the model's own angles, before and behind the prompt`` (Precise case) (more: byte) =

@@ -103,13 +103,8 @@ public sealed class BatchSession : IDisposable
         try
         {
             var ids = cat([.. prompts.Select(decoder.Ids)]);
-            var hidden = PromptPass.ToLastRow(
-                decoder,
-                ids,
-                rider: null,
-                (_, rows, _) => cache.Add(LayerEviction.KeepAll(rows, reserve)),
-                cancellation
-            );
+            using var whole = PrefillEviction.Whole(cache, reserve);
+            var hidden = PromptPass.ToLastRow(decoder, ids, whole, cancellation);
             var logits = decoder.Logits(hidden).squeeze(1).DetachFromDisposeScope();
             var bytes = cache.Bytes / prompts.Count;
             var report = new PrefillReport(length, length, bytes, bytes, clock.Elapsed, TimeSpan.Zero);

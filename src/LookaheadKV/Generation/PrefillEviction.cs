@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace LookaheadKV.Generation;
 
 /// <summary>What happens to each layer's rows during a prefill: the way from full layers to the cache that stays.</summary>
-internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IDisposable
+internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IRidingObserver, IDisposable
 {
     private readonly Stopwatch _clock = new();
     private TimeSpan _before;
@@ -38,26 +38,38 @@ internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IDi
     {
         var (config, length) = (context.Decoder.Config, context.Ids.size(1));
         if (entries == config.Layers * length)
-            return new Whole(cache, reserve);
+            return Whole(cache, reserve);
         if (policy.NeedsWholePrompt)
             return new Afterwards(policy, context, entries, cache, reserve);
         var counts = LayerBudgets.Divide(policy.Layers, entries, config.Layers, length, policy.Protection.Count(length));
         return new LayerByLayer(policy, context, counts, cache, reserve);
     }
 
+    /// <summary>The way that keeps everything.</summary>
+    public static PrefillEviction Whole(KeyValueCache cache, long reserve) => new Everything(cache, reserve);
+
     /// <summary>The way that keeps what an earlier run kept.</summary>
     public static PrefillEviction Of(IReadOnlyList<KeptSet> kept, KeyValueCache cache, long reserve) => new Replay(kept, cache, reserve);
 
-    /// <summary>Takes a layer's rows; they are disposed afterwards unless detached.</summary>
-    /// <param name="layer">0..L-1.</param>
-    /// <param name="rows">The prompt's rows.</param>
-    /// <param name="watching">The rows of <see cref="Rider"/>, where there is one.</param>
-    public void Layer(int layer, LayerRows rows, LayerRows? watching)
+    /// <inheritdoc/>
+    public virtual IObserver? Rider => null;
+
+    /// <inheritdoc/>
+    public void Layer(int layer, LayerRows prompt)
     {
         _clock.Start();
-        Take(layer, rows, watching);
+        Take(layer, prompt);
         _clock.Stop();
-        Watch(rows);
+        Watch(prompt);
+    }
+
+    /// <inheritdoc/>
+    public void Layer(int layer, LayerRows prompt, LayerRows riding)
+    {
+        _clock.Start();
+        Take(layer, prompt, riding);
+        _clock.Stop();
+        Watch(prompt);
     }
 
     /// <summary>Completes the cache after the last layer.</summary>
@@ -71,10 +83,9 @@ internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IDi
 
     public virtual void Dispose() { }
 
-    /// <summary>The observer whose rows shall ride in the prompt's pass; null where there is none, or where it follows in a pass of its own.</summary>
-    public virtual IObserver? Rider => null;
+    protected abstract void Take(int layer, LayerRows rows);
 
-    protected abstract void Take(int layer, LayerRows rows, LayerRows? watching);
+    protected virtual void Take(int layer, LayerRows rows, LayerRows riding) => Take(layer, rows);
 
     protected virtual void Complete(Tensor next) { }
 
@@ -90,107 +101,99 @@ internal abstract class PrefillEviction(KeyValueCache cache, long reserve) : IDi
             cache.Add(Compaction.Keep(rows.Keys, rows.Values, kept, reserve));
     }
 
-    /// <summary>The rows that a policy's scorer watches through, if any: they ride in the prompt's pass, or follow it.</summary>
-    private sealed class Watching(EvictionPolicy policy, PromptContext context) : IDisposable
-    {
-        private readonly ObserverPass? _follower;
-
-        public Watching(EvictionPolicy policy, PromptContext context, IObserverScorer scorer)
-            : this(policy, context)
-        {
-            var observer = scorer.Observe(context);
-            if (PromptPass.Carries(context.Decoder, context.Ids))
-                Rider = observer;
-            else
-                _follower = new ObserverPass(context.Decoder, observer, context.Ids.size(0), context.Ids.size(1));
-        }
-
-        public IObserver? Rider { get; }
-
-        public static Watching Of(EvictionPolicy policy, PromptContext context) =>
-            policy.Scorer is IObserverScorer scorer ? new Watching(policy, context, scorer) : new Watching(policy, context);
-
-        public Tensor Scores(int layer, LayerRows rows, LayerRows? riding)
-        {
-            var watching = riding ?? _follower?.Layer(layer, rows, layer == context.Decoder.Config.Layers - 1);
-            return LayerEviction.Scores(policy, context, layer, rows, watching);
-        }
-
-        public void Dispose() => _follower?.Dispose();
-    }
-
     /// <summary>Nothing is evicted.</summary>
-    private sealed class Whole(KeyValueCache cache, long reserve) : PrefillEviction(cache, reserve)
+    private sealed class Everything(KeyValueCache cache, long reserve) : PrefillEviction(cache, reserve)
     {
-        protected override void Take(int layer, LayerRows rows, LayerRows? watching) => Cache.Add(LayerEviction.KeepAll(rows, Reserve));
+        protected override void Take(int layer, LayerRows rows) => Cache.Add(LayerEviction.KeepAll(rows, Reserve));
     }
 
     /// <summary>What is kept is known.</summary>
     private sealed class Replay(IReadOnlyList<KeptSet> kept, KeyValueCache cache, long reserve) : PrefillEviction(cache, reserve)
     {
-        protected override void Take(int layer, LayerRows rows, LayerRows? watching) =>
-            Cache.Add(Compaction.Keep(rows.Keys, rows.Values, kept[layer], Reserve));
+        protected override void Take(int layer, LayerRows rows) => Cache.Add(Compaction.Keep(rows.Keys, rows.Values, kept[layer], Reserve));
     }
 
     /// <summary>Each layer is scored and compacted before the next one starts: one full layer at a time.</summary>
-    private sealed class LayerByLayer(EvictionPolicy policy, PromptContext context, long[] counts, KeyValueCache cache, long reserve)
-        : PrefillEviction(cache, reserve)
+    private sealed class LayerByLayer : PrefillEviction
     {
-        private readonly Watching _watching = Watching.Of(policy, context);
+        private readonly ScoringObserver _scoring;
         private readonly RankCheck _check = new();
 
-        public override IObserver? Rider => _watching.Rider;
+        public LayerByLayer(EvictionPolicy policy, PromptContext context, long[] counts, KeyValueCache cache, long reserve)
+            : base(cache, reserve)
+        {
+            _scoring = new(
+                policy,
+                context,
+                (layer, rows, scores) => Keep(rows, LayerEviction.Select(policy, scores, counts[layer], _check))
+            );
+        }
+
+        public override IObserver? Rider => _scoring.Rider;
 
         public override void Dispose()
         {
-            _watching.Dispose();
+            _scoring.Dispose();
             _check.Dispose();
         }
 
-        protected override void Take(int layer, LayerRows rows, LayerRows? watching)
-        {
-            using var scope = NewDisposeScope();
-            Keep(rows, LayerEviction.Select(policy, _watching.Scores(layer, rows, watching), counts[layer], _check));
-        }
+        protected override void Take(int layer, LayerRows rows) => _scoring.Layer(layer, rows);
+
+        protected override void Take(int layer, LayerRows rows, LayerRows riding) => _scoring.Layer(layer, rows, riding);
 
         protected override void Complete(Tensor next) => _check.Complete();
     }
 
     /// <summary>All full layers are held until the last one has passed: for methods and budgets that must see them all.</summary>
-    private sealed class Afterwards(EvictionPolicy policy, PromptContext context, long entries, KeyValueCache cache, long reserve)
-        : PrefillEviction(cache, reserve)
+    private sealed class Afterwards : PrefillEviction
     {
-        private readonly Watching _watching = Watching.Of(policy, context);
+        private readonly EvictionPolicy _policy;
+        private readonly PromptContext _context;
+        private readonly long _entries;
+        private readonly ScoringObserver? _scoring; // null: the method scores all layers at the end
         private readonly List<LayerRows> _layers = [];
         private readonly List<Tensor> _scores = [];
 
-        public override IObserver? Rider => _watching.Rider;
+        public Afterwards(EvictionPolicy policy, PromptContext context, long entries, KeyValueCache cache, long reserve)
+            : base(cache, reserve)
+        {
+            (_policy, _context, _entries) = (policy, context, entries);
+            if (policy.Scorer is not IWholePromptScorer)
+                _scoring = new(policy, context, (_, _, scores) => _scores.Add(scores.DetachFromDisposeScope()));
+        }
+
+        public override IObserver? Rider => _scoring?.Rider;
 
         public override void Dispose()
         {
-            _watching.Dispose();
+            _scoring?.Dispose();
             foreach (var rows in _layers)
                 rows.Dispose();
             foreach (var scores in _scores)
                 scores.Dispose();
         }
 
-        protected override void Take(int layer, LayerRows rows, LayerRows? watching)
+        protected override void Take(int layer, LayerRows rows)
         {
-            if (policy.Scorer is not IWholePromptScorer)
-                _scores.Add(_watching.Scores(layer, rows, watching).DetachFromDisposeScope());
+            _scoring?.Layer(layer, rows);
+            _layers.Add(rows.Detach());
+        }
+
+        protected override void Take(int layer, LayerRows rows, LayerRows riding)
+        {
+            _scoring!.Layer(layer, rows, riding);
             _layers.Add(rows.Detach());
         }
 
         protected override void Complete(Tensor next)
         {
-            if (policy.Scorer is IWholePromptScorer scorer)
+            if (_policy.Scorer is IWholePromptScorer scorer)
             {
-                var prompt = new WholePrompt(context, _layers, (int)next.item<long>());
-                foreach (var scores in PromptEviction.Scores(policy, scorer, prompt, entries / _layers.Count))
+                var prompt = new WholePrompt(_context, _layers, (int)next.item<long>());
+                foreach (var scores in PromptEviction.Scores(_policy, scorer, prompt, _entries / _layers.Count))
                     _scores.Add(scores.DetachFromDisposeScope());
             }
-            var kept = PromptEviction.Select(policy, _scores, entries);
+            var kept = PromptEviction.Select(_policy, _scores, _entries);
             foreach (var set in kept)
             {
                 Keep(_layers[0], set);

@@ -134,7 +134,7 @@ public sealed class Session : IDisposable
         try
         {
             using var eviction = way(cache);
-            var logits = decoder.Logits(PromptPass.ToLastRow(decoder, ids, eviction.Rider, eviction.Layer, cancellation)).squeeze(1);
+            var logits = decoder.Logits(PromptPass.ToLastRow(decoder, ids, eviction, cancellation)).squeeze(1);
             eviction.Finish(logits.argmax(-1));
             var report = new PrefillReport(
                 length,

@@ -47,14 +47,14 @@ public sealed record KVzip(int Chunk = KVzip.DefaultChunk) : IWholePromptScorer
             var tokens = Math.Min(Chunk, length - start);
             var chunk = ids.narrow(1, start, tokens);
             var replay = Instruction.Count == 0 ? chunk : cat([decoder.Ids(Instruction).expand(batch, Instruction.Count), chunk], 1);
-            using var pass = new ObserverPass(decoder, new ReplayRows(replay), batch, length);
-            for (var layer = 0; layer < prompt.Layers.Count; layer++)
-            {
-                using var step = NewDisposeScope();
-                var rows = prompt.Layers[layer];
-                var watching = pass.Layer(layer, rows, layer == prompt.Layers.Count - 1);
-                scores[layer].Add(Score(rows.Keys, watching, start, tokens).MoveToOtherDisposeScope(scope));
-            }
+            using var pass = new ObserverPass(
+                decoder,
+                new ReplayRows(replay),
+                batch,
+                length,
+                (layer, rows, replayed) => scores[layer].Add(Score(rows.Keys, replayed, start, tokens).MoveToOtherDisposeScope(scope))
+            );
+            prompt.Layers.HandTo(pass);
         }
         return [.. scores.Select(parts => cat(parts, -1).MoveToOuterDisposeScope())];
     }

@@ -11,35 +11,33 @@ public static class PromptPass
     /// <summary>Runs all layers over a prompt.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="ids">Prompt [B, N] (int64), rows of one length.</param>
-    /// <param name="onLayer">Receives each layer's queries [B,H,N,D], keys and values [B,G,N,D]; they are disposed when it returns, unless it detaches them.</param>
+    /// <param name="observer">Takes each layer's rows; they are disposed when it returns, unless it detaches them.</param>
     /// <param name="cancellation">Looked at before every layer.</param>
     /// <returns>The rows that leave the last layer, [B, N, E].</returns>
-    public static Tensor Run(Decoder decoder, Tensor ids, Action<int, LayerRows> onLayer, CancellationToken cancellation = default) =>
+    public static Tensor Run(Decoder decoder, Tensor ids, ILayerObserver observer, CancellationToken cancellation = default) =>
         decoder.RunsCompiled(ids.size(1))
-            ? Compiled(decoder, ids, null, lastRow: false, (layer, rows, _) => onLayer(layer, rows), cancellation)
-            : Reference(decoder, ids, onLayer, cancellation);
+            ? Compiled(decoder, ids, observer, null, lastRow: false, cancellation)
+            : Reference(decoder, ids, observer, cancellation);
+
+    /// <summary>The same, with the observer as a function.</summary>
+    public static Tensor Run(Decoder decoder, Tensor ids, Action<int, LayerRows> onLayer, CancellationToken cancellation = default) =>
+        Run(decoder, ids, new FunctionObserver(onLayer), cancellation);
 
     /// <summary>Runs all layers over a prompt, of which only the last row is wanted: it alone goes through the last layer's attention and second half.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="ids">Prompt [B, N] (int64), rows of one length.</param>
-    /// <param name="rider">Rows that follow the prompt in the same pass, or null; <see cref="Carries"/> says whether this model and prompt can have any.</param>
-    /// <param name="onLayer">Receives each layer's rows of the prompt, and those of the rider where there is one.</param>
+    /// <param name="observer">Takes each layer's rows; the rows that it brings ride in the same pass where <see cref="Carries"/> says that they can.</param>
     /// <param name="cancellation">Looked at before every layer.</param>
     /// <returns>The last prompt row as it leaves the last layer, [B, 1, E].</returns>
-    internal static Tensor ToLastRow(
-        Decoder decoder,
-        Tensor ids,
-        IObserver? rider,
-        Action<int, LayerRows, LayerRows?> onLayer,
-        CancellationToken cancellation
-    )
+    internal static Tensor ToLastRow(Decoder decoder, Tensor ids, ILayerObserver observer, CancellationToken cancellation)
     {
         if (decoder.RunsCompiled(ids.size(1)))
-            return Compiled(decoder, ids, rider, lastRow: true, onLayer, cancellation);
-        if (rider is not null)
-            throw new ArgumentException("only a compiled pass carries observer rows; let them follow in an ObserverPass.");
+        {
+            var riding = Carries(decoder, ids) && observer is IRidingObserver { Rider: not null } rider ? rider : null;
+            return Compiled(decoder, ids, observer, riding, lastRow: true, cancellation);
+        }
         using var scope = NewDisposeScope();
-        var hidden = Reference(decoder, ids, (layer, rows) => onLayer(layer, rows, null), cancellation);
+        var hidden = Reference(decoder, ids, observer, cancellation);
         return hidden.narrow(1, ids.size(1) - 1, 1).clone().MoveToOuterDisposeScope();
     }
 
@@ -47,7 +45,7 @@ public static class PromptPass
     internal static bool Carries(Decoder decoder, Tensor ids) =>
         decoder.ObserversRide && decoder.RunsCompiled(ids.size(1)) && ids.size(0) == 1;
 
-    private static Tensor Reference(Decoder decoder, Tensor ids, Action<int, LayerRows> onLayer, CancellationToken cancellation)
+    private static Tensor Reference(Decoder decoder, Tensor ids, ILayerObserver observer, CancellationToken cancellation)
     {
         using var scope = NewDisposeScope();
         var hidden = decoder.Embed(ids);
@@ -61,7 +59,7 @@ public static class PromptPass
             var next = decoder.Finish(layer, hidden, attended);
             attended.Dispose();
             hidden.Dispose();
-            onLayer(layer, rows);
+            observer.Layer(layer, rows);
             hidden = next.MoveToOuterDisposeScope();
         }
         return hidden.MoveToOuterDisposeScope();
@@ -71,13 +69,14 @@ public static class PromptPass
     private static Tensor Compiled(
         Decoder decoder,
         Tensor ids,
-        IObserver? rider,
+        ILayerObserver observer,
+        IRidingObserver? riding,
         bool lastRow,
-        Action<int, LayerRows, LayerRows?> onLayer,
         CancellationToken cancellation
     )
     {
         using var scope = NewDisposeScope();
+        var rider = riding?.Rider;
         var length = ids.size(1);
         var hidden = decoder.Embed(ids);
         var angles = decoder.Angles(0, length);
@@ -102,10 +101,10 @@ public static class PromptPass
             hidden.Dispose();
             var rows = new LayerRows(result[0], result[1], result[2]);
             using (side?.Enter())
-                if (rider is null)
-                    onLayer(layer, rows, null);
+                if (riding is null)
+                    observer.Layer(layer, rows);
                 else
-                    onLayer(layer, Part(rows, 0, length), Part(rows, length, behind) with { JoinedKeys = rows.Keys });
+                    riding.Layer(layer, Part(rows, 0, length), Part(rows, length, behind) with { JoinedKeys = rows.Keys });
             hidden = PromptScript.Feed(decoder.Execution, call, result[3], weights, lora, last ? 0 : (int)behind).MoveToOuterDisposeScope();
             // The rows' memory is given to others from here on.
             side?.Join();
@@ -115,4 +114,9 @@ public static class PromptPass
 
     private static LayerRows Part(LayerRows rows, long first, long count) =>
         new(rows.Queries.narrow(2, first, count), rows.Keys.narrow(2, first, count), rows.Values.narrow(2, first, count));
+
+    private sealed class FunctionObserver(Action<int, LayerRows> onLayer) : ILayerObserver
+    {
+        public void Layer(int layer, LayerRows prompt) => onLayer(layer, prompt);
+    }
 }

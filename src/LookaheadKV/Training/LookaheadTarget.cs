@@ -1,4 +1,5 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Cache;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
@@ -105,21 +106,24 @@ public sealed class LookaheadTarget : IDisposable
             var length = session.Reports[0].PromptTokens;
             var answers = new ResponseBatch(responses);
             var weights = answers.Weights(decoder.Device);
-            using var pass = new ObserverPass(decoder, answers, responses.Count, length);
+            LayerRows[] prompt = [.. session.Cache.Layers.Select(Prompt)];
             var importance = new List<Tensor>();
-            var rows = new List<LayerRows>();
-            foreach (var (layer, cache) in session.Cache.Layers.Index())
+            using var pass = new ObserverPass(decoder, answers, responses.Count, length, Layer);
+            prompt.HandTo(pass, cancellation);
+            return new LookaheadTarget(owned, importance, prompt, isGreedy: null);
+
+            LayerRows Prompt(LayerCache cache) =>
+                new(
+                    owned.Keep(empty([responses.Count, decoder.Config.QueryHeads, 0, cache.HeadSize], cache.DType, cache.Device)),
+                    owned.Keep(cache.Keys.narrow(2, 0, length)),
+                    owned.Keep(cache.Values.narrow(2, 0, length))
+                );
+
+            void Layer(int layer, LayerRows prompt, LayerRows response)
             {
-                cancellation.ThrowIfCancellationRequested();
-                using var inner = NewDisposeScope();
-                var none = empty([responses.Count, decoder.Config.QueryHeads, 0, cache.HeadSize], cache.DType, cache.Device);
-                var prompt = new LayerRows(none, cache.Keys.narrow(2, 0, length), cache.Values.narrow(2, 0, length));
-                var response = pass.Layer(layer, prompt, layer == decoder.Config.Layers - 1);
                 var sums = AttentionRows.ColumnSums(response.Queries, response.KeysBehind(prompt.Keys), length, weights: weights);
                 importance.Add(owned.Keep(sums.narrow(-1, 0, length)));
-                rows.Add(new LayerRows(owned.Keep(none), owned.Keep(prompt.Keys), owned.Keep(prompt.Values)));
             }
-            return new LookaheadTarget(owned, importance, rows, isGreedy: null);
         }
         catch
         {

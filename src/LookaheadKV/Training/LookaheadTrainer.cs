@@ -241,17 +241,16 @@ public static class LookaheadTrainer
     {
         using var scope = NewDisposeScope();
         var (batch, length) = (target.Prompt[0].Keys.size(0), target.Prompt[0].Keys.size(2));
-        using var pass = new ObserverPass(decoder, module, batch, length);
-        var layers = decoder.Config.Layers;
         var losses = new List<Tensor>();
-        for (var layer = 0; layer < layers; layer++)
-        {
-            var prompt = target.Prompt[layer];
-            var rows = pass.Layer(layer, prompt, layer == layers - 1);
-            var predicted = LookaheadScore.Score(prompt.Keys, rows, module.Settings.Rows);
-            losses.Add(LookaheadLoss.Layer(True(layer, prompt), predicted, objective));
-        }
+        using var pass = new ObserverPass(decoder, module, batch, length, Layer);
+        target.Prompt.HandTo(pass);
         return stack([.. losses]).mean().MoveToOuterDisposeScope();
+
+        void Layer(int layer, LayerRows prompt, LayerRows rows)
+        {
+            var predicted = LookaheadScore.Score(prompt.Keys, rows, module.Settings.Rows);
+            losses.Add(LookaheadLoss.Layer(True(layer, prompt), predicted, objective).MoveToOtherDisposeScope(scope));
+        }
 
         Tensor True(int layer, LayerRows prompt) =>
             truth == TrainingTarget.Written

@@ -1,4 +1,6 @@
 using LookaheadKV.Lookahead;
+using LookaheadKV.Models;
+using LookaheadKV.Passes;
 using LookaheadKV.Tests.Models;
 using LookaheadKV.Training;
 using Xunit;
@@ -75,11 +77,14 @@ public class RowReductionTests
                 seed: 4
             );
             losses.Add(LookaheadTrainer.Loss(decoder, module, target).item<float>());
-            var prompt = target.Prompt[0];
-            using var pass = new LookaheadKV.Passes.ObserverPass(decoder, module, 1, 6);
-            var rows = pass.Layer(0, prompt, isLast: true);
-            var score = new LookaheadScore(module).Score(0, prompt, rows);
-            Assert.True(score.eq(LookaheadScore.Score(prompt.Keys, rows, reduction)).all().item<bool>());
+            using var pass = new ObserverPass(decoder, module, 1, 6, Scored);
+            target.Prompt.HandTo(pass);
+
+            void Scored(int layer, LayerRows prompt, LayerRows rows)
+            {
+                var score = new LookaheadScore(module).Score(layer, prompt, rows);
+                Assert.True(score.eq(LookaheadScore.Score(prompt.Keys, rows, reduction)).all().item<bool>());
+            }
         }
         Assert.Equal(3, losses.Distinct().Count());
     }

@@ -65,7 +65,7 @@ public sealed class DecodingTests
         var (whole, last) = (new List<int>(), new List<int>());
         var ids = decoder.Ids(Prompt);
         var rows = PromptPass.Run(decoder, ids, (layer, _) => whole.Add(layer));
-        var row = PromptPass.ToLastRow(decoder, ids, null, (layer, _, riding) => last.Add(riding is null ? layer : -1), default);
+        var row = PromptPass.ToLastRow(decoder, ids, new Listener(last), default);
         Assert.Equal([1, 10, 8], rows.shape);
         Assert.Equal([1, 1, 8], row.shape);
         Assert.True(row[0, 0].allclose(rows[0, ^1], 1e-4, 1e-5));
@@ -192,8 +192,60 @@ public sealed class DecodingTests
             Assert.Equal((true, false), (PromptPass.Carries(decoder, one), PromptPass.Carries(decoder, two)));
         decoder.Execution = Execution.Reference;
         Assert.False(PromptPass.Carries(decoder, one));
-        using var module = LookaheadModule.Create(decoder.Config);
-        Assert.Throws<ArgumentException>(() => PromptPass.ToLastRow(decoder, one, module, (_, _, _) => { }, default));
+    }
+
+    /// <summary>Live or remembered, riding or following: the layers come once, in order, with the same rows of the observer.</summary>
+    [Theory]
+    [InlineData(Execution.Reference, false)]
+    [InlineData(Execution.Compiled, false)]
+    [InlineData(Execution.Compiled, true)]
+    public void An_observer_sees_live_and_remembered_layers_alike(Execution execution, bool ride)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var decoder = TinyDecoder.Create();
+        decoder.Execution = execution;
+        decoder.ObserversRide = ride;
+        using var module = LookaheadModule.Create(
+            decoder.Config,
+            new()
+            {
+                Tokens = 3,
+                Rank = 1,
+                EmbeddingStd = 1,
+            }
+        );
+        var remembered = new List<LayerRows>();
+        PromptPass.Run(decoder, decoder.Ids(Prompt), (_, rows) => remembered.Add(rows.Detach()));
+        var (live, again) = (Observed(out var first), Observed(out var second));
+        using (live)
+            PromptPass.ToLastRow(decoder, decoder.Ids(Prompt), live, default);
+        using (again)
+            remembered.HandTo(again);
+        Assert.Equal([0, 1], first.Select(seen => seen.Layer));
+        foreach (var (one, other) in first.Zip(second, (one, other) => (one, other)))
+        {
+            Assert.Equal(one.Layer, other.Layer);
+            Assert.True(one.Rows.Queries.allclose(other.Rows.Queries, 1e-4, 1e-5));
+            Assert.True(one.Rows.Keys.allclose(other.Rows.Keys, 1e-4, 1e-5));
+            Assert.True(one.Rows.Values.allclose(other.Rows.Values, 1e-4, 1e-5));
+        }
+        foreach (var rows in remembered)
+            rows.Dispose();
+
+        ObserverPass Observed(out List<(int Layer, LayerRows Rows)> seen)
+        {
+            var heard = seen = [];
+            return new(decoder, module, 1, Prompt.Length, (layer, _, rows) => heard.Add((layer, Kept(rows))));
+        }
+
+        LayerRows Kept(LayerRows rows) => new(Copy(rows.Queries), Copy(rows.Keys), Copy(rows.Values));
+        Tensor Copy(Tensor rows) => rows.clone().MoveToOtherDisposeScope(scope);
+    }
+
+    private sealed class Listener(List<int> heard) : ILayerObserver
+    {
+        public void Layer(int layer, LayerRows prompt) => heard.Add(layer);
     }
 
     /// <summary>Rows that ride see what rows see that follow, through their own pairs, and the prompt's rows do not see them.</summary>
@@ -219,13 +271,26 @@ public sealed class DecodingTests
     [Fact]
     public void An_observers_rows_are_its_passes_own()
     {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
         using var decoder = TinyDecoder.Create();
-        ObserverPass pass;
-        using (NewDisposeScope())
-            pass = new ObserverPass(decoder, new ResponseRows([1, 2]), 1, Prompt.Length);
-        Assert.Equal([1, 2, 8], pass.Hidden.shape);
-        pass.Dispose();
-        Assert.True(pass.Hidden.IsInvalid);
+        var layers = new List<LayerRows>();
+        PromptPass.Run(decoder, decoder.Ids(Prompt), (_, rows) => layers.Add(rows.Detach()));
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        var heard = new List<long[]>();
+        // Each layer has a scope of its own, which the rows on their way must leave.
+        using (var pass = new ObserverPass(decoder, new ResponseRows([1, 2]), 1, Prompt.Length, (_, _, rows) => heard.Add(rows.Keys.shape)))
+            layers.HandTo(pass);
+        Assert.Equal(
+            [
+                [1, 2, 2, 4],
+                [1, 2, 2, 4],
+            ],
+            heard
+        );
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+        foreach (var rows in layers)
+            rows.Dispose();
     }
 
     [Theory]

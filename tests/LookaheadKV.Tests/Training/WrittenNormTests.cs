@@ -60,17 +60,18 @@ public class WrittenNormTests
                 [3],
             ]
         );
-        using var pass = new LookaheadKV.Passes.ObserverPass(decoder, module, 2, 6);
         var expected = 0.0;
-        for (var layer = 0; layer < 2; layer++)
-        {
-            var prompt = target.Prompt[layer];
-            var predicted = LookaheadScore.Score(prompt.Keys, pass.Layer(layer, prompt, layer == 1));
-            var truth = target.Importance[layer] * WrittenNorm.Of(decoder, layer, prompt.Values);
-            expected += LookaheadLoss.Layer(truth, predicted).item<float>() / 2;
-        }
+        using var pass = new LookaheadKV.Passes.ObserverPass(decoder, module, 2, 6, Add);
+        LookaheadKV.Passes.RememberedLayers.HandTo(target.Prompt, pass);
         var loss = LookaheadTrainer.Loss(decoder, module, target, truth: TrainingTarget.Written).item<float>();
         Assert.Equal(expected, loss, 5);
         Assert.NotEqual(loss, LookaheadTrainer.Loss(decoder, module, target).item<float>(), 4);
+
+        void Add(int layer, LayerRows prompt, LayerRows rows)
+        {
+            var predicted = LookaheadScore.Score(prompt.Keys, rows);
+            var truth = target.Importance[layer] * WrittenNorm.Of(decoder, layer, prompt.Values);
+            expected += LookaheadLoss.Layer(truth, predicted).item<float>() / 2;
+        }
     }
 }
