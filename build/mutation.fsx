@@ -3,9 +3,12 @@
 /// With --globs: where survivors and mutants that timed out stand, as patterns that mutate them alone.
 open System.IO
 open System.Text.Json
+open System.Text.RegularExpressions
 
 type Mutant =
     {
+        /// The last part of a package's name; empty for the library itself.
+        Package: string
         File: string
         Start: int * int
         End: int * int
@@ -14,9 +17,9 @@ type Mutant =
         Status: string
     }
 
-    member this.Folder =
-        let path = Path.GetRelativePath("/", "/" + this.File).Replace('\\', '/')
-        path.Substring(0, path.LastIndexOf '/')
+    member this.Path = Path.Combine(this.Package, this.File)
+
+    member this.Folder = Path.GetDirectoryName this.Path
 
 let arguments = Array.toList fsi.CommandLineArgs[1..]
 let globs = List.contains "--globs" arguments
@@ -25,16 +28,16 @@ let paths = List.except [ "--globs" ] arguments
 if paths.IsEmpty then
     failwith "give the path of a mutation-report.json."
 
-/// Every mutant of a report that could be tested: it compiles, and does not bring the test process down. Files by their paths within the library.
+/// Every mutant of a report that could be tested: it compiles, and does not bring the test process down. Reports name files in full.
 let read (path: string) =
     let report = JsonDocument.Parse(File.ReadAllText path).RootElement
-    let marker = "src/LookaheadKV/"
 
     [
         for file in report.GetProperty("files").EnumerateObject() do
             let source = file.Value.GetProperty("source").GetString()
-            let name = file.Name.Replace('\\', '/')
-            let at = name.LastIndexOf marker
+
+            let name =
+                Regex.Match(file.Name.Replace('\\', '/'), @"/src/LookaheadKV(\.(?<package>\w+))?/(?<file>.*)")
 
             for mutant in file.Value.GetProperty("mutants").EnumerateArray() do
                 let text (key: string) = mutant.GetProperty(key).GetString()
@@ -45,7 +48,8 @@ let read (path: string) =
 
                 if not (List.contains (text "status") [ "Ignored"; "CompileError"; "RuntimeError" ]) then
                     {
-                        File = if at < 0 then name else name.Substring(at + marker.Length)
+                        Package = name.Groups["package"].Value
+                        File = name.Groups["file"].Value
                         Start = place "start"
                         End = place "end"
                         Source = source.Split '\n'
@@ -97,4 +101,4 @@ else
 
     for mutant in mutants |> List.filter open' do
         let line = fst mutant.Start
-        printfn $"{mutant.Status}: {mutant.File}:{line} {mutant.Source[line - 1].Trim()}  →  {mutant.Replacement}"
+        printfn $"{mutant.Status}: {mutant.Path}:{line} {mutant.Source[line - 1].Trim()}  →  {mutant.Replacement}"
