@@ -68,7 +68,13 @@ right: the same as LookaheadKV predicts it *before* there is an answer. The scal
 let lookahead = Policy.lookahead (Model.modules model)
 
 let policies =
-    [ Policy.random 0L; Policy.streaming; Policy.snapkv; lookahead; Policy.oracle ]
+    [
+        Policy.from "random"
+        Policy.from "streaming"
+        Policy.from "snapkv"
+        lookahead
+        Policy.from "oracle"
+    ]
 
 let anatomy = model |> Model.inspect policies (Tokens 64) sample
 
@@ -93,7 +99,7 @@ Both methods score every prompt token and keep the 64 best in every layer and ke
 *)
 let evicted =
     [
-        Policy.snapkv |> Policy.budget (Tokens 64)
+        Policy.from "snapkv" |> Policy.budget (Tokens 64)
         lookahead |> Policy.budget (Tokens 64) |> Policy.pooling NoPooling
     ]
 

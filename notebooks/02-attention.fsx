@@ -140,7 +140,14 @@ A row of the picture is a query head, a column a stretch of the prompt, the colo
 *)
 let anatomy =
     model
-    |> Model.inspect [ Policy.oracle; Policy.snapkv; Policy.lookahead (Model.modules model) ] (Tokens 64) sample
+    |> Model.inspect
+        [
+            Policy.from "oracle"
+            Policy.from "snapkv"
+            Policy.lookahead (Model.modules model)
+        ]
+        (Tokens 64)
+        sample
 
 Notebook.figure "importance" (Figures.importance "True importance" anatomy.TrueImportance)
 
@@ -330,8 +337,8 @@ let logits (policy: EvictionPolicy) =
     session.Append trace.Response
 
 let fullLogits = logits Policy.full
-let keepAll = logits (Policy.snapkv |> Policy.budget (Tokens(int length)))
-let keepSome = logits (Policy.oracle |> Policy.budget (Tokens 64))
+let keepAll = logits (Policy.from "snapkv" |> Policy.budget (Tokens(int length)))
+let keepSome = logits (Policy.from "oracle" |> Policy.budget (Tokens 64))
 
 printfn $"keeping all {length}: {tiny (distance fullLogits keepAll)}"
 

@@ -66,7 +66,7 @@ A prompt that was not trained on. On the left where the answer looks; on the rig
 let sample = model |> Model.sample "multiquery" 1024 1L 3L
 
 let look modules =
-    model |> Model.inspect [ Policy.lookahead modules; Policy.oracle ] (Tokens 64) sample
+    model |> Model.inspect [ Policy.lookahead modules; Policy.from "oracle" ] (Tokens 64) sample
 
 let before = look untrained
 

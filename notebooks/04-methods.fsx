@@ -270,14 +270,14 @@ let divided =
     model
     |> Model.inspect
         [
-            Policy.snapkv
-            Policy.adakv
-            Policy.pyramidkv
-            Policy.snapkv |> Policy.shared |> Policy.named "snapkv·all"
+            Policy.from "snapkv"
+            Policy.from "adakv"
+            Policy.from "pyramidkv"
+            Policy.from "snapkv" |> Policy.shared |> Policy.named "snapkv·all"
             Policy.lookahead (Model.modules model)
             Policy.lookahead (Model.modules model) |> Policy.adaptive |> Policy.named "look·heads"
             Policy.lookahead (Model.modules model) |> Policy.shared |> Policy.named "look·all"
-            Policy.kvzip
+            Policy.from "kvzip"
         ]
         (Tokens 64)
         sample

@@ -167,10 +167,10 @@ let lengths = [ 256; 512; 1024; 2048 ]
 
 let policies =
     [
-        Policy.streaming
-        Policy.snapkv
+        Policy.from "streaming"
+        Policy.from "snapkv"
         Policy.lookahead (Model.modules model) |> Policy.pooling NoPooling
-        Policy.h2o
+        Policy.from "h2o"
     ]
 
 let options = SpeedOptions(Runs = 7, WarmUp = 2, DecodeTokens = 32)

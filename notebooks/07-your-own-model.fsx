@@ -175,14 +175,14 @@ let budget = Tokens 48
 
 let policies =
     [
-        Policy.streaming
-        Policy.keydiff
-        Policy.snapkv
-        Policy.adakv
-        Policy.expected
-        Policy.kvzip
-        Policy.laq
-        Policy.oracle
+        Policy.from "streaming"
+        Policy.from "keydiff"
+        Policy.from "snapkv"
+        Policy.from "adakv"
+        Policy.from "expected"
+        Policy.from "kvzip"
+        Policy.from "laq"
+        Policy.from "oracle"
     ]
 
 let run (policy: Eviction.EvictionPolicy) =
@@ -245,9 +245,10 @@ let text =
     "The code of the red door is 4821. The code of the blue door is 7730. What is the code of the red door?"
 
 // SnapKV protects the last 32 tokens; half of this prompt is fewer.
-refused (fun () -> model |> Model.ask (Policy.snapkv |> Policy.budget (Share 0.5)) text |> ignore)
+refused (fun () -> model |> Model.ask (Policy.from "snapkv" |> Policy.budget (Share 0.5)) text |> ignore)
 
-let asked = model |> Model.ask (Policy.keydiff |> Policy.budget (Share 0.5)) text
+let asked =
+    model |> Model.ask (Policy.from "keydiff" |> Policy.budget (Share 0.5)) text
 
 printfn $"{asked.Report.PromptTokens} tokens, %.1f{asked.Report.KeptTokens} kept"
 printfn $"{asked.Text.Substring(0, min 60 asked.Text.Length)} …"

@@ -224,13 +224,13 @@ let tasks = [ "single"; "multikey"; "multiquery"; "questionfirst"; "twohop" ]
 
 let rivals =
     [
-        Policy.random 0L
-        Policy.keydiff
+        Policy.from "random"
+        Policy.from "keydiff"
         turn
-        Policy.snapkv
+        Policy.from "snapkv"
         fading
         Policy.lookahead (Model.modules model)
-        Policy.oracle
+        Policy.from "oracle"
     ]
 
 let rows = model |> Model.compare rivals [ 32; 64; 256 ] tasks 4
@@ -266,7 +266,7 @@ within each other's intervals. A half-life is no substitute for seeing the answe
 Recall of the oracle's set on one prompt, head by head:
 *)
 let why =
-    model |> Model.inspect (Policy.oracle :: rivals[.. rivals.Length - 2]) (Tokens 64) sample
+    model |> Model.inspect (Policy.from "oracle" :: rivals[.. rivals.Length - 2]) (Tokens 64) sample
 
 Notebook.figure "recall-by-head" (KeptFigures.recall why)
 

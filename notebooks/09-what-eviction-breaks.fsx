@@ -168,7 +168,7 @@ let failures policy count tasks samples =
     ]
 
 let tasks = [ "multikey"; "multiquery"; "questionfirst"; "twohop"; "variables" ]
-let broken = failures Policy.snapkv 64 tasks 6L
+let broken = failures (Policy.from "snapkv") 64 tasks 6L
 let one = broken |> List.find (fun failure -> failure.Sample.Task = "twohop")
 
 let around (failure: Failure) position =

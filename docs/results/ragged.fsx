@@ -18,9 +18,9 @@ let tokens, runs = 64, 9
 
 let policies =
     [
-        "uniform", Policy.snapkv
-        "adaptive heads", Policy.snapkv |> Policy.adaptive
-        "global", Policy.snapkv |> Policy.shared
+        "uniform", Policy.from "snapkv"
+        "adaptive heads", Policy.from "snapkv" |> Policy.adaptive
+        "global", Policy.from "snapkv" |> Policy.shared
     ]
 
 let sessions =

@@ -157,7 +157,7 @@ public static class Comparison
             cancellation
         );
         var (config, elementSize) = (decoder.Config, Session.ElementSize(decoder));
-        var best = trace.Scores(Policies.Oracle, scored.Length);
+        var best = trace.Scores(Oracle.Method.Policy(), scored.Length);
         using var fidelity = options.FidelityTokens is { } tokens ? Fidelity.Of(decoder, trace, tokens, cancellation) : null;
         var room = Room(prompt, options);
         var fullBytes = scored.Length * config.CacheBytesPerToken(elementSize);
@@ -166,8 +166,8 @@ public static class Comparison
             new(
                 prompt.Task,
                 number,
-                Policies.Full.Name,
-                Policies.Full.Name,
+                EvictionPolicy.Full.Name,
+                EvictionPolicy.Full.Name,
                 null,
                 prompt.Metric,
                 prompt.Score(trace.Response),

@@ -31,7 +31,7 @@ public static class SanityGates
                 $"no task reaches {rows.Select(r => LeastBaselineOf(r.Task)).DefaultIfEmpty(LeastBaseline).Min():0.00} on the full cache: the model cannot do these tasks at this length, so eviction cannot be judged.",
             ];
         // By the method, for a policy may be called anything: random[seed=3], random[window=32].
-        var chance = means.Where(r => r.Method == RandomScore.Method).ToLookup(r => r.Budget);
+        var chance = means.Where(r => r.Method == RandomScore.Method.Name).ToLookup(r => r.Budget);
         return
         [
             .. means
@@ -40,7 +40,7 @@ public static class SanityGates
                     $"{r.Policy} at budget {r.Budget} evicted nothing ({r.CacheBytes} bytes): give a smaller budget or longer prompts."
                 ),
             .. from row in means
-            where row.Budget is not null && row.Method != RandomScore.Method
+            where row.Budget is not null && row.Method != RandomScore.Method.Name
             from random in chance[row.Budget]
             where random.Low > row.High
             select $"{random.Policy} ({random.Accuracy:0.000}) beats {row.Policy} ({row.Accuracy:0.000}) at budget {row.Budget}: something is broken.",

@@ -4,6 +4,7 @@ open System
 open System.Collections.Generic
 open DynamicObj
 open LookaheadKV.Evaluation
+open LookaheadKV.Methods
 open LookaheadKV.Evaluation.Metrics
 open LookaheadKV.FSharp.Charts
 open Plotly.NET
@@ -261,14 +262,14 @@ module Figures =
         |> dressed $"Layer {layer}, head {head}" 360.
 
     /// <summary>Share of the oracle's kept set that each policy keeps, layer by layer.</summary>
-    /// <param name="anatomy">One prompt, looked into, the policy "oracle" among its kept sets.</param>
+    /// <param name="anatomy">One prompt, looked into, the oracle's among its kept sets.</param>
     /// <exception cref="T:LookaheadKV.InputException">There is no kept set of the oracle.</exception>
     let recall (anatomy: Anatomy) =
-        match anatomy.Kept.TryGetValue "oracle" with
+        match anatomy.Kept.TryGetValue Oracle.Method.Name with
         | false, _ ->
             raise (
                 LookaheadKV.InputException
-                    "there is no kept set of policy \"oracle\" to compare with; inspect the prompt with it among the policies."
+                    $"there is no kept set of policy \"{Oracle.Method.Name}\" to compare with; inspect the prompt with it among the policies."
             )
         | true, reference ->
             let styles = Theme.styles anatomy.Kept.Keys
@@ -279,7 +280,7 @@ module Figures =
 
             [
                 for policy in Theme.order anatomy.Kept.Keys do
-                    if policy <> "oracle" then
+                    if policy <> Oracle.Method.Name then
                         let shares = Keeping.recall reference anatomy.Kept[policy]
                         curve styles[policy] policy (Seq.init shares.Length float) shares
             ]

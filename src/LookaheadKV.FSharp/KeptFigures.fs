@@ -3,6 +3,7 @@ namespace LookaheadKV.FSharp
 open System
 open DynamicObj
 open LookaheadKV.Evaluation
+open LookaheadKV.Methods
 open Plotly.NET
 
 /// Figures of kept sets, head by head, of one call each.
@@ -61,12 +62,13 @@ module KeptFigures =
             [ 0.; 0.25; 0.5; 0.75; 1. ]
 
     /// <summary>Share of the oracle's kept set that each policy keeps too, a cell a layer and kv head.</summary>
-    /// <param name="anatomy">One prompt, looked into, the policy "oracle" among its kept sets and another one.</param>
+    /// <param name="anatomy">One prompt, looked into, the oracle's among its kept sets and another one.</param>
     /// <exception cref="T:LookaheadKV.InputException">There is no kept set of the oracle, or no other.</exception>
     let recall (anatomy: Anatomy) =
-        let others = anatomy.Kept.Keys |> Theme.order |> List.filter ((<>) "oracle")
+        let others =
+            anatomy.Kept.Keys |> Theme.order |> List.filter ((<>) Oracle.Method.Name)
 
-        match anatomy.Kept.TryGetValue "oracle", others with
+        match anatomy.Kept.TryGetValue Oracle.Method.Name, others with
         | (true, reference), _ :: _ ->
             others
             |> List.map (fun policy -> policy, Keeping.recallByHead reference anatomy.Kept[policy])
@@ -74,7 +76,7 @@ module KeptFigures =
         | _ ->
             raise (
                 LookaheadKV.InputException
-                    "recall needs a kept set of policy \"oracle\" and of another one; inspect the prompt with both among the policies."
+                    $"recall needs a kept set of policy \"{Oracle.Method.Name}\" and of another one; inspect the prompt with both among the policies."
             )
 
     /// <summary>How many entries every layer and kv head keeps: flat for even budgets, not so for adaptive heads, pyramids and global budgets.</summary>

@@ -29,62 +29,28 @@ type Smoothing =
 module Policy =
 
     /// Keeps everything.
-    let full = Policies.Full
+    let full = EvictionPolicy.Full
 
-    /// The true importance of the model's own answer: the upper bound.
-    let oracle = Policies.Oracle
+    /// <summary>A policy as it is written on the command line, such as <c>"snapkv[window=16,heads=adaptive]"</c>.</summary>
+    /// <param name="parts">What some methods need beside the text: modules, a draft model, a seed.</param>
+    /// <param name="text">A name with options in brackets.</param>
+    /// <exception cref="T:LookaheadKV.InputException">The text is no policy, or it needs a part that is not given.</exception>
+    let parse (parts: PolicyParts) (text: string) = (PolicyText.Parse text).Build parts
 
-    /// <summary>Seeded noise: the lower bound.</summary>
-    let random (seed: int64) = Policies.Random seed
+    /// <summary>A policy that needs nothing beside its text: <c>Policy.from "snapkv[window=16]"</c>, <c>Policy.from "oracle"</c>.</summary>
+    /// <param name="text">A name of <see cref="P:LookaheadKV.Methods.Catalogue.Names" />, with options in brackets.</param>
+    /// <exception cref="T:LookaheadKV.InputException">The text is no policy, or it needs modules or a draft model.</exception>
+    let from (text: string) = parse (PolicyParts()) text
 
-    /// The first four and the last tokens (StreamingLLM).
-    let streaming = Policies.Streaming()
-
-    /// SnapKV with its paper's window of 32 and max-pooling of 7.
-    let snapkv = Policies.SnapKV()
-
-    /// H2O: what collects attention from the whole prompt, and the last 8 tokens.
-    let h2o = Policies.H2O()
-
-    /// TOVA: what the last token looks at, the same for every head.
-    let tova = Policies.Tova
-
-    /// PyramidKV: SnapKV with more entries for the lower layers.
-    let pyramidkv = Policies.PyramidKV()
-
-    /// Ada-KV: SnapKV with a budget that the heads of a layer compete for.
-    let adakv = Policies.AdaKV()
-
-    /// Keys of small norm.
-    let keynorm = Policies.KeyNorm
-
-    /// Keys unlike the mean key.
-    let keydiff = Policies.KeyDiff
-
-    /// Attention that is expected of the queries of the next 512 positions, and the first 4 tokens.
-    let expected = Policies.Expected()
-
-    /// KVzip: what a replay of the context looks at; one budget for all layers and heads.
-    let kvzip = Policies.KVzip()
-
-    /// LAQ: the queries of a first answer of up to 32 tokens that is written on SnapKV's cache.
-    let laq = Policies.Laq()
+    /// <summary>LookaheadKV with trained modules.</summary>
+    let lookahead (modules: LookaheadModule) = LookaheadMethod.Policy modules
 
     /// <summary>SpecKV: a smaller model's answer of up to 32 tokens, read by the large one.</summary>
-    let speckv (draft: Decoder) = Policies.SpecKV draft
+    let speckv (draft: Decoder) = SpecKV.Policy draft
 
     /// <summary>A method of one's own: any scorer, nothing smoothed or protected.</summary>
     let ofScorer (scorer: IScorer) =
         EvictionPolicy(Name = scorer.Name, Scorer = scorer)
-
-    /// <summary>A policy as it is written on the command line, such as <c>"snapkv[window=16,heads=adaptive]"</c>.</summary>
-    /// <param name="parts">What lookahead and speckv need beside the text.</param>
-    /// <param name="text">A name with options in brackets.</param>
-    /// <exception cref="T:LookaheadKV.InputException">The text is no policy.</exception>
-    let parse (parts: PolicyParts) (text: string) = (PolicyText.Parse text).Build parts
-
-    /// <summary>LookaheadKV with trained modules.</summary>
-    let lookahead (modules: LookaheadModule) = Policies.Lookahead modules
 
     /// <summary>The same policy under another name, for tables and figures that hold it twice.</summary>
     let named (name: string) (policy: EvictionPolicy) = policy.Named name

@@ -1,6 +1,7 @@
 namespace LookaheadKV.FSharp
 
 open Plotly.NET
+open LookaheadKV.Methods
 
 /// How a policy is drawn: always the same way, and told apart without colour by dash, marker and hatching.
 type PolicyStyle =
@@ -26,15 +27,16 @@ module Theme =
             Hatch = hatch
         }
 
-    let private known =
-        [
-            "full", style "#000000" StyleParam.DrawingStyle.Dot StyleParam.MarkerSymbol.Circle ""
-            "oracle", style "#666666" StyleParam.DrawingStyle.LongDash StyleParam.MarkerSymbol.Star "x"
-            "lookahead", style "#D55E00" StyleParam.DrawingStyle.Solid StyleParam.MarkerSymbol.Circle ""
-            "snapkv", style "#0072B2" StyleParam.DrawingStyle.Dash StyleParam.MarkerSymbol.Square "/"
-            "streaming", style "#009E73" StyleParam.DrawingStyle.DashDot StyleParam.MarkerSymbol.Diamond "-"
-            "random", style "#CC79A7" StyleParam.DrawingStyle.Dot StyleParam.MarkerSymbol.X "."
-        ]
+    // Of the methods that have one of their own, by their places.
+    let private own =
+        [|
+            style "#000000" StyleParam.DrawingStyle.Dot StyleParam.MarkerSymbol.Circle ""
+            style "#666666" StyleParam.DrawingStyle.LongDash StyleParam.MarkerSymbol.Star "x"
+            style "#D55E00" StyleParam.DrawingStyle.Solid StyleParam.MarkerSymbol.Circle ""
+            style "#0072B2" StyleParam.DrawingStyle.Dash StyleParam.MarkerSymbol.Square "/"
+            style "#009E73" StyleParam.DrawingStyle.DashDot StyleParam.MarkerSymbol.Diamond "-"
+            style "#CC79A7" StyleParam.DrawingStyle.Dot StyleParam.MarkerSymbol.X "."
+        |]
 
     let private spare =
         [|
@@ -45,23 +47,25 @@ module Theme =
             style "#44AA99" StyleParam.DrawingStyle.Dot StyleParam.MarkerSymbol.Square "-"
         |]
 
+    let private place policy =
+        Catalogue.Find policy |> Option.ofObj |> Option.bind (_.FigurePlace >> Option.ofNullable)
+
     /// <summary>The order in which policies are listed: bounds first, then the method, then its rivals.</summary>
     /// <param name="policies">Names in any order, with repetitions.</param>
     let order (policies: string seq) =
-        let rank name =
-            known |> List.tryFindIndex (fst >> (=) name) |> Option.defaultValue known.Length
-
-        policies |> Seq.distinct |> Seq.sortBy (fun name -> rank name, name) |> Seq.toList
+        policies
+        |> Seq.distinct
+        |> Seq.sortBy (fun name -> place name |> Option.defaultValue own.Length, name)
+        |> Seq.toList
 
     /// <summary>Gives every policy its style; those without one of their own share the spare ones, in order.</summary>
     /// <param name="policies">Names in any order, with repetitions.</param>
     let styles (policies: string seq) =
-        let own, others =
-            order policies |> List.partition (fun name -> known |> List.exists (fst >> (=) name))
+        let known, others = order policies |> List.partition (place >> Option.isSome)
 
         Map
             [
-                for name in own -> name, known |> List.find (fst >> (=) name) |> snd
+                for name in known -> name, own[(place name).Value]
                 for i, name in List.indexed others -> name, spare[i % spare.Length]
             ]
 

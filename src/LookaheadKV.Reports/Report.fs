@@ -3,6 +3,7 @@ namespace LookaheadKV.Reports
 open System
 open System.Collections.Generic
 open LookaheadKV.Evaluation
+open LookaheadKV.Methods
 open LookaheadKV.FSharp
 
 /// The report of a comparison: one page that works offline.
@@ -25,7 +26,7 @@ type Report private () =
         else
             $"""{number "0.#" (float count / 1024.)} KiB"""
 
-    static let bounds = set [ "full"; "oracle" ]
+    static let bounds = set [ Full.Method.Name; Oracle.Method.Name ]
 
     static let table (rows: ResultRow list) =
         let tasks =
@@ -156,7 +157,7 @@ type Report private () =
             figure $"overlay{i}" (Figures.overlay layer head anatomy)
 
         let recall i (anatomy: Anatomy) =
-            if anatomy.Kept.ContainsKey "oracle" then
+            if anatomy.Kept.ContainsKey Oracle.Method.Name then
                 figure $"recall{i}" (Figures.recall anatomy)
             else
                 ""

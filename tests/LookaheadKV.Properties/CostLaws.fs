@@ -202,7 +202,7 @@ let ``A benchmark clocks eviction on the CPU and counts bytes exactly`` () =
     let rows =
         SpeedBenchmark.Run(
             decoder,
-            [| Policy.full; Policy.keydiff |> Policy.budget (Tokens 5) |],
+            [| Policy.full; Policy.from "keydiff" |> Policy.budget (Tokens 5) |],
             [| 24 |],
             lazy DeviceCeilings(1e9, 1e9),
             SpeedOptions(Runs = 2, WarmUp = 1, DecodeTokens = 2),

@@ -31,7 +31,7 @@ let ``evicting nothing gives the bits of the full cache`` (case: Case) =
 
     withCase case (fun decoder policy ->
         let prompt, suffix = tokens case
-        run decoder policy prompt suffix = run decoder Policies.Full prompt suffix)
+        run decoder policy prompt suffix = run decoder EvictionPolicy.Full prompt suffix)
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 60)>]
 let ``selecting all entries and compacting them gives the bits of the full cache`` (case: Case) =

@@ -57,7 +57,7 @@ let ``a run whose budget is refused leaves no tensor behind`` (case: Case) =
     let case =
         { case with
             Length = case.Length + 4
-            Recipe = Recipe.SnapKV(window, 3)
+            Recipe = Recipe.snapkv window 3
             Kept = window - 1
         }
 
@@ -103,7 +103,7 @@ let ``lookahead and oracle runs cancelled before the first layer leave no tensor
     let case =
         { case with
             Length = case.Length + 1
-            Recipe = if oracle then Recipe.Oracle else Recipe.Lookahead(3, 2, 1)
+            Recipe = if oracle then Recipe.oracle else Recipe.lookahead 3 2 1
         }
 
     flat (fun () ->

@@ -27,18 +27,18 @@ let private hash (decoder: Decoder) =
     [| for weight in decoder.Weights.All -> bytes weight |] |> Array.concat |> SHA256.HashData
 
 let private lookaheadOf (case: Case) =
-    match case.Recipe with
-    | Recipe.Lookahead _ -> case
-    | _ ->
+    if case.Recipe.Method = LookaheadScore.MethodName then
+        case
+    else
         { case with
-            Recipe = Recipe.Lookahead(1 + case.Shape.Seed % 6, case.Shape.Seed % 4, case.Shape.Seed)
+            Recipe = Recipe.lookahead (1 + case.Shape.Seed % 6) (case.Shape.Seed % 4) case.Shape.Seed
         }
 
 /// A module changes no bit of the weights, of what is kept of the prompt, or of the first token's logits.
 let private changesNothing (case: Case) (decoder: Decoder) (policy: EvictionPolicy) =
     let prompt, _ = tokens case
     let before = hash decoder
-    use full = Session.Start(decoder, prompt, Policies.Full, 1)
+    use full = Session.Start(decoder, prompt, EvictionPolicy.Full, 1)
     use evicted = Session.Start(decoder, prompt, policy, 1)
     check "weights" (hash decoder = before)
     check "next logits" (sameBits full.NextLogits evicted.NextLogits)
@@ -62,7 +62,7 @@ let ``a lookahead module changes no bit of the weights, of the prompt's rows, or
 let ``in every family selective LoRA leaves the prompt's rows bit for bit as the base model has them`` (case: Case) =
     use decoder = familyDecoder (familyOf case) case.Shape
     use lookahead = lookaheadModule case.Shape 3 2 case.Shape.Seed
-    changesNothing case decoder (Policies.Lookahead(lookahead).With(Budget.Tokens(max 1 (case.Length / 2))))
+    changesNothing case decoder (LookaheadMethod.Policy(lookahead).With(Budget.Tokens(max 1 (case.Length / 2))))
 
 /// Runs an observer behind a prompt through all layers; the prompt's rows and the observer's are handed on layer by layer.
 let private observe (decoder: Decoder) (observer: IObserver) (prompt: int[]) (onLayer: int -> LayerRows -> LayerRows -> unit) =
@@ -78,23 +78,20 @@ let private compareRows what (length: int) (expected: DecoderReference.Vector[][
 let ``in every family the observer's rows are those of one causal pass over prompt and lookahead tokens`` (Precise case) =
     let case = lookaheadOf case
 
-    match case.Recipe with
-    | Recipe.Lookahead(count, rank, seed) ->
-        use _noGrad = torch.no_grad ()
-        use decoder = familyDecoder (familyOf case) case.Shape
-        use lookahead = lookaheadModule case.Shape count rank seed
-        let prompt, _ = tokens case
-        let reference = DecoderReference.withLookahead decoder prompt lookahead
+    use _noGrad = torch.no_grad ()
+    use decoder = familyDecoder (familyOf case) case.Shape
+    use lookahead = modulesOf case.Shape case.Recipe
+    let prompt, _ = tokens case
+    let reference = DecoderReference.withLookahead decoder prompt lookahead
 
-        observe decoder lookahead prompt (fun layer rows observer ->
-            let expected = reference.Layers[layer]
-            compareRows $"queries of layer {layer}" case.Length expected.Queries observer.Queries
-            compareRows $"keys of layer {layer}" case.Length expected.Keys observer.Keys
-            // Nothing reads the last layer's values: they cannot touch a score, and have no deltas.
-            compareRows $"values of layer {layer}" case.Length expected.Values observer.Values
-            use scores = LookaheadScore.Score(rows.Keys, observer)
-            near 1e-4 $"scores of layer {layer}" (DecoderReference.importance case.Length expected |> Array.concat) (values scores))
-    | _ -> failwith "a lookahead case"
+    observe decoder lookahead prompt (fun layer rows observer ->
+        let expected = reference.Layers[layer]
+        compareRows $"queries of layer {layer}" case.Length expected.Queries observer.Queries
+        compareRows $"keys of layer {layer}" case.Length expected.Keys observer.Keys
+        // Nothing reads the last layer's values: they cannot touch a score, and have no deltas.
+        compareRows $"values of layer {layer}" case.Length expected.Values observer.Values
+        use scores = LookaheadScore.Score(rows.Keys, observer)
+        near 1e-4 $"scores of layer {layer}" (DecoderReference.importance case.Length expected |> Array.concat) (values scores))
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 60, Replay = "(2026,65)")>]
 let ``the oracle's score is the mean attention of the answer in one teacher-forced pass`` (Precise case) =

@@ -132,7 +132,7 @@ let ``StreamingLLM keeps the first tokens and the last`` (case: Case) (sinks: by
 
     let case =
         { case with
-            Recipe = Recipe.Streaming sinks
+            Recipe = Recipe.streaming sinks
             Kept = kept
         }
 
@@ -242,14 +242,17 @@ let ``a session keeps what the reference's own pass scores highest`` (Precise ca
             Array.init length (fun j -> Array.init case.Shape.Group (fun i -> importance[kv * case.Shape.Group + i][j]) |> Array.average)
 
         let scores: (int -> int -> float[]) option =
-            match case.Recipe with
-            | Recipe.Lookahead(count, rank, seed) ->
-                use lookahead = lookaheadModule case.Shape count rank seed
+            match case.Recipe.Method with
+            | "lookahead" ->
+                use lookahead = modulesOf case.Shape case.Recipe
                 Some(observed (DecoderReference.withLookahead decoder prompt lookahead))
-            | Recipe.Oracle ->
+            | "oracle" ->
                 let answer = Session.GreedyResponse(decoder, prompt)
                 Some(observed (DecoderReference.forward decoder (Array.append prompt answer)))
-            | Recipe.SnapKV(window, pool) ->
+            | "snapkv" ->
+                let window, pool =
+                    Option.get (Recipe.number "window" case.Recipe), Recipe.pool case.Recipe
+
                 let trace = DecoderReference.forward decoder prompt
                 let watching = min window length
 

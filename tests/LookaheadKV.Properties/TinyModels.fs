@@ -33,25 +33,17 @@ type Shape =
         Seed: int
     }
 
-/// A policy, its free parameters drawn.
-[<RequireQualifiedAccess>]
+/// A method of the catalogue, its free parameters drawn.
 type Recipe =
-    | Full
-    | Random of seed: int
-    | Streaming of sinks: int
-    | H2O of window: int
-    | Tova
-    | SnapKV of window: int * pool: int
-    | PyramidKV of window: int
-    | AdaKV of window: int
-    | KeyNorm
-    | KeyDiff
-    | Expected of horizon: int
-    | KVzip of chunk: int
-    | Laq of tokens: int * window: int
-    | SpecKV of tokens: int * window: int * seed: int
-    | Lookahead of tokens: int * rank: int * seed: int
-    | Oracle
+    {
+        Method: string
+        /// What stands in brackets.
+        Options: (string * string) list
+        /// Tokens and rank of the modules, where it needs some.
+        Module: int * int
+        /// Of what is drawn: noise, modules, a draft model.
+        Seed: int
+    }
 
 /// How the layers share a budget; β of a pyramid in halves, so that it is exact.
 type Layering =
@@ -118,25 +110,59 @@ let elementSize precision =
     | Brain -> 2
     | Double -> 8
 
+[<RequireQualifiedAccess>]
+module Recipe =
+
+    let of' method options seed =
+        {
+            Method = method
+            Options = options
+            Module = 2, 2
+            Seed = seed
+        }
+
+    let full = of' "full" [] 0
+    let oracle = of' "oracle" [] 0
+    let random seed = of' "random" [] seed
+
+    let streaming (sinks: int) =
+        of' "streaming" [ "sinks", string sinks ] 0
+
+    let snapkv (window: int) (pool: int) =
+        of' "snapkv" [ "window", string window; "pool", $"max:{pool}" ] 0
+
+    let lookahead tokens rank seed =
+        { of' "lookahead" [] seed with
+            Module = tokens, rank
+        }
+
+    let descriptor recipe =
+        Catalogue.Methods |> Seq.find (fun method -> method.Name = recipe.Method)
+
+    let isFull recipe = isNull (descriptor recipe).Scorer
+
+    /// The number that an option has, if it is given.
+    let number name recipe =
+        recipe.Options |> List.tryFind (fst >> (=) name) |> Option.map (snd >> int)
+
+    /// Positions that snapkv's maximum is taken over.
+    let pool recipe =
+        recipe.Options |> List.find (fst >> (=) "pool") |> snd |> _.Substring("max:".Length) |> int
+
+    let text recipe =
+        let options = recipe.Options |> List.map (fun (key, value) -> $"{key}={value}")
+
+        if options.IsEmpty then
+            recipe.Method
+        else
+            $"""{recipe.Method}[{String.Join(",", options)}]"""
+
 /// What a method protects of itself: the first so many positions and the last.
 let ownProtection recipe =
-    match recipe with
-    | Recipe.Streaming sinks -> sinks, 0
-    | Recipe.Expected _ -> 4, 0
-    | Recipe.Tova -> 0, 1
-    | Recipe.H2O window
-    | Recipe.SnapKV(window, _)
-    | Recipe.PyramidKV window
-    | Recipe.AdaKV window
-    | Recipe.Laq(_, window)
-    | Recipe.SpecKV(_, window, _) -> 0, window
-    | Recipe.Full
-    | Recipe.Random _
-    | Recipe.KeyNorm
-    | Recipe.KeyDiff
-    | Recipe.KVzip _
-    | Recipe.Lookahead _
-    | Recipe.Oracle -> 0, 0
+    let protection = (Recipe.descriptor recipe).Defaults.Protection
+
+    Recipe.number "sinks" recipe |> Option.defaultValue protection.First,
+    Recipe.number "window" recipe |> Option.defaultValue protection.Last
 
 let protectedCount recipe length =
     let first, last = ownProtection recipe
@@ -160,21 +186,32 @@ let heldCount (case: Case) =
 
 /// The layers' and heads' shares of a budget, the method's own where there is no plan.
 let sharing (case: Case) =
-    match case.Plan, case.Recipe with
-    | Some plan, _ -> plan.Layering, plan.Heading
-    | None, Recipe.PyramidKV _ -> Slope 40, Same
-    | None, Recipe.AdaKV _ -> Level, Competing 20
-    | None, Recipe.KVzip _ -> Pool, Same
-    | None, _ -> Level, Same
+    match case.Plan with
+    | Some plan -> plan.Layering, plan.Heading
+    | None ->
+        let defaults = (Recipe.descriptor case.Recipe).Defaults
+
+        let layering =
+            match defaults.Layers with
+            | :? LayerAllocation.Pyramid as pyramid -> Slope(int (2.0 * pyramid.Beta))
+            | :? LayerAllocation.Global -> Pool
+            | _ -> Level
+
+        let heading =
+            match defaults.Heads with
+            | :? HeadAllocation.Adaptive as adaptive -> Competing(int (round (100.0 * adaptive.Floor)))
+            | _ -> Same
+
+        layering, heading
 
 /// Entries that a head keeps, in all layers together.
 let entriesOf (case: Case) =
     let all = case.Shape.Layers * case.Length
 
-    match case.Plan, case.Recipe with
-    | _, Recipe.Full -> all
-    | Some plan, _ -> min all (case.Shape.Layers * case.Kept + plan.Extra)
-    | None, _ -> min all (case.Shape.Layers * case.Kept)
+    match case.Plan with
+    | _ when Recipe.isFull case.Recipe -> all
+    | Some plan -> min all (case.Shape.Layers * case.Kept + plan.Extra)
+    | None -> min all (case.Shape.Layers * case.Kept)
 
 /// What sets the families apart, beside rotary scaling.
 type Family =
@@ -321,29 +358,26 @@ let draft (shape: Shape) seed =
             Seed = seed
         }
 
+/// A recipe's modules.
+let modulesOf shape recipe =
+    lookaheadModule shape (fst recipe.Module) (snd recipe.Module) recipe.Seed
+
 /// Runs something with a method as it is, without a budget.
 let private withMethod (shape: Shape) recipe (run: EvictionPolicy -> 'a) =
-    match recipe with
-    | Recipe.Full -> run Policies.Full
-    | Recipe.Random seed -> run (Policies.Random(int64 seed))
-    | Recipe.Streaming sinks -> run (Policies.Streaming sinks)
-    | Recipe.H2O window -> run (Policies.H2O window)
-    | Recipe.Tova -> run Policies.Tova
-    | Recipe.SnapKV(window, pool) -> run ((Policies.SnapKV window).With(Pooling.Max pool))
-    | Recipe.PyramidKV window -> run (Policies.PyramidKV window)
-    | Recipe.AdaKV window -> run (Policies.AdaKV window)
-    | Recipe.KeyNorm -> run Policies.KeyNorm
-    | Recipe.KeyDiff -> run Policies.KeyDiff
-    | Recipe.Expected horizon -> run (Policies.Expected horizon)
-    | Recipe.KVzip chunk -> run (Policies.KVzip chunk)
-    | Recipe.Laq(tokens, window) -> run (Policies.Laq(tokens, window))
-    | Recipe.SpecKV(tokens, window, seed) ->
-        use draft = draft shape seed
-        run (Policies.SpecKV(draft, tokens, window))
-    | Recipe.Oracle -> run Policies.Oracle
-    | Recipe.Lookahead(tokens, rank, seed) ->
-        use lookahead = lookaheadModule shape tokens rank seed
-        run (Policies.Lookahead lookahead)
+    let draft = lazy (draft shape recipe.Seed)
+    let modules = lazy (modulesOf shape recipe)
+
+    try
+        let parts =
+            PolicyParts((fun () -> modules.Value), (fun () -> draft.Value), int64 recipe.Seed)
+
+        (PolicyText.Parse(Recipe.text recipe)).Build parts |> run
+    finally
+        if draft.IsValueCreated then
+            draft.Value.Dispose()
+
+        if modules.IsValueCreated then
+            modules.Value.Dispose()
 
 /// Runs something with a method's policy, a budget in tokens included.
 let withPolicy (shape: Shape) recipe (kept: int) (run: EvictionPolicy -> 'a) =
@@ -404,7 +438,7 @@ let private planned (case: Case) (plan: Plan) (policy: EvictionPolicy) =
 /// Runs something with a case's policy, plan and budget included.
 let withPlan (case: Case) (run: EvictionPolicy -> 'a) =
     match case.Plan with
-    | Some plan when case.Recipe <> Recipe.Full -> withMethod case.Shape case.Recipe (planned case plan >> run)
+    | Some plan when not (Recipe.isFull case.Recipe) -> withMethod case.Shape case.Recipe (planned case plan >> run)
     | _ -> withPolicy case.Shape case.Recipe case.Kept run
 
 let withCase (case: Case) (run: Decoder -> EvictionPolicy -> 'a) =
@@ -423,7 +457,7 @@ let tokens (case: Case) =
 
 /// What a policy really keeps of a prompt.
 let keptOf (case: Case) =
-    if case.Recipe = Recipe.Full then
+    if Recipe.isFull case.Recipe then
         case.Length
     else
         min case.Kept case.Length
@@ -459,16 +493,12 @@ let shapes precisions =
 let recipes =
     Gen.oneof
         [
-            Gen.constant Recipe.Full
-            Gen.map Recipe.Random (Gen.choose (0, 1000))
-            Gen.map Recipe.Streaming (Gen.choose (0, 4))
-            Gen.map2 (fun window pool -> Recipe.SnapKV(window, 2 * pool + 1)) (Gen.choose (1, 8)) (Gen.choose (0, 3))
-            Gen.map3
-                (fun tokens rank seed -> Recipe.Lookahead(tokens, rank, seed))
-                (Gen.choose (1, 6))
-                (Gen.choose (0, 3))
-                (Gen.choose (0, 1000))
-            Gen.constant Recipe.Oracle
+            Gen.constant Recipe.full
+            Gen.map Recipe.random (Gen.choose (0, 1000))
+            Gen.map Recipe.streaming (Gen.choose (0, 4))
+            Gen.map2 (fun window pool -> Recipe.snapkv window (2 * pool + 1)) (Gen.choose (1, 8)) (Gen.choose (0, 3))
+            Gen.map3 Recipe.lookahead (Gen.choose (1, 6)) (Gen.choose (0, 3)) (Gen.choose (0, 1000))
+            Gen.constant Recipe.oracle
         ]
 
 let cases precisions =
@@ -490,30 +520,57 @@ let cases precisions =
             }
     }
 
-/// The sixteen methods, each with its parameters drawn.
-let methods =
-    let window = Gen.choose (1, 8)
-    let seed = Gen.choose (0, 1000)
-    let tokens = Gen.choose (1, 5)
+/// A value of a method's own parameter, small more often than not.
+let private value (parameter: Parameter) =
+    match parameter with
+    | :? TokenCount as count ->
+        [
+            3, Gen.choose (count.Least, count.Least + 4)
+            1, Gen.choose (count.Least, count.Least + 24)
+        ]
+        |> Gen.frequency
+        |> Gen.map string
+    | :? SeedNumber -> Gen.choose (-1000, 1000) |> Gen.map string
+    | _ -> failwith $"no value is drawn for {parameter}"
 
-    [
-        "full", Gen.constant Recipe.Full
-        "random", Gen.map Recipe.Random seed
-        "streaming", Gen.map Recipe.Streaming (Gen.choose (0, 4))
-        "h2o", Gen.map Recipe.H2O window
-        "tova", Gen.constant Recipe.Tova
-        "snapkv", Gen.map2 (fun window pool -> Recipe.SnapKV(window, 2 * pool + 1)) window (Gen.choose (0, 3))
-        "pyramidkv", Gen.map Recipe.PyramidKV window
-        "adakv", Gen.map Recipe.AdaKV window
-        "keynorm", Gen.constant Recipe.KeyNorm
-        "keydiff", Gen.constant Recipe.KeyDiff
-        "expected", Gen.map Recipe.Expected (Gen.choose (1, 40))
-        "kvzip", Gen.map Recipe.KVzip (Gen.choose (1, 40))
-        "laq", Gen.map2 (fun tokens window -> Recipe.Laq(tokens, window)) tokens window
-        "speckv", Gen.map3 (fun tokens window seed -> Recipe.SpecKV(tokens, window, seed)) tokens window seed
-        "lookahead", Gen.map3 (fun tokens rank seed -> Recipe.Lookahead(tokens, rank, seed)) (Gen.choose (1, 6)) (Gen.choose (0, 3)) seed
-        "oracle", Gen.constant Recipe.Oracle
-    ]
+/// A method with its parameters drawn, and the ends that it protects.
+let private drawn (method: Method) =
+    let protection = method.Defaults.Protection
+
+    let option name (values: Gen<string>) =
+        values |> Gen.map (fun value -> name, value)
+
+    gen {
+        let! own =
+            [
+                for parameter in method.Parameters do
+                    if parameter.Name <> "window" then
+                        option parameter.Name (value parameter)
+            ]
+            |> Gen.sequenceToList
+
+        let! ends =
+            [
+                if protection.First > 0 then
+                    option "sinks" (Gen.map string (Gen.choose (0, 4)))
+
+                if protection.Last > 0 then
+                    option "window" (Gen.map string (Gen.choose (1, 8)))
+            ]
+            |> Gen.sequenceToList
+
+        let! tokens = Gen.choose (1, 6)
+        let! rank = Gen.choose (0, 3)
+        let! seed = Gen.choose (0, 1000)
+
+        return
+            { Recipe.of' method.Name (own @ ends) seed with
+                Module = tokens, rank
+            }
+    }
+
+/// All methods of the catalogue.
+let methods = [ for method in Catalogue.Methods -> method.Name, drawn method ]
 
 let private plans layers length layering heading =
     gen {

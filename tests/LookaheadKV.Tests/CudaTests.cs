@@ -32,7 +32,7 @@ public class CudaTests
         var prompt = tokenizer.Encode(
             "<|begin|>Text: It snowed. Toko Casan's code is 483. The fog passed.\nQuestion: What is Toko Casan's code?\nAnswer:"
         );
-        using var session = Session.Start(decoder, prompt, Policies.Lookahead(modules).With(Budget.Tokens(20)));
+        using var session = Session.Start(decoder, prompt, LookaheadMethod.Policy(modules).With(Budget.Tokens(20)));
         Assert.Equal(" 483", tokenizer.Decode(session.Generate(8), skipSpecial: true));
         Assert.Equal(DeviceType.CUDA, session.Cache.Layers[0].Keys.device_type);
     }
@@ -46,7 +46,7 @@ public class CudaTests
         using var scope = NewDisposeScope();
         var folder = ModelFolders.Resolve("nano");
         int[] prompt = [.. Enumerable.Range(0, 300).Select(i => 20 + 37 * i % 600)];
-        var policy = Policies.AdaKV().With(Budget.Tokens(48));
+        var policy = AdaKV.Method.Policy().With(Budget.Tokens(48));
         using var onGpu = Decoder.Load(folder, CUDA, dtype);
         using var onCpu = Decoder.Load(folder);
         using var gpu = Session.Start(onGpu, prompt, policy);
@@ -67,7 +67,7 @@ public class CudaTests
         using var decoder = Decoder.Load(folder, CUDA, dtype);
         using var modules = LookaheadFiles.Load(Path.Combine(folder, ModelFolders.LookaheadFolder), decoder.Config, CUDA);
         int[] prompt = [.. Enumerable.Range(0, 700).Select(i => 20 + 37 * i % 600)];
-        var policy = Policies.Lookahead(modules).With(Budget.Tokens(64));
+        var policy = LookaheadMethod.Policy(modules).With(Budget.Tokens(64));
         decoder.Execution = Execution.Reference;
         using var read = Session.Start(decoder, prompt, policy);
         var first = read.NextLogits.clone();
@@ -104,7 +104,7 @@ public class CudaTests
     {
         Assert.SkipUnless(cuda.is_available(), "no CUDA device");
         using var decoder = ModelShapes.Random(ModelShapes.Find("llama-100m"), CUDA, ScalarType.BFloat16);
-        var built = PolicyText.Parse(policy).Build(new PolicyParts(() => null!, () => null!)).With(Budget.Tokens(200));
+        var built = PolicyText.Parse(policy).Build().With(Budget.Tokens(200));
         int[] prompt = [.. Enumerable.Range(0, 8000).Select(i => 37 * i % 32_000)];
         for (var run = 0; run < 3; run++)
         {
@@ -192,10 +192,7 @@ public class CudaTests
         using var scope = NewDisposeScope();
         using var decoder = Decoder.Load(ModelFolders.Resolve("nano"), CUDA, ScalarType.BFloat16);
         int[] prompt = [.. Enumerable.Range(0, 300).Select(i => 20 + 37 * i % 600)];
-        var parsed = PolicyText
-            .Parse(policy)
-            .Build(new PolicyParts(() => throw new InvalidOperationException(), () => throw new InvalidOperationException()))
-            .With(Budget.Tokens(48));
+        var parsed = PolicyText.Parse(policy).Build().With(Budget.Tokens(48));
         decoder.Execution = Execution.Compiled;
         using var compiled = Session.Start(decoder, prompt, parsed);
         using var recorded = compiled.Fork();
@@ -234,8 +231,8 @@ public class CudaTests
             [.. Enumerable.Range(0, 120).Select(i => 30 + 11 * i % 600)],
         ];
         decoder.Execution = Execution.Compiled;
-        using var compiled = BatchSession.Start(decoder, prompts, Policies.SnapKV().With(Budget.Tokens(64)));
-        using var recorded = BatchSession.Start(decoder, prompts, Policies.SnapKV().With(Budget.Tokens(64)));
+        using var compiled = BatchSession.Start(decoder, prompts, SnapKV.Policy().With(Budget.Tokens(64)));
+        using var recorded = BatchSession.Start(decoder, prompts, SnapKV.Policy().With(Budget.Tokens(64)));
         for (var i = 0; i < 8; i++)
         {
             int[][] tokens =

@@ -24,7 +24,7 @@ public class ReadmeTests
         using var modules = LookaheadFiles.Load(Path.Combine(folder, "lookahead"), decoder.Config);
         var sample = TaskGenerators.Generate("multiquery", length: 2048, seed: 1, index: 0, new PieceEncoder(tokenizer.Encode));
 
-        var policy = Policies.Lookahead(modules).With(Budget.Tokens(64));
+        var policy = LookaheadMethod.Policy(modules).With(Budget.Tokens(64));
         using var session = Session.Start(decoder, sample.PromptIds, policy);
         var answer = tokenizer.Decode(session.Generate(maxNewTokens: 64), skipSpecial: true);
         Console.WriteLine(

@@ -29,11 +29,12 @@ internal sealed class BenchCommand : Verb
         "llama-3.2-1b"
     );
     private readonly Setting<IReadOnlyList<int>> _lengths = new("--lengths", "Prompt lengths in tokens.", Lengths, "2048");
+    private static readonly Method[] Usual = [Full.Method, StreamingLlm.Method, KeyNorm.Method, SnapKV.Method, LookaheadMethod.Method];
     private readonly Setting<IReadOnlyList<PolicyText>> _policies = new(
         "--policies",
-        $"Some of {string.Join(", ", PolicyText.Methods)}; costs are told against full.",
+        $"Some of {string.Join(", ", Catalogue.Names)}; costs are told against {Full.Method.Name}.",
         PolicyText.ParseList,
-        "full,streaming,keynorm,snapkv,lookahead"
+        string.Join(',', Usual.Select(method => method.Name))
     );
     private readonly Setting<IReadOnlyList<Budget>> _budgets = new(
         "--budgets",

@@ -22,8 +22,10 @@ internal sealed class CompareCommand : Verb
     private readonly ModelOptions _model = new();
     private readonly Option<string> _policies = new("--policies")
     {
-        Description = $"Some of {string.Join(", ", PolicyText.Methods)}; options in brackets, such as snapkv[window=16,pool=max:7].",
-        DefaultValueFactory = _ => "full,random,streaming,snapkv,lookahead,oracle",
+        Description = $"Some of {PolicyText.Help}.",
+        // Those that figures know by their colours.
+        DefaultValueFactory = _ =>
+            string.Join(',', Catalogue.Methods.Where(method => method.FigurePlace is not null).Select(method => method.Name)),
     };
     private readonly Option<string[]> _scorers = new("--scorer")
     {
@@ -263,8 +265,8 @@ internal sealed class CompareCommand : Verb
         try
         {
             var texts = PolicyText.ParseList(call.Value(_policies), own);
-            foreach (var text in texts.Where(text => text.IsOwn))
-                text.Build(new PolicyParts(() => null!, () => null!)); // its constructor may refuse its options
+            foreach (var text in texts.Where(text => text.Method.Needs == Needs.None))
+                text.Build(); // the constructor of one's own may refuse its options
             return texts;
         }
         catch (InputException e)
@@ -277,7 +279,7 @@ internal sealed class CompareCommand : Verb
     private static IEnumerable<Anatomy> Anatomies(Call call, Decoder decoder, Tokenizer tokenizer, CompareOptions options)
     {
         var encoder = new PieceEncoder(tokenizer.Encode);
-        var policies = options.Policies.Append(Policies.Oracle).DistinctBy(policy => policy.Name).ToList();
+        var policies = options.Policies.Append(Oracle.Method.Policy()).DistinctBy(policy => policy.Name).ToList();
         var budget = options.Budgets[(options.Budgets.Count - 1) / 2];
         foreach (var task in Telling.Intersect(options.Tasks).DefaultIfEmpty(options.Tasks.FirstOrDefault()).OfType<string>())
         {

@@ -6,7 +6,6 @@ using LookaheadKV.Cli.Common;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
-using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Text;
 using static TorchSharp.torch;
@@ -77,7 +76,7 @@ internal sealed class GenerateCommand : Verb
     public GenerateCommand()
         : base("generate", "Answer one prompt on an evicted cache.")
     {
-        _policy = new PolicyOptions(this, "full");
+        _policy = new PolicyOptions(this, EvictionPolicy.Full.Name);
         AddAll([
             .. _model.WithPolicies.Take(1),
             _prompt,
@@ -275,7 +274,7 @@ internal sealed class GenerateCommand : Verb
     private static void WarmUp(Decoder decoder, int[] prompt)
     {
         const int Tokens = 8;
-        using var session = Session.Start(decoder, [.. prompt.Take(Tokens)], Policies.Full, reserve: 1);
+        using var session = Session.Start(decoder, [.. prompt.Take(Tokens)], EvictionPolicy.Full, reserve: 1);
         if (session.Cache.LogicalLength < decoder.Config.MaxPositions)
             session.Append([prompt[0]]).Dispose();
     }

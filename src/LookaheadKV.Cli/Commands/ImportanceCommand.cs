@@ -77,7 +77,7 @@ internal sealed class ImportanceCommand : Verb
     /// <summary>The oracle of a given response.</summary>
     private sealed record OracleOf(IReadOnlyList<int> Response) : IObserverScorer
     {
-        public string Name => "oracle";
+        public string Name => Oracle.Method.Name;
 
         public IObserver Observe(PromptContext context) => new ResponseRows(Response);
 

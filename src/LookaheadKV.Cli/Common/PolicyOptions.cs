@@ -20,7 +20,7 @@ internal sealed class PolicyOptions
     {
         _policy = new Setting<PolicyText>(
             "--policy",
-            $"{string.Join(", ", PolicyText.Methods)}; options in brackets, such as snapkv[window=16,pool=max:7]. full keeps everything.",
+            $"{PolicyText.Help}. {Full.Method.Name} keeps everything.",
             PolicyText.Parse,
             fallback
         );
@@ -34,7 +34,7 @@ internal sealed class PolicyOptions
             var policy = arguments.GetValue<string?>(_policy);
             if (policy is null)
                 yield return "Option '--policy' is required.";
-            else if (PolicyText.Parse(policy).Method != "full" && arguments.GetValue<string?>(_budget) is null)
+            else if (PolicyText.Parse(policy).Method.Scorer is not null && arguments.GetValue<string?>(_budget) is null)
                 yield return $"--policy {policy} needs a --budget, such as --budget 64.";
         }
     }

@@ -78,7 +78,7 @@ public sealed record CellSettings
     public int TrainLength { get; init; } = 512;
 
     /// <summary>Policies to measure, as on the command line.</summary>
-    public IReadOnlyList<string> Policies { get; init; } = ["lookahead"];
+    public IReadOnlyList<string> Policies { get; init; } = [LookaheadMethod.Method.Name];
 
     /// <summary>Budgets to measure them at, as on the command line.</summary>
     public IReadOnlyList<string> Budgets { get; init; } = ["64"];

@@ -14,8 +14,11 @@ namespace LookaheadKV.Lookahead;
 /// <param name="Module">Trained lookahead tokens and their selective LoRA.</param>
 public sealed record LookaheadScore(LookaheadModule Module) : IObserverScorer
 {
+    /// <summary>Its name as a method.</summary>
+    public const string MethodName = "lookahead";
+
     /// <inheritdoc/>
-    public string Name => "lookahead";
+    public string Name => MethodName;
 
     /// <inheritdoc/>
     public IObserver Observe(PromptContext context) => Module;

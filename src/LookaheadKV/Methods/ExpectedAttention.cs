@@ -1,4 +1,5 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
@@ -37,8 +38,33 @@ public sealed record ExpectedAttention(int Horizon = ExpectedAttention.DefaultHo
     /// <summary>First tokens left out, of the authors' code.</summary>
     public const int DefaultSinks = 4;
 
+    private static readonly TokenCount HorizonParameter = new(
+        "horizon",
+        DefaultHorizon,
+        "positions behind the prompt at which queries are expected"
+    );
+
+    /// <summary>The method under its name, with the authors' defaults.</summary>
+    public static Method Method { get; } =
+        new(new EvictionPolicy { Name = "expected", Protection = Protection.FirstTokens(DefaultSinks) })
+        {
+            Keeps = "the closed form of what queries to come will attend to, and the first 4 tokens",
+            Paper = new(
+                "Devoto et al.",
+                2025,
+                "Expected Attention: KV Cache Compression by Estimating Attention from Future Queries Distribution",
+                "2510.00636"
+            ),
+            Parameters = [HorizonParameter],
+            Needs = Needs.Queries,
+            Scorer = given => new ExpectedAttention(given.Of(HorizonParameter)),
+        };
+
+    /// <summary>The policy with another horizon, without a budget.</summary>
+    public static EvictionPolicy Policy(int horizon = DefaultHorizon) => Method.Defaults with { Scorer = new ExpectedAttention(horizon) };
+
     /// <inheritdoc/>
-    public string Name => "expected";
+    public string Name => Method.Name;
 
     /// <inheritdoc/>
     public Tensor Score(PromptContext context, int layer, LayerRows prompt)

@@ -1,4 +1,5 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
@@ -14,8 +15,26 @@ public sealed record H2O : IPromptScorer
     /// <summary>How many of the last tokens a policy protects unless told otherwise.</summary>
     public const int DefaultWindow = 8;
 
+    /// <summary>The method under its name, with the paper's defaults.</summary>
+    public static Method Method { get; } =
+        new(new EvictionPolicy { Name = "h2o", Protection = Protection.LastTokens(DefaultWindow) })
+        {
+            Keeps = "what collects attention from the whole prompt, and the last 8 tokens",
+            Paper = new(
+                "Zhang et al.",
+                2023,
+                "H2O: Heavy-Hitter Oracle for Efficient Generative Inference of Large Language Models",
+                "2306.14048"
+            ),
+            Needs = Needs.Queries,
+            Scorer = _ => new H2O(),
+        };
+
+    /// <summary>The policy with another number of last tokens that are kept, without a budget.</summary>
+    public static EvictionPolicy Policy(int window = DefaultWindow) => Method.Policy().With(Protection.LastTokens(window));
+
     /// <inheritdoc/>
-    public string Name => "h2o";
+    public string Name => Method.Name;
 
     /// <inheritdoc/>
     public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Queries, prompt.Keys);

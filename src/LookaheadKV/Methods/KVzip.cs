@@ -1,4 +1,6 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Budgeting;
+using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
 using LookaheadKV.Scoring;
@@ -28,8 +30,32 @@ public sealed record KVzip(int Chunk = KVzip.DefaultChunk) : IWholePromptScorer
     /// <summary>Tokens in front of each replayed chunk, such as those of "Repeat the previous context:"; none by default.</summary>
     public IReadOnlyList<int> Instruction { get; init; } = [];
 
+    private static readonly TokenCount ChunkParameter = new("chunk", DefaultChunk, "tokens of the prompt that are replayed at once");
+
+    /// <summary>The method under its name, with the paper's defaults.</summary>
+    public static Method Method { get; } =
+        new(
+            new EvictionPolicy
+            {
+                Name = "kvzip",
+                Group = GroupReduction.Max,
+                Layers = new LayerAllocation.Global(),
+            }
+        )
+        {
+            Keeps = "what a replay of the context attends to, one budget for all layers and heads",
+            Paper = new("Kim et al.", 2025, "KVzip: Query-Agnostic KV Cache Compression with Context Reconstruction", "2505.23416"),
+            Parameters = [ChunkParameter],
+            Needs = Needs.AllLayers | Needs.Replay,
+            Prefills = 2,
+            Scorer = given => new KVzip(given.Of(ChunkParameter)),
+        };
+
+    /// <summary>The policy with other chunks, without a budget.</summary>
+    public static EvictionPolicy Policy(int chunk = DefaultChunk) => Method.Defaults with { Scorer = new KVzip(chunk) };
+
     /// <inheritdoc/>
-    public string Name => "kvzip";
+    public string Name => Method.Name;
 
     /// <inheritdoc/>
     public bool ReadsBudget => false;

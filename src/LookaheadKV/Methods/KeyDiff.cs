@@ -1,4 +1,5 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
@@ -15,8 +16,22 @@ public sealed record KeyDiff : IPromptScorer
     // A key of zeros has no direction: it scores 0, not NaN.
     private const double LeastNorm = 1e-12;
 
+    /// <summary>The method under its name, with the paper's defaults.</summary>
+    public static Method Method { get; } =
+        new(new EvictionPolicy { Name = "keydiff" })
+        {
+            Keeps = "keys unlike the mean key",
+            Paper = new(
+                "Park et al.",
+                2025,
+                "KeyDiff: Key Similarity-Based KV Cache Eviction for Long-Context LLM Inference in Resource-Constrained Environments",
+                "2504.15364"
+            ),
+            Scorer = _ => new KeyDiff(),
+        };
+
     /// <inheritdoc/>
-    public string Name => "keydiff";
+    public string Name => Method.Name;
 
     /// <inheritdoc/>
     public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Keys);

@@ -1,4 +1,5 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
@@ -11,8 +12,17 @@ namespace LookaheadKV.Methods;
 /// </summary>
 public sealed record KeyNorm : IPromptScorer
 {
+    /// <summary>The method under its name, with the paper's defaults.</summary>
+    public static Method Method { get; } =
+        new(new EvictionPolicy { Name = "keynorm" })
+        {
+            Keeps = "keys of small norm",
+            Paper = new("Devoto et al.", 2024, "A Simple and Effective L2 Norm-Based Strategy for KV Cache Compression", "2406.11430"),
+            Scorer = _ => new KeyNorm(),
+        };
+
     /// <inheritdoc/>
-    public string Name => "keynorm";
+    public string Name => Method.Name;
 
     /// <inheritdoc/>
     public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Keys);

@@ -41,8 +41,47 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
 
     private static readonly Pooling DraftPooling = Pooling.Max(7);
 
+    private static readonly TokenCount TokensParameter = new("tokens", DefaultTokens, "most tokens of the pseudo answer");
+
+    private static readonly TokenCount WindowParameter = new(
+        "window",
+        DefaultWindow,
+        "W, the observation window of both scorings; the last W tokens are kept too"
+    );
+
+    /// <summary>The method under its name, with the authors' defaults.</summary>
+    public static Method Method { get; } =
+        new(
+            new EvictionPolicy
+            {
+                Name = "laq",
+                Pooling = DraftPooling,
+                Protection = Protection.LastTokens(DefaultWindow),
+            }
+        )
+        {
+            Keeps = "what the model's own first answer, written on an evicted cache, attends to, and the last 8 tokens",
+            Paper = new(
+                "Wang et al.",
+                2025,
+                "Lookahead Q-Cache: Achieving More Consistent KV Cache Eviction via Pseudo Query",
+                "2505.20334"
+            ),
+            Parameters = [TokensParameter, WindowParameter],
+            Needs = Needs.Queries | Needs.AllLayers | Needs.Budget | Needs.Answer,
+            Scorer = given => new Laq(given.Of(TokensParameter), given.Of(WindowParameter)),
+        };
+
+    /// <summary>The policy with another answer or window, without a budget.</summary>
+    public static EvictionPolicy Policy(int tokens = DefaultTokens, int window = DefaultWindow) =>
+        Method.Defaults with
+        {
+            Scorer = new Laq(tokens, window),
+            Protection = Protection.LastTokens(window),
+        };
+
     /// <inheritdoc/>
-    public string Name => "laq";
+    public string Name => Method.Name;
 
     /// <summary>The pseudo answer is written on a cache of the budget's size.</summary>
     public bool ReadsBudget => true;

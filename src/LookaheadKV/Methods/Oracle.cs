@@ -1,4 +1,5 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
 using LookaheadKV.Scoring;
@@ -12,8 +13,18 @@ namespace LookaheadKV.Methods;
 /// </summary>
 public sealed record Oracle : IObserverScorer
 {
+    /// <summary>The method under its name.</summary>
+    public static Method Method { get; } =
+        new(new EvictionPolicy { Name = "oracle" })
+        {
+            Keeps = "what the model's own answer attends to: the upper bound",
+            Needs = Needs.Answer,
+            FigurePlace = 1,
+            Scorer = _ => new Oracle(),
+        };
+
     /// <inheritdoc/>
-    public string Name => "oracle";
+    public string Name => Method.Name;
 
     /// <inheritdoc/>
     public IObserver Observe(PromptContext context) => new ResponseRows(context.GreedyResponse.Value);

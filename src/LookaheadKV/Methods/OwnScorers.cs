@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Runtime.Loader;
+using LookaheadKV.Eviction;
 using LookaheadKV.Files;
 using LookaheadKV.Scoring;
 
@@ -82,6 +83,26 @@ public sealed record OwnScorer(Type Type)
 {
     private static readonly Type[] Kinds = [typeof(int), typeof(long), typeof(double), typeof(float), typeof(bool), typeof(string)];
 
+    /// <summary>The class as a method: its short name, nothing smoothed or protected, options that are its constructors'.</summary>
+    public Method Method
+    {
+        get
+        {
+            ConstructorOption[] options = [.. Keys.Select(key => new ConstructorOption(key, Signatures()))];
+            return new(new EvictionPolicy { Name = Type.Name })
+            {
+                Keeps = $"what {Type.FullName} scores highest",
+                Parameters = options,
+                Scorer = given =>
+                    Create(
+                        options
+                            .Where(option => given.Of(option) is not null)
+                            .ToDictionary(option => option.Name, option => given.Of(option)!)
+                    ),
+            };
+        }
+    }
+
     private IEnumerable<ConstructorInfo> Constructors =>
         Type.GetConstructors().Where(made => made.GetParameters().All(parameter => Kinds.Contains(parameter.ParameterType)));
 
@@ -139,4 +160,13 @@ public sealed record OwnScorer(Type Type)
             CultureInfo.InvariantCulture,
             $"{parameter.ParameterType.Name} {Key(parameter)}{(parameter.HasDefaultValue ? $" = {parameter.DefaultValue}" : "")}"
         );
+
+    /// <summary>An option as it is written: of which type it is, only the constructor that takes all of them says.</summary>
+    private sealed record ConstructorOption(string Name, string Constructors)
+        : Parameter<string?>(Name, null, "what the constructor calls so")
+    {
+        public override string Allowed => $"what one of {Constructors} takes";
+
+        public override object? Read(string text) => text;
+    }
 }

@@ -7,4 +7,4 @@ namespace LookaheadKV.Methods;
 /// <param name="Module">Gives the trained lookahead module; the caller owns it.</param>
 /// <param name="Draft">Gives the draft model; the caller owns it.</param>
 /// <param name="Seed">Seed of the random policy unless its text has one.</param>
-public sealed record PolicyParts(Func<LookaheadModule> Module, Func<Decoder> Draft, long Seed = 0);
+public sealed record PolicyParts(Func<LookaheadModule>? Module = null, Func<Decoder>? Draft = null, long Seed = 0);

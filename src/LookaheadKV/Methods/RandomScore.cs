@@ -1,3 +1,4 @@
+using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
@@ -11,11 +12,23 @@ namespace LookaheadKV.Methods;
 /// <param name="Seed">Seed of the noise.</param>
 public sealed record RandomScore(long Seed = 0) : IPromptScorer
 {
-    /// <summary>Its name as a method.</summary>
-    public const string Method = "random";
+    private static readonly SeedNumber SeedParameter = new("seed", "seed of the noise");
+
+    /// <summary>The method under its name.</summary>
+    public static Method Method { get; } =
+        new(new EvictionPolicy { Name = "random" })
+        {
+            Keeps = "seeded noise: the lower bound",
+            Parameters = [SeedParameter],
+            FigurePlace = 5,
+            Scorer = given => new RandomScore(given.Of(SeedParameter) ?? given.Seed),
+        };
+
+    /// <summary>The policy of that seed, without a budget.</summary>
+    public static EvictionPolicy Policy(long seed = 0) => Method.Policy(new PolicyParts(Seed: seed));
 
     /// <inheritdoc/>
-    public string Name => Method;
+    public string Name => Method.Name;
 
     /// <inheritdoc/>
     public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Keys, Seed, layer);

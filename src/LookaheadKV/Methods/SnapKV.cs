@@ -1,4 +1,5 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
@@ -23,8 +24,41 @@ public sealed record SnapKV(int Window = SnapKV.DefaultWindow) : IPromptScorer
     /// <summary>W of the paper's experiments.</summary>
     public const int DefaultWindow = 32;
 
+    private static readonly TokenCount WindowParameter = new(
+        "window",
+        DefaultWindow,
+        "W, the observation window; the last W tokens are kept too"
+    );
+
+    /// <summary>The method under its name, with the paper's defaults.</summary>
+    public static Method Method { get; } =
+        new(
+            new EvictionPolicy
+            {
+                Name = "snapkv",
+                Pooling = Pooling.Max(7),
+                Protection = Protection.LastTokens(DefaultWindow),
+            }
+        )
+        {
+            Keeps = "what the prompt's last 32 tokens attend to, max-pooled over 7, and those 32",
+            Paper = new("Li et al.", 2024, "SnapKV: LLM Knows What You are Looking for Before Generation", "2404.14469"),
+            Parameters = [WindowParameter],
+            Needs = Needs.Queries,
+            FigurePlace = 3,
+            Scorer = given => new SnapKV(given.Of(WindowParameter)),
+        };
+
+    /// <summary>The policy with another window, without a budget.</summary>
+    public static EvictionPolicy Policy(int window = DefaultWindow) =>
+        Method.Defaults with
+        {
+            Scorer = new SnapKV(window),
+            Protection = Protection.LastTokens(window),
+        };
+
     /// <inheritdoc/>
-    public string Name => "snapkv";
+    public string Name => Method.Name;
 
     /// <inheritdoc/>
     public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Queries, prompt.Keys, Window);

@@ -1,4 +1,5 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
@@ -38,8 +39,46 @@ public sealed record SpecKV(Decoder Draft, int Tokens = SpecKV.DefaultTokens, in
     /// <summary>Most tokens of a draft unless told otherwise.</summary>
     public const int DefaultTokens = 32;
 
+    private static readonly TokenCount TokensParameter = new("tokens", DefaultTokens, "most tokens that the draft model writes");
+
+    private static readonly TokenCount WindowParameter = new(
+        "window",
+        DefaultWindow,
+        "W, the observation window; the last W tokens are kept too"
+    );
+
+    /// <summary>The method under its name, with the paper's defaults.</summary>
+    public static Method Method { get; } =
+        new(
+            new EvictionPolicy
+            {
+                Name = "speckv",
+                Group = GroupReduction.Max,
+                Pooling = Pooling.Max(7),
+                Protection = Protection.LastTokens(DefaultWindow),
+            }
+        )
+        {
+            Keeps = "what a draft model's first answer and the prompt's last 32 tokens attend to, and those 32",
+            Paper = new("Galim et al.", 2025, "Draft-based Approximate Inference for LLMs", "2506.08373"),
+            Parameters = [TokensParameter, WindowParameter],
+            Needs = Needs.Queries | Needs.Answer | Needs.Draft,
+            Scorer = given => new SpecKV(given.Draft, given.Of(TokensParameter), given.Of(WindowParameter)),
+        };
+
+    /// <summary>The policy of a draft model, without a budget.</summary>
+    /// <param name="draft">A smaller model with the same tokenizer; the caller owns it.</param>
+    /// <param name="tokens">Most tokens of the draft.</param>
+    /// <param name="window">W.</param>
+    public static EvictionPolicy Policy(Decoder draft, int tokens = DefaultTokens, int window = DefaultWindow) =>
+        Method.Defaults with
+        {
+            Scorer = new SpecKV(draft, tokens, window),
+            Protection = Protection.LastTokens(window),
+        };
+
     /// <inheritdoc/>
-    public string Name => "speckv";
+    public string Name => Method.Name;
 
     /// <summary>The draft model's greedy answer to the prompt.</summary>
     /// <exception cref="InputException">The models do not share a vocabulary, or the draft model has no room for prompt and answer.</exception>

@@ -1,3 +1,4 @@
+using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
@@ -13,8 +14,21 @@ public sealed record StreamingLlm : IPromptScorer
     /// <summary>First tokens that it keeps.</summary>
     public const int DefaultSinks = 4;
 
+    /// <summary>The method under its name, with the paper's defaults.</summary>
+    public static Method Method { get; } =
+        new(new EvictionPolicy { Name = "streaming", Protection = Protection.FirstTokens(DefaultSinks) })
+        {
+            Keeps = "the first 4 tokens and the last ones",
+            Paper = new("Xiao et al.", 2023, "Efficient Streaming Language Models with Attention Sinks", "2309.17453"),
+            FigurePlace = 4,
+            Scorer = _ => new StreamingLlm(),
+        };
+
+    /// <summary>The policy with another number of first tokens, without a budget.</summary>
+    public static EvictionPolicy Policy(int sinks = DefaultSinks) => Method.Policy().With(Protection.FirstTokens(sinks));
+
     /// <inheritdoc/>
-    public string Name => "streaming";
+    public string Name => Method.Name;
 
     /// <inheritdoc/>
     public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Keys);

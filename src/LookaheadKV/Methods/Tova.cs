@@ -1,4 +1,5 @@
 using LookaheadKV.Attention;
+using LookaheadKV.Eviction;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
@@ -11,8 +12,18 @@ namespace LookaheadKV.Methods;
 /// </summary>
 public sealed record Tova : IPromptScorer
 {
+    /// <summary>The method under its name, with the paper's defaults.</summary>
+    public static Method Method { get; } =
+        new(new EvictionPolicy { Name = "tova", Protection = Protection.LastTokens(1) })
+        {
+            Keeps = "what the last token attends to, the same for every head, and that token",
+            Paper = new("Oren et al.", 2024, "Transformers are Multi-State RNNs", "2401.06104"),
+            Needs = Needs.Queries,
+            Scorer = _ => new Tova(),
+        };
+
     /// <inheritdoc/>
-    public string Name => "tova";
+    public string Name => Method.Name;
 
     /// <inheritdoc/>
     public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Queries, prompt.Keys);

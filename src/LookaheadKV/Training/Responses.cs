@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
-using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
 
@@ -87,7 +87,7 @@ public sealed class OwnResponses(
             return known;
         var prompt = example.Prompt;
         var room = Room(prompt);
-        using var session = Session.Start(decoder, prompt, Policies.Full, room, cancellation);
+        using var session = Session.Start(decoder, prompt, EvictionPolicy.Full, room, cancellation);
         int[] response = [.. session.Sample(decoder.Config, SamplingOf(prompt), room, _ends, cancellation)];
         Remember(prompt, response);
         return response;

@@ -1,6 +1,7 @@
 using LookaheadKV.Budgeting;
 using LookaheadKV.Evaluation;
 using LookaheadKV.Evaluation.Samples;
+using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Methods;
 using LookaheadKV.Tests.Models;
@@ -19,7 +20,7 @@ public class ComparisonTests
     public void ScoresAreThoseOfTheAnswersThatSessionsGenerate(int questionTokens)
     {
         using var decoder = TinyDecoder.Create();
-        var policies = new[] { Policies.Random(1), Policies.Streaming(2), Policies.KeyNorm };
+        var policies = new[] { RandomScore.Policy(1), StreamingLlm.Policy(2), KeyNorm.Method.Policy() };
         var options = new CompareOptions
         {
             Policies = policies,
@@ -38,7 +39,7 @@ public class ComparisonTests
         {
             var policy = result.Budget is { } budget
                 ? policies.Single(p => p.Name == result.Policy).With(Budget.Parse(budget))
-                : Policies.Full;
+                : EvictionPolicy.Full;
             var (scored, question) = (prompts[result.Sample][questionTokens..], prompts[result.Sample][..questionTokens]);
             using var session = Session.Start(decoder, scored, policy, reserve: 8);
             int[] answer = questionTokens == 0 ? [.. session.Generate(AnswerTokens)] : session.Ask(question, AnswerTokens);
@@ -60,7 +61,7 @@ public class ComparisonTests
         using var decoder = TinyDecoder.Create();
         var options = new CompareOptions
         {
-            Policies = [Policies.Random(1)],
+            Policies = [RandomScore.Policy(1)],
             Budgets = [Budget.Tokens(4)],
             Samples = 1,
         };

@@ -57,7 +57,7 @@ public class FidelityTests
     {
         using var scope = NewDisposeScope();
         using var decoder = TinyDecoder.Create();
-        var policy = PolicyText.Parse(text).Build(new(() => throw new NotSupportedException(), () => throw new NotSupportedException()));
+        var policy = PolicyText.Parse(text).Build();
         int[] asked = Prompt[1..(1 + question)];
         using var trace = new PromptTrace(decoder, Prompt, question: asked);
         using var fidelity = Fidelity.Of(decoder, trace, 6)!;
@@ -126,7 +126,7 @@ public class FidelityTests
         using var decoder = TinyDecoder.Create();
         using var trace = new PromptTrace(decoder, Prompt);
         using var fidelity = Fidelity.Of(decoder, trace, 6)!;
-        var kept = PromptEviction.Select(Policies.KeyDiff, trace.Scores(Policies.KeyDiff, 4), 8);
+        var kept = PromptEviction.Select(KeyDiff.Method.Policy(), trace.Scores(KeyDiff.Method.Policy(), 4), 8);
         using var cache = trace.Evict(kept, 6);
         Assert.Equal(fidelity.Of(cache, kept), fidelity.Of(cache, kept));
         Assert.Equal(Prompt.Length, cache.LogicalLength);

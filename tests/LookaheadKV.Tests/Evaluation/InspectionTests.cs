@@ -24,7 +24,7 @@ public sealed class InspectionTests
     {
         using var decoder = TinyDecoder.Create();
         using var module = LookaheadModule.Create(decoder.Config, new() { Tokens = 3, Rank = 2 }, seed: 1);
-        EvictionPolicy[] policies = [Policies.Full, Policies.SnapKV(2), Policies.Lookahead(module), Policies.Streaming(1)];
+        EvictionPolicy[] policies = [EvictionPolicy.Full, SnapKV.Policy(2), LookaheadMethod.Policy(module), StreamingLlm.Policy(1)];
         var sample = new TaskSample("t", "prompt", " answer", Prompt, [5, 0]);
         var anatomy = Inspection.Inspect(decoder, Tokenizer, sample, policies, Budget.Tokens(3));
         Assert.Same(sample, anatomy.Sample);
@@ -72,7 +72,7 @@ public sealed class InspectionTests
                 decoder,
                 Tokenizer,
                 new("t", "prompt", " answer", Prompt, [5, 0]),
-                [Policies.SnapKV(2), Policies.KeyDiff],
+                [SnapKV.Policy(2), KeyDiff.Method.Policy()],
                 Budget.Tokens(3)
             );
     }

@@ -29,11 +29,11 @@ public class PromptTraceTests
             foreach (
                 var policy in new[]
                 {
-                    Policies.Random(seed),
-                    Policies.Streaming(2),
-                    Policies.SnapKV(2),
-                    Policies.Lookahead(module),
-                    Policies.Oracle,
+                    RandomScore.Policy(seed),
+                    StreamingLlm.Policy(2),
+                    SnapKV.Policy(2),
+                    LookaheadMethod.Policy(module),
+                    Oracle.Method.Policy(),
                 }
             )
             {
@@ -86,7 +86,7 @@ public class PromptTraceTests
         {
             using var scope = torch.NewDisposeScope();
             using var trace = new PromptTrace(decoder, [4, 7, 1, 9, 3, 2]);
-            var kept = PromptEviction.Select(Policies.Oracle, trace.Scores(Policies.Oracle, 3), 3 * decoder.Config.Layers);
+            var kept = PromptEviction.Select(Oracle.Method.Policy(), trace.Scores(Oracle.Method.Policy(), 3), 3 * decoder.Config.Layers);
             using var cache = trace.Evict(kept, 4);
             foreach (var set in kept)
                 set.Dispose();

@@ -1,4 +1,5 @@
 using LookaheadKV.Budgeting;
+using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Methods;
 using LookaheadKV.Models;
@@ -28,7 +29,7 @@ public class BatchSessionTests
     public void Every_row_answers_as_it_does_alone(string text)
     {
         using var decoder = TinyDecoder.Create();
-        var policy = PolicyText.Parse(text).Build(new(() => throw new NotSupportedException(), () => throw new NotSupportedException()));
+        var policy = PolicyText.Parse(text).Build();
         policy = policy.Scorer is null ? policy : policy.With(Budget.Tokens(3));
         using var batch = BatchSession.Start(decoder, Prompts, policy, reserve: 6);
         var together = batch.Generate(6);
@@ -62,7 +63,7 @@ public class BatchSessionTests
             var together = batch.Sample(10, [.. prompts.Select(_ => SamplingOptions.Greedy)], ends);
             for (var row = 0; row < rows; row++)
             {
-                using var alone = Session.Start(decoder, prompts[row], Policies.Full, 10);
+                using var alone = Session.Start(decoder, prompts[row], EvictionPolicy.Full, 10);
                 Assert.Equal(alone.Sample(decoder.Config, SamplingOptions.Greedy, 10, ends), together[row]);
             }
         }
@@ -72,7 +73,7 @@ public class BatchSessionTests
     public void A_batch_answers_once()
     {
         using var decoder = TinyDecoder.Create();
-        using var batch = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 6);
+        using var batch = BatchSession.Start(decoder, Prompts, EvictionPolicy.Full, reserve: 6);
         batch.Generate(2);
         Assert.Contains("has been answered", Assert.Throws<InvalidOperationException>(() => batch.Generate(2)).Message);
         Assert.Throws<InvalidOperationException>(() => batch.Append([.. Prompts.Select(_ => new[] { 1 })]));
@@ -93,7 +94,7 @@ public class BatchSessionTests
         var together = batch.Sample(8, sampling);
         for (var row = 0; row < prompts.Length; row++)
         {
-            using var alone = Session.Start(decoder, prompts[row], Policies.Full, 8);
+            using var alone = Session.Start(decoder, prompts[row], EvictionPolicy.Full, 8);
             Assert.Equal(alone.Sample(decoder.Config, sampling[row], 8), together[row]);
         }
     }
@@ -103,13 +104,13 @@ public class BatchSessionTests
     {
         using var decoder = TinyDecoder.Create();
         SamplingOptions[] sampling = [SamplingOptions.Greedy, new() { Temperature = 5, Seed = 1 }, new() { RepetitionPenalty = 5 }];
-        using var batch = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 8);
+        using var batch = BatchSession.Start(decoder, Prompts, EvictionPolicy.Full, reserve: 8);
         var message = Assert.Throws<ArgumentException>(() => batch.Sample(8, sampling[..2])).Message;
         Assert.Contains("for each of the 3 rows", message);
         var together = batch.Sample(8, sampling);
         for (var row = 0; row < Prompts.Length; row++)
         {
-            using var alone = Session.Start(decoder, Prompts[row], Policies.Full, 8);
+            using var alone = Session.Start(decoder, Prompts[row], EvictionPolicy.Full, 8);
             Assert.Equal(alone.Sample(decoder.Config, sampling[row], 8), together[row]);
         }
     }
@@ -127,14 +128,14 @@ public class BatchSessionTests
             [12, 4],
         ];
         SamplingOptions[] sampling = [.. Prompts.Select(_ => new SamplingOptions { RepetitionPenalty = 3 })];
-        using var batch = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 8);
+        using var batch = BatchSession.Start(decoder, Prompts, EvictionPolicy.Full, reserve: 8);
         var logits = batch.Append(more);
         Assert.Equal([3, 2, 13], logits.shape);
         Assert.True(batch.NextLogits.eq(logits.select(1, 1)).all().item<bool>());
         var together = batch.Sample(6, sampling);
         for (var row = 0; row < Prompts.Length; row++)
         {
-            using var alone = Session.Start(decoder, Prompts[row], Policies.Full, 8);
+            using var alone = Session.Start(decoder, Prompts[row], EvictionPolicy.Full, 8);
             Assert.True(alone.Append(more[row]).allclose(logits[row], 1e-4, 1e-5));
             Assert.Equal(alone.Sample(decoder.Config, sampling[row], 6), together[row]);
         }
@@ -145,11 +146,11 @@ public class BatchSessionTests
     {
         using var tiny = TinyDecoder.Create();
         using var decoder = new Decoder(tiny.Config with { EndTokens = [] }, tiny.Weights);
-        using var batch = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 3);
+        using var batch = BatchSession.Start(decoder, Prompts, EvictionPolicy.Full, reserve: 3);
         Assert.Throws<OperationCanceledException>(() => batch.Generate(10, new CancellationToken(canceled: true)));
-        using var again = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 3);
+        using var again = BatchSession.Start(decoder, Prompts, EvictionPolicy.Full, reserve: 3);
         Assert.All(again.Generate(10), answer => Assert.Equal(4, answer.Length)); // the last token needs no place
-        using var none = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 3);
+        using var none = BatchSession.Start(decoder, Prompts, EvictionPolicy.Full, reserve: 3);
         Assert.All(none.Generate(0), Assert.Empty);
     }
 
@@ -164,7 +165,7 @@ public class BatchSessionTests
 
         void Use()
         {
-            using var batch = BatchSession.Start(decoder, Prompts, Policies.KeyNorm.With(Budget.Tokens(3)), reserve: 6);
+            using var batch = BatchSession.Start(decoder, Prompts, KeyNorm.Method.Policy().With(Budget.Tokens(3)), reserve: 6);
             batch.Append([.. Prompts.Select(_ => new[] { 1 })]).Dispose();
             batch.Generate(4);
             using var whole = BatchSession.StartWhole(decoder, [Prompts[0], Prompts[0]], reserve: 6);
@@ -188,7 +189,7 @@ public class BatchSessionTests
         var random = new Random(seed);
         using var decoder = TinyDecoder.Create();
         var (config, text) = (decoder.Config, Texts.ElementAt(random.Next(2)).Data);
-        var policy = PolicyText.Parse(text).Build(new(() => throw new NotSupportedException(), () => throw new NotSupportedException()));
+        var policy = PolicyText.Parse(text).Build();
         policy = policy.Scorer is null ? policy : policy.With(Budget.Tokens(4));
         int[][] prompts =
         [
@@ -213,7 +214,7 @@ public class BatchSessionTests
     public void Rows_of_different_lengths_hold_no_padding_in_ragged_layers()
     {
         using var decoder = TinyDecoder.Create();
-        var policy = Policies.KeyDiff with { Heads = new HeadAllocation.Adaptive(0), Budget = Budget.Tokens(3) };
+        var policy = KeyDiff.Method.Policy() with { Heads = new HeadAllocation.Adaptive(0), Budget = Budget.Tokens(3) };
         using var batch = BatchSession.Start(decoder, Prompts, policy, reserve: 0);
         // 3 entries a row, layer and head on average: 2 · 3 rows · 2 layers · 2 heads · 3 · 4 numbers · 4 bytes.
         Assert.Equal(2 * 3 * 2 * 2 * 3 * 4 * 4, batch.Cache.Bytes);
@@ -224,7 +225,7 @@ public class BatchSessionTests
     public void Rows_get_equally_many_tokens()
     {
         using var decoder = TinyDecoder.Create();
-        using var batch = BatchSession.Start(decoder, Prompts, Policies.Full, reserve: 4);
+        using var batch = BatchSession.Start(decoder, Prompts, EvictionPolicy.Full, reserve: 4);
         Assert.Throws<ArgumentException>(() =>
             batch.Append([
                 [1],
@@ -240,7 +241,7 @@ public class BatchSessionTests
         );
         Assert.Equal(
             0,
-            Assert.Throws<InputException>(() => BatchSession.Start(decoder, [], Policies.Full)).Message.IndexOf("there is no prompt")
+            Assert.Throws<InputException>(() => BatchSession.Start(decoder, [], EvictionPolicy.Full)).Message.IndexOf("there is no prompt")
         );
     }
 }

@@ -55,9 +55,9 @@ public sealed class ConversationTests : IDisposable
     public void A_replay_holds_the_full_caches_entries_at_the_given_positions()
     {
         using var scope = NewDisposeScope();
-        using var full = Session.Start(_decoder, Prompt, Policies.Full, reserve: 0);
+        using var full = Session.Start(_decoder, Prompt, EvictionPolicy.Full, reserve: 0);
         using var replay = Replayed();
-        Assert.Equal(Given.SelectMany(h => h), replay.KeptPositions(Policies.Full).Layers.SelectMany(h => h));
+        Assert.Equal(Given.SelectMany(h => h), replay.KeptPositions(EvictionPolicy.Full).Layers.SelectMany(h => h));
         Assert.True(replay.NextLogits.equal(full.NextLogits).all().item<bool>());
         Assert.Equal((10, 2.5), (replay.Cache.LogicalLength, replay.Report.KeptTokens));
         for (var layer = 0; layer < 2; layer++)
@@ -74,7 +74,7 @@ public sealed class ConversationTests : IDisposable
     [Fact]
     public void A_replay_of_what_a_policy_kept_goes_on_as_the_policys_session()
     {
-        var policy = Policies.SnapKV(2).With(Budget.Tokens(4));
+        var policy = SnapKV.Policy(2).With(Budget.Tokens(4));
         using var session = Session.Start(_decoder, Prompt, policy, reserve: 14);
         using var replay = Session.Replay(_decoder, Prompt, session.KeptPositions(policy), reserve: 14);
         Assert.Equal(("snapkv", "4"), (session.KeptPositions(policy).Policy, session.KeptPositions(policy).Budget));
@@ -136,7 +136,7 @@ public sealed class ConversationTests : IDisposable
         var answer = session.Say([7, 2], 3);
         Assert.Equal(10 + 2 + answer.Length, session.Cache.LogicalLength);
         // The prompt's positions alone count as kept.
-        Assert.Equal(Given.SelectMany(h => h), session.KeptPositions(Policies.Full).Layers.SelectMany(h => h));
+        Assert.Equal(Given.SelectMany(h => h), session.KeptPositions(EvictionPolicy.Full).Layers.SelectMany(h => h));
         using var other = Replayed();
         other.Append([7, 2, .. answer]).Dispose();
         using var scope = NewDisposeScope();

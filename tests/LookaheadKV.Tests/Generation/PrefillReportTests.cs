@@ -57,7 +57,7 @@ public sealed class PrefillReportTests
             report => Assert.Equal((10, 10.0, 20 * Token), (report.PromptTokens, report.KeptTokens, report.CacheBytes))
         );
         Assert.Equal([2, 13], batch.NextLogits.shape);
-        using var alone = Session.Start(decoder, Prompt, Policies.Full, 0);
+        using var alone = Session.Start(decoder, Prompt, EvictionPolicy.Full, 0);
         using var scope = torch.NewDisposeScope();
         Assert.True(batch.NextLogits[0].allclose(alone.NextLogits[0], 1e-4, 1e-5));
     }
@@ -92,7 +92,7 @@ public sealed class PrefillReportTests
 
     private static EvictionPolicy Policy(string text)
     {
-        var policy = PolicyText.Parse(text).Build(new(() => throw new NotSupportedException(), () => throw new NotSupportedException()));
+        var policy = PolicyText.Parse(text).Build();
         return policy.Scorer is null ? policy : policy.With(Budget.Tokens(4));
     }
 }

@@ -39,7 +39,7 @@ public sealed class RepetitionPenaltyTests
             };
             var random = new Random(seed);
             int[] prompt = [.. Enumerable.Range(0, 8).Select(_ => random.Next(1, 13))];
-            var kept = policy == "full" ? Policies.Full : Policies.Streaming(2).With(Budget.Tokens(5));
+            var kept = policy == "full" ? EvictionPolicy.Full : StreamingLlm.Policy(2).With(Budget.Tokens(5));
             var wanted = Reference(decoder, prompt, kept, options);
 
             using var session = Session.Start(decoder, prompt, kept, Room + 4);
@@ -49,9 +49,9 @@ public sealed class RepetitionPenaltyTests
             Assert.Equal([.. prompt, .. wanted], session.Tokens);
             Assert.Equal(wanted, fork.Sample(decoder.Config, options, Room));
 
-            using var appended = Session.Start(decoder, prompt[..5], Policies.Full, Room + 4);
+            using var appended = Session.Start(decoder, prompt[..5], EvictionPolicy.Full, Room + 4);
             appended.Append(prompt[5..]).Dispose();
-            Assert.Equal(Reference(decoder, prompt, Policies.Full, options), appended.Sample(decoder.Config, options, Room));
+            Assert.Equal(Reference(decoder, prompt, EvictionPolicy.Full, options), appended.Sample(decoder.Config, options, Room));
 
             using var batch = BatchSession.Start(decoder, [prompt, prompt[..6]], kept, Room);
             int[] shorter = Reference(decoder, prompt[..6], kept, options);
@@ -64,8 +64,8 @@ public sealed class RepetitionPenaltyTests
     {
         using var decoder = TinyDecoder.Create();
         int[] prompt = [3, 1, 4];
-        using var plain = Session.Start(decoder, prompt, Policies.Full, Room);
-        using var one = Session.Start(decoder, prompt, Policies.Full, Room);
+        using var plain = Session.Start(decoder, prompt, EvictionPolicy.Full, Room);
+        using var one = Session.Start(decoder, prompt, EvictionPolicy.Full, Room);
         Assert.Equal(plain.Generate(Room), one.Sample(decoder.Config, new() { RepetitionPenalty = 1 }, Room));
 
         // Of positive logits alone, the largest penalty leaves those that were not there yet.

@@ -20,7 +20,7 @@ public sealed class SessionTests
     public void A_budget_below_the_protected_window_is_refused()
     {
         using var decoder = TinyDecoder.Create();
-        var policy = Policies.SnapKV(window: 6).With(Budget.Tokens(5));
+        var policy = SnapKV.Policy(window: 6).With(Budget.Tokens(5));
         var message = Assert.Throws<InputException>(() => Start(decoder, Prompt, policy)).Message;
         Assert.Contains("budget 5 cannot hold the 6 protected tokens", message);
     }
@@ -29,7 +29,7 @@ public sealed class SessionTests
     public void Tokens_beyond_the_context_are_refused_and_the_cache_stays_as_it_was()
     {
         using var decoder = TinyDecoder.Create();
-        using var session = Start(decoder, Prompt, Policies.Full, reserve: 30);
+        using var session = Start(decoder, Prompt, EvictionPolicy.Full, reserve: 30);
         var message = Assert.Throws<InputException>(() => session.Append([.. Enumerable.Repeat(1, 15)])).Message;
         Assert.Contains("25 tokens do not fit the model's context of 24", message);
         Assert.Equal(10, session.Cache.LogicalLength);
@@ -41,7 +41,7 @@ public sealed class SessionTests
     public void Tokens_beyond_the_reserve_are_refused()
     {
         using var decoder = TinyDecoder.Create();
-        using var session = Start(decoder, Prompt, Policies.Streaming().With(Budget.Tokens(5)), reserve: 2);
+        using var session = Start(decoder, Prompt, StreamingLlm.Policy().With(Budget.Tokens(5)), reserve: 2);
         var message = Assert.Throws<InvalidOperationException>(() => session.Append([1, 2, 3])).Message;
         Assert.Contains("larger reserve", message);
         Assert.All(session.Cache.Layers, layer => Assert.Equal(5, layer.StoredLength));
@@ -62,7 +62,7 @@ public sealed class SessionTests
     public void The_oracle_of_a_prompt_that_fills_the_context_says_why()
     {
         using var decoder = TinyDecoder.Create();
-        var policy = Policies.Oracle.With(Budget.Tokens(4));
+        var policy = Oracle.Method.Policy().With(Budget.Tokens(4));
         var message = Assert.Throws<InputException>(() => Start(decoder, [.. Enumerable.Repeat(1, 24)], policy)).Message;
         Assert.Contains("no room for an answer", message);
     }
@@ -74,7 +74,7 @@ public sealed class SessionTests
         using var decoder = TinyDecoder.Create();
         var rows = decoder.Project(0, decoder.Embed(decoder.Ids(Prompt)), decoder.Angles(0, Prompt.Length));
         Assert.Throws<ArgumentException>(() =>
-            LayerEviction.Scores(Policies.Oracle, new(decoder, decoder.Ids(Prompt), new(() => [])), 0, rows, null)
+            LayerEviction.Scores(Oracle.Method.Policy(), new(decoder, decoder.Ids(Prompt), new(() => [])), 0, rows, null)
         );
     }
 
@@ -103,12 +103,12 @@ public sealed class SessionTests
         for (var second = 0; second <= 3; second++)
             Assert.Equal(all, Drawn(first, second, 100));
         // Nor does it matter who stops: the limit, or the one who asks.
-        using var session = Start(decoder, Prompt, Policies.Full, reserve);
+        using var session = Start(decoder, Prompt, EvictionPolicy.Full, reserve);
         Assert.Equal(all, Draw(session, 100).Take(2).ToArray().Concat(Draw(session, 100)));
 
         int[] Drawn(params int[] limits)
         {
-            using var session = Start(decoder, Prompt, Policies.Full, reserve);
+            using var session = Start(decoder, Prompt, EvictionPolicy.Full, reserve);
             return [.. limits.SelectMany(limit => Draw(session, limit).ToArray())];
         }
 
@@ -128,16 +128,16 @@ public sealed class SessionTests
     {
         using var tiny = TinyDecoder.Create();
         int[] answer;
-        using (var session = Start(tiny, Prompt, Policies.Full, reserve: 10))
+        using (var session = Start(tiny, Prompt, EvictionPolicy.Full, reserve: 10))
             answer = [.. session.Generate(4)];
         var second = answer.Skip(1).First(token => token != answer[0]);
         using var decoder = new Decoder(tiny.Config with { EndTokens = [second] }, tiny.Weights);
-        using var ending = Start(decoder, Prompt, Policies.Full, reserve: 10);
+        using var ending = Start(decoder, Prompt, EvictionPolicy.Full, reserve: 10);
         int[] given = [.. ending.Generate(10)];
         Assert.Equal(second, given[^1]);
         Assert.Empty(ending.Generate(10));
         using var behind = ending.Append([7]);
-        using var other = Start(decoder, Prompt, Policies.Full, reserve: 10);
+        using var other = Start(decoder, Prompt, EvictionPolicy.Full, reserve: 10);
         using var logits = other.Append([.. given, 7]); // the end token stands before what is said next
         Assert.Equal([1, 13], behind.shape);
         Assert.Equal(other.Cache.LogicalLength, ending.Cache.LogicalLength);
@@ -150,8 +150,8 @@ public sealed class SessionTests
     public void A_question_after_generated_tokens_leaves_the_session_as_it_was()
     {
         using var decoder = TinyDecoder.Create();
-        using var session = Start(decoder, Prompt, Policies.Full, reserve: 13);
-        using var other = Start(decoder, Prompt, Policies.Full, reserve: 13);
+        using var session = Start(decoder, Prompt, EvictionPolicy.Full, reserve: 13);
+        using var other = Start(decoder, Prompt, EvictionPolicy.Full, reserve: 13);
         int[] first = [.. session.Generate(2)];
         session.Ask([4, 4], 3, TestContext.Current.CancellationToken);
         using var fork = session.Fork(reserve: 10);
@@ -193,21 +193,21 @@ public sealed class SessionTests
         Assert.Contains("sliding_window 6", Assert.Throws<InputException>(() => Start(decoder, Prompt, Kept(4))).Message);
         // Nothing is evicted: the window hides what it always hid.
         Start(decoder, Prompt, Kept(10)).Dispose();
-        Start(decoder, Prompt, Policies.Full).Dispose();
+        Start(decoder, Prompt, EvictionPolicy.Full).Dispose();
         Start(decoder, Prompt[..6], Kept(4)).Dispose();
 
-        static EvictionPolicy Kept(int tokens) => Policies.KeyNorm.With(Budget.Tokens(tokens));
+        static EvictionPolicy Kept(int tokens) => KeyNorm.Method.Policy().With(Budget.Tokens(tokens));
     }
 
     [Fact]
     public void Kept_positions_name_a_budget_where_one_was_used()
     {
         using var decoder = TinyDecoder.Create();
-        var evicting = Policies.KeyNorm.With(Budget.Tokens(4));
+        var evicting = KeyNorm.Method.Policy().With(Budget.Tokens(4));
         using var session = Start(decoder, Prompt, evicting);
         Assert.Equal("4", session.KeptPositions(evicting).Budget);
-        using var full = Start(decoder, Prompt, Policies.Full);
-        Assert.Null(full.KeptPositions(Policies.Full.With(Budget.Tokens(4))).Budget);
+        using var full = Start(decoder, Prompt, EvictionPolicy.Full);
+        Assert.Null(full.KeptPositions(EvictionPolicy.Full.With(Budget.Tokens(4))).Budget);
     }
 
     /// <summary>Whatever is done with a session, it leaves nothing when it is disposed.</summary>
@@ -270,7 +270,7 @@ public sealed class SessionTests
     public void A_global_budget_is_not_divided_within_layers_too()
     {
         using var decoder = TinyDecoder.Create();
-        var policy = Policies.KeyNorm with
+        var policy = KeyNorm.Method.Policy() with
         {
             Budget = Budget.Tokens(4),
             Layers = new LayerAllocation.Global(),

@@ -1,5 +1,5 @@
+using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
-using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Tests.Models;
 using LookaheadKV.Tests.Text;
@@ -17,8 +17,8 @@ public sealed class TextStreamTests
     public void GreedySamplingIsWhatTheSessionGenerates()
     {
         using var decoder = TinyDecoder.Create();
-        using var one = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
-        using var other = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+        using var one = Session.Start(decoder, Prompt, EvictionPolicy.Full, reserve: 30);
+        using var other = Session.Start(decoder, Prompt, EvictionPolicy.Full, reserve: 30);
         int[] wanted = [.. one.Generate(100)];
         Assert.Equal(wanted, other.Sample(decoder.Config, SamplingOptions.Greedy, 100));
         Assert.Equal(one.Cache.LogicalLength, other.Cache.LogicalLength);
@@ -31,7 +31,7 @@ public sealed class TextStreamTests
         using var decoder = TinyDecoder.Create();
         int[] Draw(long seed, int limit)
         {
-            using var session = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+            using var session = Session.Start(decoder, Prompt, EvictionPolicy.Full, reserve: 30);
             var config = decoder.Config with { EndTokens = [] };
             return [.. session.Sample(config, new() { Temperature = 3, Seed = seed }, limit)];
         }
@@ -49,7 +49,7 @@ public sealed class TextStreamTests
         var config = decoder.Config with { EndTokens = [] };
         int[] Draw(params int[] ends)
         {
-            using var session = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+            using var session = Session.Start(decoder, Prompt, EvictionPolicy.Full, reserve: 30);
             return [.. session.Sample(config, new() { Temperature = 5, Seed = 4 }, 100, ends)];
         }
 
@@ -62,7 +62,7 @@ public sealed class TextStreamTests
     public void OptionsAreCheckedBeforeAnythingIsDrawn()
     {
         using var decoder = TinyDecoder.Create();
-        using var session = Session.Start(decoder, Prompt, Policies.Full);
+        using var session = Session.Start(decoder, Prompt, EvictionPolicy.Full);
         Assert.Throws<InputException>(() => session.Sample(decoder.Config, new() { Temperature = -1 }, 5));
         Assert.Throws<InputException>(() => Prompt.Text(Tokenizer, [""]));
     }
@@ -177,16 +177,16 @@ public sealed class TextStreamTests
     {
         using var decoder = TinyDecoder.Create();
         var options = new SamplingOptions { Temperature = 2, Seed = 9 };
-        using var one = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+        using var one = Session.Start(decoder, Prompt, EvictionPolicy.Full, reserve: 30);
         var wanted = string.Concat(one.Sample(decoder.Config, options, 14).Text(Tokenizer));
-        using var other = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+        using var other = Session.Start(decoder, Prompt, EvictionPolicy.Full, reserve: 30);
         var got = "";
         await foreach (var piece in other.Sample(decoder.Config, options, 14).TextAsync(Tokenizer))
             got += piece;
         Assert.Equal(wanted, got);
 
         using var cancelled = new CancellationTokenSource();
-        using var third = Session.Start(decoder, Prompt, Policies.Full, reserve: 30);
+        using var third = Session.Start(decoder, Prompt, EvictionPolicy.Full, reserve: 30);
         await cancelled.CancelAsync();
         Assert.Throws<OperationCanceledException>(() => third.Sample(decoder.Config, options, 14, cancellation: cancelled.Token).ToArray());
     }

@@ -43,7 +43,7 @@ public class OwnScorersTests
     [Fact]
     public void Methods_that_are_here_keep_their_names_and_unknown_ones_are_told_with_all_there_are()
     {
-        Assert.False(PolicyText.Parse("snapkv", Own).IsOwn);
+        Assert.Same(SnapKV.Method, PolicyText.Parse("snapkv", Own).Method);
         Assert.Contains("ValueAware", Assert.Throws<InputException>(() => PolicyText.Parse("nope", Own)).Message);
         Assert.Null(Own.Find("nope"));
     }

@@ -10,27 +10,22 @@ namespace LookaheadKV.Tests.Methods;
 
 public class PolicyTextTests
 {
-    private static EvictionPolicy Build(string text, long seed = 0) =>
-        PolicyText
-            .Parse(text)
-            .Build(
-                new(() => throw new InvalidOperationException("no module"), () => throw new InvalidOperationException("no draft"), seed)
-            );
+    private static EvictionPolicy Build(string text, long seed = 0) => PolicyText.Parse(text).Build(new PolicyParts(Seed: seed));
 
     [Fact]
     public void Without_options_a_policy_is_the_named_one()
     {
-        Assert.Equal(Policies.Full, Build("full"));
-        Assert.Equal(Policies.Random(5), Build("random", seed: 5));
-        Assert.Equal(Policies.Streaming(), Build("streaming"));
-        Assert.Equal(Policies.SnapKV(), Build("snapkv"));
-        Assert.Equal(Policies.Oracle, Build("oracle"));
+        Assert.Equal(EvictionPolicy.Full, Build("full"));
+        Assert.Equal(RandomScore.Policy(5), Build("random", seed: 5));
+        Assert.Equal(StreamingLlm.Policy(), Build("streaming"));
+        Assert.Equal(SnapKV.Policy(), Build("snapkv"));
+        Assert.Equal(Oracle.Method.Policy(), Build("oracle"));
     }
 
     [Fact]
     public void Options_change_what_they_name_and_nothing_else()
     {
-        var snap = Policies.SnapKV();
+        var snap = SnapKV.Policy();
         Assert.Equal(
             snap with
             {
@@ -43,7 +38,7 @@ public class PolicyTextTests
         );
         Assert.Equal(snap with { Name = "snapkv[pool=none]", Pooling = Pooling.None }, Build("snapkv[pool=none]"));
         Assert.Equal(
-            Policies.Oracle with
+            Oracle.Method.Policy() with
             {
                 Name = "oracle[group=max,sinks=4,window=32]",
                 Group = GroupReduction.Max,
@@ -51,7 +46,7 @@ public class PolicyTextTests
             },
             Build("oracle[group=max,sinks=4,window=32]")
         );
-        Assert.Equal(Policies.Streaming(2) with { Name = "streaming[sinks=2]" }, Build("streaming[sinks=2]"));
+        Assert.Equal(StreamingLlm.Policy(2) with { Name = "streaming[sinks=2]" }, Build("streaming[sinks=2]"));
         Assert.Equal(new RandomScore(3), Build("random[seed=3]", seed: 9).Scorer);
     }
 
@@ -70,32 +65,27 @@ public class PolicyTextTests
         var parts = new PolicyParts(() => module, () => draft, Seed: 6);
         EvictionPolicy[] policies =
         [
-            Policies.Full,
-            Policies.Random(6),
-            Policies.Streaming(),
-            Policies.H2O(),
-            Policies.Tova,
-            Policies.SnapKV(),
-            Policies.PyramidKV(),
-            Policies.AdaKV(),
-            Policies.KeyNorm,
-            Policies.KeyDiff,
-            Policies.Expected(),
-            Policies.KVzip(),
-            Policies.Laq(),
-            Policies.SpecKV(draft),
-            Policies.Lookahead(module),
-            Policies.Oracle,
+            EvictionPolicy.Full,
+            RandomScore.Policy(6),
+            StreamingLlm.Policy(),
+            H2O.Policy(),
+            Tova.Method.Policy(),
+            SnapKV.Policy(),
+            PyramidKV.Method.Policy(),
+            AdaKV.Method.Policy(),
+            KeyNorm.Method.Policy(),
+            KeyDiff.Method.Policy(),
+            ExpectedAttention.Policy(),
+            KVzip.Policy(),
+            Laq.Policy(),
+            SpecKV.Policy(draft),
+            LookaheadMethod.Policy(module),
+            Oracle.Method.Policy(),
         ];
-        Assert.Equal(policies.Select(policy => policy.Name), PolicyText.Methods);
+        Assert.Equal(policies.Select(policy => policy.Name), Catalogue.Names);
         foreach (var (policy, text) in policies.Zip(PolicyText.ParseList("all")))
         {
-            var built = text.Build(parts);
-            Assert.Equal(policy with { Scorer = null }, built with { Scorer = null });
-            if (policy.Scorer is KVzip zip)
-                Assert.Equal(zip.Chunk, Assert.IsType<KVzip>(built.Scorer).Chunk);
-            else
-                Assert.Equal(policy.Scorer, built.Scorer);
+            Assert.Equal(policy, text.Build(parts));
             Assert.Equal((policy.Name == "lookahead", policy.Name == "speckv"), (text.NeedsModule, text.NeedsDraft));
         }
     }
@@ -146,10 +136,10 @@ public class PolicyTextTests
     public void White_space_and_empty_options_do_not_matter()
     {
         Assert.Equal(Build("snapkv[window=4,pool=none]"), Build(" snapkv [ window = 4 ,\tpool=none ] "));
-        Assert.Equal(4, PolicyText.Parse("snapkv[,window=4,]").Window);
+        Assert.Equal(new SnapKV(4), Build("snapkv[,window=4,]").Scorer);
         Assert.Equal(["random[seed=1]", "full"], PolicyText.ParseList(" random[ seed=1 ],,full,").Select(policy => policy.Name));
         Assert.Equal("streaming[]", Build("streaming[]").Name);
-        Assert.Equal(PolicyText.Methods, PolicyText.ParseList("all").Select(policy => policy.Name));
+        Assert.Equal(Catalogue.Names, PolicyText.ParseList("all").Select(policy => policy.Name));
     }
 
     [Theory]
@@ -216,6 +206,12 @@ public class PolicyTextTests
         Assert.Contains(part, error.Message);
         Assert.DoesNotContain('\n', error.Message);
     }
+
+    [Theory]
+    [InlineData("lookahead", "a trained lookahead module")]
+    [InlineData("speckv[tokens=3]", "a draft model")]
+    public void A_policy_without_its_parts_says_which_it_needs(string text, string part) =>
+        Assert.Contains($"needs {part}", Assert.Throws<InputException>(() => Build(text)).Message);
 
     [Theory]
     [InlineData(" , ", "no policy is named")]

@@ -77,7 +77,7 @@ public sealed class WholePassTests : IDisposable
         var laq = new Laq(tokens, window);
         var pseudo = laq.PseudoAnswer(Whole(trace), count);
         var room = Math.Min(tokens, 24 - Prompt.Length);
-        var policy = Policies.SnapKV(window) with
+        var policy = SnapKV.Policy(window) with
         {
             Budget = Budget.Tokens(count),
             Protection = Protection.LastTokens(Math.Min(window, count)),
@@ -130,7 +130,7 @@ public sealed class WholePassTests : IDisposable
         var answer = Session.GreedyResponse(_decoder, Prompt);
         Assert.Equal(answer, Assert.IsType<ResponseRows>(new Oracle().Observe(trace.Context)).Ids);
         var pass = Pass([.. Prompt, .. answer]);
-        var scores = trace.Scores(Policies.Oracle, 3);
+        var scores = trace.Scores(Oracle.Method.Policy(), 3);
         for (var layer = 0; layer < 2; layer++)
         {
             var rows = AttentionRows.Softmax(pass[layer].Queries.narrow(2, 10, answer.Length), pass[layer].Keys, 10);

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
-using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
 using Xunit;
@@ -56,7 +56,7 @@ public sealed class GoldenFamilyTests
     {
         using var golden = new Golden(name);
         using var decoder = Decoder.Load(golden.Folder);
-        using var session = Session.Start(decoder, golden.Prompt, Policies.Full, reserve: golden.Greedy.Length);
+        using var session = Session.Start(decoder, golden.Prompt, EvictionPolicy.Full, reserve: golden.Greedy.Length);
         Assert.Equal(golden.Greedy, session.Generate(golden.Greedy.Length));
     }
 
@@ -88,7 +88,7 @@ public sealed class GoldenFamilyTests
         var length = decoder.Config.RopeScaling is RopeScaling.Dynamic dynamic ? dynamic.OriginalPositions : golden.Prompt.Length;
         int[] prompt = golden.Prompt[..length];
         var (begin, piece) = (length / 2, length / 2 - 12);
-        using var session = Session.Start(decoder, prompt[..begin], Policies.Full, reserve: length);
+        using var session = Session.Start(decoder, prompt[..begin], EvictionPolicy.Full, reserve: length);
         var rows = new List<Tensor> { session.NextLogits.clone() };
         rows.Add(session.Append(prompt[begin..(begin + piece)]));
         for (var i = begin + piece; i < length; i++)

@@ -1,4 +1,5 @@
 using LookaheadKV.Budgeting;
+using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Methods;
@@ -27,7 +28,7 @@ public sealed class DecodingTests
         using var scope = NewDisposeScope();
         using var decoder = TinyDecoder.Create();
         decoder.Execution = execution;
-        var policy = PolicyText.Parse(text).Build(new(() => throw new NotSupportedException(), () => throw new NotSupportedException()));
+        var policy = PolicyText.Parse(text).Build();
         policy = policy.Scorer is null ? policy : policy.With(Budget.Tokens(4));
         int[] tokens = [7, 2, 8];
         using var together = Session.Start(decoder, Prompt, policy, 3);
@@ -87,9 +88,9 @@ public sealed class DecodingTests
         Assert.True(decoder.Logits(PromptPass.Run(decoder, decoder.Ids(Prompt), (_, _) => { }))[0].allclose(wanted, 1e-4, 1e-5));
         for (var first = 1; first < Prompt.Length; first++)
         {
-            using var together = Session.Start(decoder, Prompt[..first], Policies.Full, Prompt.Length);
+            using var together = Session.Start(decoder, Prompt[..first], EvictionPolicy.Full, Prompt.Length);
             Assert.True(together.Append(Prompt[first..]).allclose(wanted[first..], 1e-4, 1e-5));
-            using var apart = Session.Start(decoder, Prompt[..first], Policies.Full, Prompt.Length);
+            using var apart = Session.Start(decoder, Prompt[..first], EvictionPolicy.Full, Prompt.Length);
             var logits = Prompt[first..].Select(token => apart.Append([token])).ToArray();
             Assert.True(cat(logits).allclose(wanted[first..], 1e-4, 1e-5));
         }
@@ -108,15 +109,15 @@ public sealed class DecodingTests
         decoder.Execution = execution;
         int[][] prompts = [Prompt[..3], Prompt[..8]];
         int[][] more = [Prompt[..count], Prompt[^count..]];
-        using var batch = BatchSession.Start(decoder, prompts, Policies.Full, reserve: 4);
+        using var batch = BatchSession.Start(decoder, prompts, EvictionPolicy.Full, reserve: 4);
         var logits = batch.Append(more);
         for (var row = 0; row < prompts.Length; row++)
         {
-            using var alone = Session.Start(decoder, prompts[row], Policies.Full, 4);
+            using var alone = Session.Start(decoder, prompts[row], EvictionPolicy.Full, 4);
             Assert.True(alone.Append(more[row]).allclose(logits[row], 1e-4, 1e-5));
         }
 
-        using var full = BatchSession.Start(decoder, [Prompt[..3], [.. Enumerable.Repeat(1, 25 - count)]], Policies.Full, reserve: 4);
+        using var full = BatchSession.Start(decoder, [Prompt[..3], [.. Enumerable.Repeat(1, 25 - count)]], EvictionPolicy.Full, reserve: 4);
         Assert.Contains("25 tokens do not fit", Assert.Throws<InputException>(() => full.Append(more)).Message);
     }
 
@@ -128,12 +129,12 @@ public sealed class DecodingTests
         using var scope = NewDisposeScope();
         using var decoder = TinyDecoder.Create();
         decoder.Execution = execution;
-        using var session = Session.Start(decoder, Prompt, Policies.Full, reserve: 0);
+        using var session = Session.Start(decoder, Prompt, EvictionPolicy.Full, reserve: 0);
         Assert.Contains("larger reserve", Assert.Throws<InvalidOperationException>(() => session.Append([1])).Message);
         Assert.All(session.Cache.Layers, layer => Assert.Equal(10, layer.StoredLength));
         Assert.Equal(10, session.Cache.LogicalLength);
 
-        using var nearlyFull = Session.Start(decoder, [.. Enumerable.Repeat(1, 23)], Policies.Full, reserve: 4);
+        using var nearlyFull = Session.Start(decoder, [.. Enumerable.Repeat(1, 23)], EvictionPolicy.Full, reserve: 4);
         Decoding.Extend(decoder, nearlyFull.Cache, decoder.Ids([1]));
         Assert.Throws<InputException>(() => Decoding.Extend(decoder, nearlyFull.Cache, decoder.Ids([1])));
     }
@@ -260,7 +261,7 @@ public sealed class DecodingTests
         using (no_grad())
             foreach (var pair in module.Layers.SelectMany(layer => layer.Pairs.Values))
                 pair.B.normal_(0, 0.5, generator);
-        var policy = Policies.Lookahead(module).With(Budget.Tokens(4));
+        var policy = LookaheadMethod.Policy(module).With(Budget.Tokens(4));
         using var following = Session.Start(decoder, Prompt, policy, 1);
         decoder.ObserversRide = true;
         using var riding = Session.Start(decoder, Prompt, policy, 1);
@@ -312,7 +313,7 @@ public sealed class DecodingTests
             decoder.Execution = Execution.Compiled;
             decoder.ObserversRide = ride;
             using var module = LookaheadModule.Create(config, new() { Tokens = 3, Rank = 1 });
-            Session.Start(decoder, Prompt, Policies.Lookahead(module).With(Budget.Tokens(4)), 1).Dispose();
+            Session.Start(decoder, Prompt, LookaheadMethod.Policy(module).With(Budget.Tokens(4)), 1).Dispose();
         }
     }
 

@@ -64,7 +64,7 @@ public sealed class ExecutionTests
         using var scope = NewDisposeScope();
         using var decoder = Decoder.Load(Path.Combine(Root(), family));
         decoder.Execution = Execution.Reference;
-        using var read = Session.Start(decoder, Prompt, Policies.Streaming(4).With(Budget.Tokens(12)), reserve: 8);
+        using var read = Session.Start(decoder, Prompt, StreamingLlm.Policy(4).With(Budget.Tokens(12)), reserve: 8);
         using var compiled = read.Fork(reserve: 8);
         foreach (var token in new[] { 5, 40, 7, 19 })
         {
@@ -217,7 +217,7 @@ public sealed class ExecutionTests
 
         void Run()
         {
-            using var session = Session.Start(decoder, [1, 2, 3, 4, 5, 6, 7, 8], Policies.Lookahead(module).With(Budget.Tokens(4)), 4);
+            using var session = Session.Start(decoder, [1, 2, 3, 4, 5, 6, 7, 8], LookaheadMethod.Policy(module).With(Budget.Tokens(4)), 4);
             session.Append([3]).Dispose();
         }
     }

@@ -19,7 +19,7 @@ public class PrefillMemoryTests
     {
         using var decoder = TinyDecoder.Create();
         int[] prompt = [.. Enumerable.Range(1, length).Select(i => i % 7)];
-        using var session = Session.Start(decoder, prompt, Policies.KeyNorm.With(Budget.Tokens(kept)), reserve);
+        using var session = Session.Start(decoder, prompt, KeyNorm.Method.Policy().With(Budget.Tokens(kept)), reserve);
         var predicted = PrefillMemory.Predict(decoder.Config, length, 0, kept, reserve, sizeof(float));
         Assert.Equal(decoder.Weights.All.Sum(weight => weight.NumberOfElements * sizeof(float)), predicted.Weights);
         Assert.Equal(session.Cache.StorageBytes + session.Cache.PositionBytes, predicted.Cache);

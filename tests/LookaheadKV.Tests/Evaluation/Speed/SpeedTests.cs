@@ -51,9 +51,9 @@ public sealed class SpeedTests
         using var decoder = TinyDecoder.Create();
         EvictionPolicy[] policies =
         [
-            Policies.SnapKV(2).With(Budget.Tokens(4)),
-            Policies.Full,
-            Policies.Streaming(1).With(Budget.Tokens(3)),
+            SnapKV.Policy(2).With(Budget.Tokens(4)),
+            EvictionPolicy.Full,
+            StreamingLlm.Policy(1).With(Budget.Tokens(3)),
         ];
         var options = new SpeedOptions
         {
@@ -118,7 +118,7 @@ public sealed class SpeedTests
             WarmUp = 0,
             DecodeTokens = 1,
         };
-        EvictionPolicy[] policies = [Policies.KeyNorm.With(Budget.Tokens(2))];
+        EvictionPolicy[] policies = [KeyNorm.Method.Policy().With(Budget.Tokens(2))];
         var row = Assert.Single(SpeedBenchmark.Run(decoder, policies, [5], new(() => Ceilings), options, () => null));
         Assert.Equal((null, null, null, null), (row.CostMs, row.CostLowMs, row.CostHighMs, row.CostShare));
         Assert.Equal((null, null), (row.DeviceBytes, row.DeviceBytesAtEnd));

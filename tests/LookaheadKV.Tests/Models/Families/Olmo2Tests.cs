@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using LookaheadKV.Budgeting;
 using LookaheadKV.Checkpoints;
+using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Methods;
@@ -52,7 +53,7 @@ public sealed class Olmo2Tests
         using var decoder = Loaded(execution);
         var logits = decoder.Logits(PromptPass.Run(decoder, decoder.Ids(_ids), (_, _) => { }, TestContext.Current.CancellationToken))[0];
         Near(Expected("logits"), logits);
-        using var session = Session.Start(decoder, _ids, Policies.Full, reserve: _greedy.Length);
+        using var session = Session.Start(decoder, _ids, EvictionPolicy.Full, reserve: _greedy.Length);
         Assert.Equal(_greedy, session.Generate(_greedy.Length));
     }
 
@@ -90,7 +91,7 @@ public sealed class Olmo2Tests
         );
         Assert.All(module.Parameters.Zip(start.Parameters), pair => Assert.False(pair.First.eq(pair.Second).all().item<bool>()));
         Assert.True(losses[^1] < 0.9 * losses[0], $"{losses[0]} → {losses[^1]}");
-        using var session = Session.Start(decoder, _ids[..Prompt], Policies.Lookahead(module).With(Budget.Tokens(16)), reserve: 4);
+        using var session = Session.Start(decoder, _ids[..Prompt], LookaheadMethod.Policy(module).With(Budget.Tokens(16)), reserve: 4);
         Assert.All(session.Cache.Layers, layer => Assert.Equal(16, layer.StoredLength));
         Assert.Equal(4, session.Generate(4).Count());
     }
