@@ -13,7 +13,7 @@ public class CompactionBenchmarks : StepBenchmark
     private LayerRows _there;
     private KeptSet _even = null!;
     private KeptSet _ragged = null!;
-    private LayerCache _cache = null!;
+    private DenseLayer _cache = null!;
 
     protected override void Prepare()
     {

@@ -78,8 +78,8 @@ let ``each row of a batch of equally long prompts equals the row alone`` (Precis
             let logits = Decoding.Extend(decoder, alone, batchIds [| suffixes[row] |])
 
             for layer in 0 .. case.Shape.Layers - 1 do
-                let positions (cache: KeyValueCache) row =
-                    integerRows cache.Layers[layer].Positions[int64 row]
+                let positions (cache: KeyValueCache) (row: int) =
+                    integerRows ((positionsOf cache.Layers[layer]).select(0L, int64 row))
 
                 check $"kept positions of row {row}, layer {layer}" (positions batch row = positions alone 0)
 
@@ -99,7 +99,7 @@ let private others (case: Case) count =
             Kept = kept
         })
 
-let private fillEmptyPlaces (random: Random) (layer: LayerCache) =
+let private fillEmptyPlaces (random: Random) (layer: DenseLayer) =
     use _scope = torch.NewDisposeScope()
     let empty = layer.Positions.lt((0).ToScalar()).unsqueeze(-1)
 
@@ -128,8 +128,8 @@ let ``each row of stacked caches decodes as the row alone, whatever lies in the 
             check "logical lengths" (batch.LogicalLengths = [| for c in cases -> int64 c.Length |])
 
             for layer in batch.Layers do
-                check "stored length" (layer.StoredLength = int64 (cases |> Array.map keptOf |> Array.max))
-                fillEmptyPlaces random layer
+                check "stored length" (storedLength layer = int64 (cases |> Array.map keptOf |> Array.max))
+                fillEmptyPlaces random (layer :?> DenseLayer)
             // Several tokens at once, then one: both ways of masking.
             for count in [ case.Suffix; 1 ] do
                 let suffixes = cases |> Array.map (fun _ -> draw random case.Shape.Vocabulary count)
@@ -156,15 +156,15 @@ let ``stacking copies: the rows' own caches can go`` (case: Case) =
 
         let kept =
             [|
-                for layer in session.Cache.Layers -> Array.append (bytes layer.Keys) (bytes layer.Keys)
+                for layer in session.Cache.Layers -> Array.append (bytes (keysOf layer)) (bytes (keysOf layer))
             |]
 
         for layer in session.Cache.Layers do
-            layer.Keys.zero_().Dispose()
+            (keysOf layer).zero_().Dispose()
 
         (session :> IDisposable).Dispose()
 
-        [| for layer in batch.Layers -> bytes layer.Keys |] = kept
+        [| for layer in batch.Layers -> bytes (keysOf layer) |] = kept
         && batch.StorageBytes =
             2L
             * int64 case.Shape.Layers

@@ -86,7 +86,7 @@ let ``a prefill holds the compacted layers and one full layer at its peak, and r
         check "stored length" (session.Cache.MeanStoredLength = float kept)
 
         for layer in session.Cache.Layers do
-            check "layout" (layer.Keys.shape = [| 1L; int64 case.Shape.KvHeads; int64 kept; int64 case.Shape.HeadSize |]))
+            check "layout" ((keysOf layer).shape = [| 1L; int64 case.Shape.KvHeads; int64 kept; int64 case.Shape.HeadSize |]))
 
 /// Keeps hold of the rows it is shown, to see whether they are gone when the next layer comes.
 type private Witness() =
@@ -137,9 +137,9 @@ let ``what follows stands at the logical length, behind what is stored`` (case: 
         check "both lengths advance" (cache.LogicalLength = int64 (case.Length + case.Suffix))
 
         for layer in cache.Layers do
-            check "stored length" (layer.StoredLength = int64 (kept + case.Suffix))
+            check "stored length" (storedLength layer = int64 (kept + case.Suffix))
 
-            for head in integerRows layer.Positions do
+            for head in integerRows (positionsOf layer) do
                 check "new positions" (head[kept..] = [| for i in 0 .. case.Suffix - 1 -> int64 (case.Length + i) |])
         // In the first layer a key depends on its token and its position alone.
         use _scope = torch.NewDisposeScope()
@@ -151,7 +151,7 @@ let ``what follows stands at the logical length, behind what is stored`` (case: 
             (if case.Shape.Precision = Brain then 0.02 else 1e-6)
             "rotated to the logical position"
             (values fresh.Keys)
-            (values (cache.Layers[0].Keys.narrow(2, int64 kept, int64 case.Suffix))))
+            (values ((keysOf cache.Layers[0]).narrow(2, int64 kept, int64 case.Suffix))))
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |])>]
 let ``a row sees the entries that exist and stand at or before it, head by head`` (case: Case) =
@@ -188,12 +188,12 @@ let ``rolling back forgets exactly what came after the mark`` (case: Case) =
     withCase case (fun decoder policy ->
         let prompt, suffix = tokens case
         use session = Session.Start(decoder, prompt, policy, 2 * case.Suffix)
-        use before = session.Cache.Layers[0].Keys.clone()
+        use before = (keysOf session.Cache.Layers[0]).clone()
         let mark = session.Cache.Mark()
         use once = session.Append suffix
         session.Cache.RollBack mark
         check "logical length" (session.Cache.LogicalLength = int64 case.Length)
-        check "entries" (session.Cache.Layers |> Seq.forall (fun layer -> layer.StoredLength = int64 (keptOf case)))
-        check "keys" (sameBits before session.Cache.Layers[0].Keys)
+        check "entries" (session.Cache.Layers |> Seq.forall (fun layer -> storedLength layer = int64 (keptOf case)))
+        check "keys" (sameBits before (keysOf session.Cache.Layers[0]))
         use again = session.Append suffix
         check "the same question has the same answer" (sameBits once again))

@@ -13,6 +13,7 @@ open LookaheadKV.Cache
 open LookaheadKV.Eviction
 open LookaheadKV.Runtime
 open LookaheadKV.Properties.Tensors
+open LookaheadKV.Properties.PlainCacheLayer
 
 type Operation =
     /// So many tokens behind every segment of every layer.
@@ -184,14 +185,52 @@ let private rowsOf (entries: Entry list) =
     let keys = torch.tensor(List.toArray pairs).reshape(-1L, headSize)
     keys, -keys
 
-let private positionsOf (entries: Entry list) =
+let private placesOf (entries: Entry list) =
     torch.tensor (entries |> List.map fst |> List.toArray)
 
 let private refused<'error when 'error :> exn> (action: unit -> unit) =
     Assert.Throws<'error>(Action action) |> ignore
 
-/// The cache and its model, step by step.
-type private Machine(start: Start) =
+/// What a layer sees is what plain lists see: one row at the end, then some of them from where every segment has something.
+let private attends (dense: DenseLayer) =
+    use _scope = torch.NewDisposeScope()
+    let stored = dense :> ICacheLayer
+    let plain = PlainCacheLayer.Of stored :> ICacheLayer
+
+    let positions =
+        [
+            for row in 0L .. stored.Batch - 1L do
+                for head in 0L .. stored.KvHeads - 1L do
+                    let struct (_, _, positions) = stored.Segment(row, head)
+                    integers positions
+        ]
+
+    if positions |> List.forall (fun p -> p.Length > 0) then
+        let first = positions |> List.map Array.head |> List.max
+        let last = positions |> List.map Array.last |> List.max
+        let reach = int (last - (positions |> List.map Array.last |> List.min)) + 1
+
+        for rows, window in
+            [
+                yield [ last ], Nullable()
+                yield [ first; last; last + 1L ], Nullable()
+                if dense.IsRectangular then
+                    yield [ last ], Nullable reach
+            ] do
+            // Small, since keys are names of entries and large: weights near 0 and 1 would show little.
+            let queries =
+                torch.randn(stored.Batch, 2L * stored.KvHeads, int64 rows.Length, headSize).mul((0.01).ToScalar())
+
+            let places = torch.tensor(List.toArray rows).expand(stored.Batch, -1L)
+
+            near
+                1e-5
+                $"attention of {rows.Length} rows"
+                (values (plain.Attend(queries, places, window)))
+                (values (stored.Attend(queries, places, window)))
+
+/// The cache and its model, step by step; its layers are made by a kind.
+type private Machine(start: Start, kind: DenseLayer -> ICacheLayer) =
     let names = Seq.initInfinite id |> _.GetEnumerator()
 
     let name () =
@@ -224,7 +263,7 @@ type private Machine(start: Start) =
         }
 
     let newLayer (model: Segment list) =
-        new LayerCache(
+        new DenseLayer(
             int64 start.Rows,
             int64 start.Heads,
             [| for s in model -> int64 s.Capacity |],
@@ -240,8 +279,8 @@ type private Machine(start: Start) =
             let stored = newLayer layer
             let entries = layer |> List.collect _.Held
             let keys, values = rowsOf entries
-            stored.Append(keys, values, positionsOf entries, [| for s in layer -> int64 s.Held.Length |])
-            cache.Add stored
+            stored.Append(keys, values, placesOf entries, [| for s in layer -> int64 s.Held.Length |])
+            cache.Add(kind stored)
 
         cache
 
@@ -250,9 +289,9 @@ type private Machine(start: Start) =
         let tokens = int64 (List.head added).Length
         let keys, values = rowsOf (List.concat added)
         let shape: int64[] = [| int64 start.Rows; int64 start.Heads; tokens; headSize |]
-        keys.view shape, values.view shape, (positionsOf (List.concat added)).view shape[..2]
+        keys.view shape, values.view shape, (placesOf (List.concat added)).view shape[..2]
 
-    let write (stored: LayerCache) added =
+    let write (stored: ICacheLayer) added =
         let keys, values, positions = block added
         stored.Append(keys, values, positions)
 
@@ -266,7 +305,7 @@ type private Machine(start: Start) =
         ]
 
     let appended layer added =
-        List.map2 (fun s more -> { s with Held = s.Held @ more }) layer added
+        List.map2 (fun (s: Segment) more -> { s with Held = s.Held @ more }) layer added
 
     let fits (layer: Segment list) tokens =
         layer |> List.forall (fun s -> s.Held.Length + tokens <= s.Capacity)
@@ -274,7 +313,17 @@ type private Machine(start: Start) =
     let mutable caches = [ build prompt, prompt ]
     let forgotten = List<KeyValueCache>()
 
-    let agreesLayer (stored: LayerCache) (layer: Segment list) =
+    let agreesDense (stored: DenseLayer) (layer: Segment list) =
+        let rooms = layer |> List.map _.Capacity
+        check "bytes held" (stored.StorageBytes = 2L * int64 (List.sum rooms) * headSize * 4L)
+        check "bytes of positions" (stored.PositionBytes = 8L * int64 (List.sum rooms))
+
+        let rectangle =
+            (List.distinct rooms).Length = 1 && (layer |> List.distinctBy _.Held.Length |> List.length) = 1
+
+        check "a rectangle" (stored.IsRectangular = rectangle)
+
+    let agreesLayer (stored: ICacheLayer) (layer: Segment list) =
         check "stored lengths" (List.ofSeq stored.StoredLengths = (layer |> List.map (fun s -> int64 s.Held.Length)))
 
         layer
@@ -290,20 +339,24 @@ type private Machine(start: Start) =
         let entries = layer |> List.sumBy _.Held.Length |> int64
         let rooms = layer |> List.map _.Capacity
         check "bytes in use" (stored.Bytes = 2L * entries * headSize * 4L)
-        check "bytes held" (stored.StorageBytes = 2L * int64 (List.sum rooms) * headSize * 4L)
-        check "bytes of positions" (stored.PositionBytes = 8L * int64 (List.sum rooms))
-        check "the least room" (stored.Capacity = int64 (List.min rooms))
+        check "the least capacity" (stored.Capacity = int64 (List.min rooms))
 
-        let rectangle =
-            (List.distinct rooms).Length = 1 && (layer |> List.distinctBy _.Held.Length |> List.length) = 1
+        check "the least room" (stored.Room = (layer |> List.map (fun s -> int64 (s.Capacity - s.Held.Length)) |> List.min))
 
-        check "a rectangle" (stored.IsRectangular = rectangle)
+        if (layer |> List.distinctBy _.Held.Length |> List.length) = 1 then
+            if stored :? PlainCacheLayer || (List.distinct rooms).Length = 1 then
+                let keys, values, positions = block (layer |> List.map _.Held)
+                check "keys of the rectangle" (sameBits (keysOf stored) keys)
+                check "values of the rectangle" (sameBits (valuesOf stored) values)
+                check "positions of the rectangle" (sameBits (positionsOf stored) positions)
+        else
+            refused<InvalidOperationException>(fun () -> stored.Entries() |> ignore)
 
-        if rectangle then
-            let keys, values, positions = block (layer |> List.map _.Held)
-            check "keys of the rectangle" (sameBits stored.Keys keys)
-            check "values of the rectangle" (sameBits stored.Values values)
-            check "positions of the rectangle" (sameBits stored.Positions positions)
+        match stored with
+        | :? DenseLayer as dense ->
+            agreesDense dense layer
+            attends dense
+        | _ -> ()
 
     let agrees (cache: KeyValueCache) (model: Model) =
         check "logical lengths" (List.ofArray cache.LogicalLengths = model.Seen)
@@ -511,11 +564,20 @@ type private Machine(start: Start) =
             for cache in forgotten do
                 cache.Dispose()
 
-[<Property(Arbitrary = [| typeof<Runs> |], MaxTest = 100)>]
-let ``after any operations a cache holds what plain lists hold`` (run: Run) =
+let private holdsWhatListsHold (run: Run) kind =
     NativeLibraries.Load() // before the first tensor, which here is no cache's
     use _scope = torch.NewDisposeScope()
-    use machine = new Machine(run.Start)
+    use machine = new Machine(run.Start, kind)
 
     for operation in run.Operations do
         machine.Step operation
+
+[<Property(Arbitrary = [| typeof<Runs> |], MaxTest = 100)>]
+let ``after any operations a cache holds what plain lists hold`` (run: Run) =
+    holdsWhatListsHold run (fun layer -> layer)
+
+[<Property(Arbitrary = [| typeof<Runs> |], MaxTest = 100)>]
+let ``whatever implements the interface of a layer`` (run: Run) =
+    holdsWhatListsHold run (fun layer ->
+        use layer = layer
+        PlainCacheLayer.Of layer)

@@ -18,11 +18,11 @@ open LookaheadKV.Properties.Tensors
 let private run decoder policy prompt (suffix: int[]) =
     use session = Session.Start(decoder, prompt, policy, suffix.Length)
     use logits = session.Append suffix
-    session.NextLogits |> bytes, bytes logits, [| for layer in session.Cache.Layers -> integers layer.Positions |]
+    session.NextLogits |> bytes, bytes logits, [| for layer in session.Cache.Layers -> integers (positionsOf layer) |]
 
 let private keptPositions (session: Session) =
     [|
-        for layer in session.Cache.Layers -> integerRows layer.Positions |> Array.map (Array.map int >> Set)
+        for layer in session.Cache.Layers -> integerRows (positionsOf layer) |> Array.map (Array.map int >> Set)
     |]
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 60)>]

@@ -48,10 +48,10 @@ let private changesNothing (case: Case) (decoder: Decoder) (policy: EvictionPoli
         let all, kept = full.Cache.Layers[layer], evicted.Cache.Layers[layer]
 
         let index =
-            kept.Positions.unsqueeze(-1).expand(-1L, -1L, -1L, int64 case.Shape.HeadSize)
+            (positionsOf kept).unsqueeze(-1).expand(-1L, -1L, -1L, int64 case.Shape.HeadSize)
 
-        check "keys" (sameBits (all.Keys.gather (2L, index)) kept.Keys)
-        check "values" (sameBits (all.Values.gather (2L, index)) kept.Values)
+        check "keys" (sameBits ((keysOf all).gather (2L, index)) (keysOf kept))
+        check "values" (sameBits ((valuesOf all).gather (2L, index)) (valuesOf kept))
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 60)>]
 let ``a lookahead module changes no bit of the weights, of the prompt's rows, or of the first token's logits`` (case: Case) =

@@ -148,7 +148,7 @@ let ``StreamingLLM keeps the first tokens and the last`` (case: Case) (sinks: by
             |]
 
         session.Cache.Layers
-        |> Seq.forall (fun layer -> integerRows layer.Positions |> Array.forall ((=) expected)))
+        |> Seq.forall (fun layer -> integerRows (positionsOf layer) |> Array.forall ((=) expected)))
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 60)>]
 let ``random scores depend on seed and layer, not on batch, dtype or keys`` (case: Case) (seed: byte) =
@@ -223,7 +223,7 @@ let ``a prompt of one token is a prompt, and an append of one token is no prompt
         near 2e-4 "prompt" reference.Logits[0] (values session.NextLogits)
         use logits = session.Append suffix
         near 2e-4 "append" reference.Logits[1] (values logits)
-        check "nothing is evicted after the prompt" (session.Cache.Layers |> Seq.forall (fun layer -> layer.StoredLength = 2L)))
+        check "nothing is evicted after the prompt" (session.Cache.Layers |> Seq.forall (fun layer -> storedLength layer = 2L)))
 
 /// What is kept must be best by the reference's scores: no evicted position may score higher than a kept one by more than rounding.
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 80, Replay = "(2026,91)")>]
@@ -274,7 +274,7 @@ let ``a session keeps what the reference's own pass scores highest`` (Precise ca
 
             session.Cache.Layers
             |> Seq.iteri (fun layer stored ->
-                integerRows stored.Positions
+                integerRows (positionsOf stored)
                 |> Array.iteri (fun kv positions ->
                     let kept = positions |> Array.map int |> Set
                     let scores = scores layer kv

@@ -3,11 +3,12 @@ module LookaheadKV.Properties.Tensors
 
 open System
 open TorchSharp
+open LookaheadKV.Cache
 
 /// All values, last dimension fastest, in double precision.
 let values (tensor: torch.Tensor) =
     use _scope = torch.NewDisposeScope()
-    tensor.detach().``to``(torch.ScalarType.Float64).cpu().contiguous().data<double>().ToArray()
+    tensor.detach().``to``(torch.ScalarType.Float64).cpu().flatten().data<double>().ToArray()
 
 let integers (tensor: torch.Tensor) =
     use _scope = torch.NewDisposeScope()
@@ -19,6 +20,25 @@ let rows (tensor: torch.Tensor) =
 
 let integerRows (tensor: torch.Tensor) =
     integers tensor |> Array.chunkBySize (int (tensor.size -1))
+
+/// Keys of a layer whose segments are equally long, [B, G, n, D].
+let keysOf (layer: ICacheLayer) =
+    let struct (keys, _, _) = layer.Entries()
+    keys
+
+/// Their values.
+let valuesOf (layer: ICacheLayer) =
+    let struct (_, values, _) = layer.Entries()
+    values
+
+/// Their positions, [B, G, n].
+let positionsOf (layer: ICacheLayer) =
+    let struct (_, _, positions) = layer.Entries()
+    positions
+
+/// Entries of every segment of a layer, where they are equally many.
+let storedLength (layer: ICacheLayer) =
+    layer.StoredLengths |> Seq.distinct |> Seq.exactlyOne
 
 /// The exact bytes, in logical order.
 let bytes (tensor: torch.Tensor) =

@@ -2,11 +2,11 @@ namespace LookaheadKV.Cache;
 
 /// <summary>
 /// The key/value cache of a model. <see cref="LogicalLength"/> (tokens seen; the next token's position) and a layer's
-/// <see cref="LayerCache.StoredLengths"/> (entries held) are different things as soon as something was evicted.
+/// <see cref="ICacheLayer.StoredLengths"/> (entries held) are different things as soon as something was evicted.
 /// </summary>
 public sealed class KeyValueCache : IDisposable
 {
-    private readonly List<LayerCache> _layers = [];
+    private readonly List<ICacheLayer> _layers = [];
 
     /// <summary>An empty cache for rows of the given logical lengths; layers are added as they are prefilled.</summary>
     public KeyValueCache(params IEnumerable<long> logicalLengths)
@@ -15,7 +15,7 @@ public sealed class KeyValueCache : IDisposable
     }
 
     /// <summary>The layers, first to last.</summary>
-    public IReadOnlyList<LayerCache> Layers => _layers;
+    public IReadOnlyList<ICacheLayer> Layers => _layers;
 
     /// <summary>Tokens seen, a row each.</summary>
     public long[] LogicalLengths { get; private set; }
@@ -39,7 +39,16 @@ public sealed class KeyValueCache : IDisposable
     public double MeanStoredLength => _layers.Average(l => l.StoredLengths.Average());
 
     /// <summary>Takes the next layer; the cache disposes it.</summary>
-    public void Add(LayerCache layer) => _layers.Add(layer);
+    public void Add(ICacheLayer layer) => _layers.Add(layer);
+
+    /// <summary>Puts another layer in the place of one, which is disposed: one that keeps less of it, or holds it otherwise.</summary>
+    /// <param name="layer">0..L-1.</param>
+    /// <param name="replacement">The cache disposes it.</param>
+    public void Replace(int layer, ICacheLayer replacement)
+    {
+        _layers[layer].Dispose();
+        _layers[layer] = replacement;
+    }
 
     /// <summary>Counts tokens that were appended to every layer.</summary>
     public void Advance(long tokens) => LogicalLengths = [.. LogicalLengths.Select(n => n + tokens)];

@@ -11,15 +11,15 @@ public static class Compaction
     /// <param name="values">Values [B,G,N,D].</param>
     /// <param name="kept">Which positions stay.</param>
     /// <param name="reserve">Room for this many tokens to come.</param>
-    /// <returns>A cache whose storage holds exactly n + reserve entries a head, n being what that head keeps.</returns>
-    public static LayerCache Keep(Tensor keys, Tensor values, KeptSet kept, long reserve = 0)
+    /// <returns>A layer whose storage holds exactly n + reserve entries a head, n being what that head keeps.</returns>
+    public static DenseLayer Keep(Tensor keys, Tensor values, KeptSet kept, long reserve = 0)
     {
         using var scope = NewDisposeScope();
         var (b, g, d) = (keys.size(0), keys.size(1), keys.size(3));
         long[] counts = [.. kept.Counts.SelectMany(row => row)];
-        var cache = new LayerCache(b, g, [.. counts.Select(n => n + reserve)], d, keys.dtype, keys.device);
+        var layer = new DenseLayer(b, g, [.. counts.Select(n => n + reserve)], d, keys.dtype, keys.device);
         if (kept.IsRectangular)
-            cache.AppendOf(keys, values, kept.Positions);
+            layer.AppendOf(keys, values, kept.Positions);
         else
         {
             var segment = kept.Segments();
@@ -29,18 +29,18 @@ public static class Compaction
                 TensorIndex.Tensor(segment.remainder(g)),
                 TensorIndex.Tensor(kept.Flat),
             ];
-            cache.Append(keys.index(index), values.index(index), kept.Flat, counts); // [Σ n, D]
+            layer.Append(keys.index(index), values.index(index), kept.Flat, counts); // [Σ n, D]
         }
-        return cache;
+        return layer;
     }
 
-    /// <summary>Copies some of a cache's entries: eviction in the middle of a conversation. The cache itself stays as it is.</summary>
-    /// <param name="cache">A layer.</param>
+    /// <summary>Copies some of a layer's entries: eviction in the middle of a conversation. The layer itself stays as it is.</summary>
+    /// <param name="layer">A layer.</param>
     /// <param name="kept">Which entries stay, by their place in the segment, counted from its first entry.</param>
     /// <param name="reserve">Room for this many tokens to come.</param>
-    public static LayerCache Keep(LayerCache cache, KeptSet kept, long reserve = 0)
+    public static ICacheLayer Keep(ICacheLayer layer, KeptSet kept, long reserve = 0)
     {
         long[] counts = [.. kept.Counts.SelectMany(row => row)];
-        return cache.Gather(kept.Flat, counts, reserve);
+        return layer.Keep(kept.Flat, counts, reserve);
     }
 }

@@ -50,12 +50,12 @@ public static class LayerEviction
             : Selection.Top(scores, count, policy.Protection, check);
 
     /// <summary>The whole layer in fresh storage: what the full-cache policy keeps.</summary>
-    public static LayerCache KeepAll(LayerRows prompt, long reserve)
+    public static DenseLayer KeepAll(LayerRows prompt, long reserve)
     {
         using var scope = NewDisposeScope();
         var keys = prompt.Keys;
         var (b, g, n) = (keys.size(0), keys.size(1), keys.size(2));
-        var cache = new LayerCache(b, g, n + reserve, keys.size(3), keys.dtype, keys.device);
+        var cache = new DenseLayer(b, g, n + reserve, keys.size(3), keys.dtype, keys.device);
         cache.Append(keys, prompt.Values, arange(n, device: keys.device));
         return cache;
     }

@@ -139,7 +139,7 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
     }
 
     // SnapKV with this method's own window, so that a budget that holds the window is enough for both.
-    private LayerCache EvictedLayer(LayerRows rows, long count, long reserve)
+    private DenseLayer EvictedLayer(LayerRows rows, long count, long reserve)
     {
         using var scope = NewDisposeScope();
         var scores = Grouping.Reduce(SnapKV.Score(rows.Queries, rows.Keys, Window), rows.Keys.size(1));

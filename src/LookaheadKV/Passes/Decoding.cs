@@ -29,8 +29,8 @@ public static class Decoding
         var positions = tensor(cache.LogicalLengths, device: decoder.Device).unsqueeze(1) + arange(count, device: decoder.Device); // [B,T]
         var angles =
             cache.LogicalLengths.Distinct().Count() == 1 ? decoder.Angles(cache.LogicalLengths[0], count) : decoder.AnglesAt(positions);
-        if (count == 1 && decoder.RunsCompiled(end) && cache.Layers.All(layer => !layer.HasGaps))
-            return Step(decoder, cache, ids, positions, angles, onLayer).MoveToOuterDisposeScope();
+        if (count == 1 && decoder.RunsCompiled(end) && StepStorage(cache) is { } storage)
+            return Step(decoder, cache, storage, ids, positions, angles, onLayer).MoveToOuterDisposeScope();
         var entries = positions.unsqueeze(1); // [B,1,T]: the same for every kv head
         var window = decoder.Config.SlidingWindow;
         var hidden = decoder.Embed(ids);
@@ -41,7 +41,7 @@ public static class Decoding
             var rows = decoder.Project(layer, hidden, angles);
             stored.Append(rows.Keys, rows.Values, entries);
             onLayer?.Invoke(layer, rows);
-            var attended = CacheAttention.Attend(rows.Queries, stored, positions, end > window ? window : null);
+            var attended = stored.Attend(rows.Queries, positions, end > window ? window : null);
             hidden = decoder.Finish(layer, hidden, attended).MoveToOuterDisposeScope();
         }
         cache.Advance(count);
@@ -59,18 +59,31 @@ public static class Decoding
             );
     }
 
-    // One token a row, every entry visible to it: all layers in one call. Gaps, windows and several tokens run as written above.
+    /// <summary>What a compiled step reads and writes in each layer; null where a layer has none, so that steps run as written.</summary>
+    internal static IReadOnlyList<IStepStorage>? StepStorage(KeyValueCache cache)
+    {
+        var storage = new IStepStorage[cache.Layers.Count];
+        for (var layer = 0; layer < storage.Length; layer++)
+        {
+            if (cache.Layers[layer].StepStorage is not { } own)
+                return null;
+            storage[layer] = own;
+        }
+        return storage;
+    }
+
+    // One token a row, every entry visible to it: all layers in one call. Masks, windows and several tokens run as written above.
     private static Tensor Step(
         Decoder decoder,
         KeyValueCache cache,
+        IReadOnlyList<IStepStorage> storage,
         Tensor ids,
         Tensor positions,
         RotaryAngles angles,
         Action<int, LayerRows>? onLayer
     )
     {
-        var storage = cache.Layers.Select(layer => layer.Storage).ToArray();
-        foreach (var layer in cache.Layers)
+        foreach (var layer in storage)
             layer.RequireRoom(1);
         var result = StepScript.Step(
             decoder.Execution,
@@ -80,13 +93,13 @@ public static class Decoding
             [.. storage.Select(layer => layer.Keys)],
             [.. storage.Select(layer => layer.Values)],
             [.. storage.Select(layer => layer.Positions)],
-            tensor(cache.Layers.Select(layer => layer.IsRectangular ? layer.StoredLength : -1).ToArray()),
-            [.. cache.Layers.Select(layer => layer.IsRectangular ? LayerSlots.None : layer.Spans(1))],
-            [.. cache.Layers.Select(layer => layer.IsRectangular ? LayerSlots.None : layer.Bounds().Ends)],
+            tensor(storage.Select(layer => layer.EvenLength ?? -1).ToArray()),
+            [.. storage.Select(layer => layer.EvenLength is null ? layer.Spans(1) : LayerSlots.None)],
+            [.. storage.Select(layer => layer.EvenLength is null ? layer.Ends : LayerSlots.None)],
             positions,
             onLayer is not null
         );
-        foreach (var layer in cache.Layers)
+        foreach (var layer in storage)
             layer.Count(1);
         cache.Advance(1);
         for (var layer = 0; layer < cache.Layers.Count && onLayer is not null; layer++)

@@ -21,6 +21,8 @@ internal sealed class DecodingGraph : IDisposable
     private static readonly HashSet<(DecoderConfig, long)> Warm = [];
 
     private readonly KeyValueCache _cache;
+    private readonly ICacheLayer[] _layers; // those whose storage was recorded
+    private readonly IReadOnlyList<IStepStorage> _storage;
     private readonly StepCounters _counters;
     private readonly long[] _firstRow; // logical position of the first row of angles, each row of the batch
     private readonly Tensor _ids;
@@ -29,28 +31,27 @@ internal sealed class DecodingGraph : IDisposable
     private long[][] _stored; // what the counters say
     private long[] _logical;
 
-    private DecodingGraph(Decoder decoder, KeyValueCache cache)
+    private DecodingGraph(Decoder decoder, KeyValueCache cache, IReadOnlyList<IStepStorage> storage)
     {
         using var scope = NewDisposeScope();
-        (_cache, _stored, _logical) = (cache, Stored(cache), [.. cache.LogicalLengths]);
+        (_cache, _layers, _storage) = (cache, [.. cache.Layers], storage);
+        (_stored, _logical) = (Stored(cache), [.. cache.LogicalLengths]);
         var back = Math.Min(RowsBack, _logical.Min());
         _firstRow = [.. _logical.Select(length => length - back)];
         var room = cache.Layers.Min(layer => layer.Room);
         var positions = tensor(_firstRow, device: decoder.Device) + arange(back + room, device: decoder.Device).unsqueeze(1); // [rows,B]
         var angles = decoder.AnglesAt(positions.reshape(-1, 1)); // [rows·B,1,1,D]: each as the last of its sequence
         long[] shape = [back + room, _logical.Length, 1, 1, decoder.Config.HeadSize];
-        var layers = cache.Layers;
         _counters = new StepCounters(
-            [.. layers.Select(layer => tensor(layer.Storage.Starts.Select(start => (int)start).ToArray(), device: decoder.Device))],
+            [.. storage.Select(layer => tensor(layer.Starts.Select(start => (int)start).ToArray(), device: decoder.Device))],
             Ends(),
             Used(),
-            tensor(layers.Select(layer => layer.LargestSegment).ToArray()),
+            tensor(storage.Select(LargestSegment).ToArray()),
             tensor(new[] { back }, device: decoder.Device),
             angles.Cos.view(shape),
             angles.Sin.view(shape)
         );
         _ids = zeros(_logical.Length, 1, dtype: ScalarType.Int64, device: decoder.Device);
-        var storage = layers.Select(layer => layer.Storage).ToArray();
         var kept = ((Tensor[])[.. storage.Select(s => s.Keys)], (Tensor[])[.. storage.Select(s => s.Values)]);
         WritePositionsAhead();
         lock (Recording)
@@ -77,19 +78,21 @@ internal sealed class DecodingGraph : IDisposable
         decoder.Execution == Execution.Graph
         && ids.size(1) == 1
         && decoder.RunsCompiled(cache.LogicalLengths.Max() + 1)
-        && cache.Layers.All(layer => !layer.HasGaps);
+        && Decoding.StepStorage(cache) is not null;
 
     /// <summary>Records the step that appends one token to each row of a cache, which must have room for it.</summary>
     public static DecodingGraph Record(Decoder decoder, KeyValueCache cache)
     {
-        foreach (var layer in cache.Layers)
+        var storage = Decoding.StepStorage(cache)!;
+        foreach (var layer in storage)
             layer.RequireRoom(1);
-        return new DecodingGraph(decoder, cache);
+        return new DecodingGraph(decoder, cache, storage);
     }
 
     /// <summary>Whether the recording can go on from where the cache is now.</summary>
     public bool Reaches() =>
-        _cache.LogicalLengths.Zip(_firstRow, (length, first) => length - first).Distinct().Count() == 1
+        _layers.SequenceEqual(_cache.Layers)
+        && _cache.LogicalLengths.Zip(_firstRow, (length, first) => length - first).Distinct().Count() == 1
         && _cache.LogicalLengths[0] >= _firstRow[0]
         && _cache.LogicalLengths[0] - _firstRow[0] < _counters.Cos.size(0);
 
@@ -99,12 +102,12 @@ internal sealed class DecodingGraph : IDisposable
     public Tensor Run(Tensor ids)
     {
         using var scope = NewDisposeScope();
-        foreach (var layer in _cache.Layers)
+        foreach (var layer in _storage)
             layer.RequireRoom(1);
         Synchronise();
         _ids.copy_(ids);
         _graph.Launch();
-        foreach (var layer in _cache.Layers)
+        foreach (var layer in _storage)
             layer.Count(1);
         _cache.Advance(1);
         foreach (var lengths in _stored)
@@ -140,30 +143,29 @@ internal sealed class DecodingGraph : IDisposable
     private void WritePositionsAhead()
     {
         var logical = tensor(_logical, device: _ids.device).unsqueeze(1); // [B,1]
-        foreach (var (layer, at) in _cache.Layers.Zip(_counters.Ends.unbind(0)))
+        foreach (var ((layer, storage), at) in _layers.Zip(_storage).Zip(_counters.Ends.unbind(0)))
         {
             var steps = arange(layer.Room, device: at.device);
             var places = at.unsqueeze(1) + steps; // [S,room]
             var positions = (logical + steps).unsqueeze(1).expand(-1, layer.KvHeads, -1); // [B,G,room]
-            layer.Storage.Positions.index_copy_(0, places.flatten(), positions.flatten());
+            storage.Positions.index_copy_(0, places.flatten(), positions.flatten());
         }
     }
 
     // Where each segment's new entry goes, [L,S].
     private Tensor Ends() =>
         tensor(
-                _cache
-                    .Layers.Zip(_stored)
-                    .SelectMany(pair => pair.First.Storage.Starts.Zip(pair.Second, (start, n) => start + n))
-                    .ToArray(),
-                device: _cache.Layers[0].Device
+                _storage.Zip(_stored).SelectMany(pair => pair.First.Starts.Zip(pair.Second, (start, n) => start + n)).ToArray(),
+                device: _layers[0].Device
             )
             .view(_stored.Length, -1);
 
     // Entries a segment with the new one, [L,S].
     private Tensor Used() =>
-        tensor(_stored.SelectMany(lengths => lengths).Select(n => (int)n + 1).ToArray(), device: _cache.Layers[0].Device)
+        tensor(_stored.SelectMany(lengths => lengths).Select(n => (int)n + 1).ToArray(), device: _layers[0].Device)
             .view(_stored.Length, -1);
+
+    private static long LargestSegment(IStepStorage layer) => layer.Starts.Zip(layer.Starts.Skip(1), (start, end) => end - start).Max();
 
     private static long[][] Stored(KeyValueCache cache) => [.. cache.Layers.Select(layer => layer.StoredLengths.ToArray())];
 }

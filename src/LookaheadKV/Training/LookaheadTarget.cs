@@ -112,12 +112,12 @@ public sealed class LookaheadTarget : IDisposable
             prompt.HandTo(pass, cancellation);
             return new LookaheadTarget(owned, importance, prompt, isGreedy: null);
 
-            LayerRows Prompt(LayerCache cache) =>
-                new(
-                    owned.Keep(empty([responses.Count, decoder.Config.QueryHeads, 0, cache.HeadSize], cache.DType, cache.Device)),
-                    owned.Keep(cache.Keys.narrow(2, 0, length)),
-                    owned.Keep(cache.Values.narrow(2, 0, length))
-                );
+            LayerRows Prompt(ICacheLayer cache)
+            {
+                var none = empty([responses.Count, decoder.Config.QueryHeads, 0, cache.HeadSize], cache.DType, cache.Device);
+                var (keys, values, _) = cache.Entries();
+                return new(owned.Keep(none), owned.Keep(keys.narrow(2, 0, length)), owned.Keep(values.narrow(2, 0, length)));
+            }
 
             void Layer(int layer, LayerRows prompt, LayerRows response)
             {

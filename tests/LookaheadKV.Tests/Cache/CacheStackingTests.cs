@@ -14,7 +14,7 @@ public sealed class CacheStackingTests
         using var longer = Row(logicalLength: 5, entries: 4);
         using var batch = CacheStacking.Stack([shorter, longer], reserve: 3);
         Assert.Equal([9, 5], batch.LogicalLengths);
-        var layer = Assert.Single(batch.Layers);
+        var layer = Assert.IsType<DenseLayer>(Assert.Single(batch.Layers));
         Assert.Equal((4, 7, true), (layer.StoredLength, layer.Capacity, layer.HasGaps));
         Assert.Equal([0, 1, -1, -1, 0, 1, 2, 3], layer.Positions.contiguous().data<long>().ToArray());
         Assert.Throws<InvalidOperationException>(() => batch.LogicalLength);
@@ -26,7 +26,7 @@ public sealed class CacheStackingTests
         using var scope = NewDisposeScope();
         using var row = Row(logicalLength: 3, entries: 3);
         using var batch = CacheStacking.Stack([row, row], reserve: 0);
-        Assert.False(Assert.Single(batch.Layers).HasGaps);
+        Assert.False(Assert.IsType<DenseLayer>(Assert.Single(batch.Layers)).HasGaps);
     }
 
     [Fact]
@@ -42,7 +42,7 @@ public sealed class CacheStackingTests
         using var batch = CacheStacking.Stack([ragged, even], reserve: 2);
         Assert.Equal([9, 6], batch.LogicalLengths);
         Assert.Equal([6, 9], last.LogicalLengths);
-        var layer = Assert.Single(batch.Layers);
+        var layer = Assert.IsType<DenseLayer>(Assert.Single(batch.Layers));
         Assert.Equal((2, 2, false), (layer.Batch, layer.KvHeads, layer.HasGaps));
         Assert.Equal(2 * (8 + 4 * 2) * PlainLayer.HeadSize * 4, layer.StorageBytes);
         var tokens = PlainLayer.Rows(Enumerable.Range(10, 8)).view(2, 2, 2, PlainLayer.HeadSize);
@@ -69,11 +69,11 @@ public sealed class CacheStackingTests
         using var longer = Row(logicalLength: 3, entries: 3);
         using var filled = CacheStacking.Stack([shorter, longer], reserve: 0);
         using var more = CacheStacking.Stack([filled, longer], reserve: 0);
-        Assert.True(Assert.Single(more.Layers).HasGaps);
+        Assert.True(Assert.IsType<DenseLayer>(Assert.Single(more.Layers)).HasGaps);
         using var ragged = new KeyValueCache(2);
         ragged.Add(PlainLayer.Of(reserve: 0, [(1, 0), (2, 1)], [(1, 0)]));
         using var gaps = new KeyValueCache(1);
-        var layer = new LayerCache(1, 2, 1, PlainLayer.HeadSize, ScalarType.Float32, CPU);
+        var layer = new DenseLayer(1, 2, 1, PlainLayer.HeadSize, ScalarType.Float32, CPU);
         var rows = ones(1, 2, 1, PlainLayer.HeadSize);
         layer.Append(rows, rows, full(1, -1, ScalarType.Int64), gaps: true);
         gaps.Add(layer);
@@ -95,7 +95,7 @@ public sealed class CacheStackingTests
     private static KeyValueCache Row(long logicalLength, long entries, long headSize = 4, ScalarType dtype = ScalarType.Float32)
     {
         var cache = new KeyValueCache(logicalLength);
-        var layer = new LayerCache(1, 1, entries, headSize, dtype, CPU);
+        var layer = new DenseLayer(1, 1, entries, headSize, dtype, CPU);
         var rows = ones([1, 1, entries, headSize], dtype: dtype);
         layer.Append(rows, rows, arange(entries));
         cache.Add(layer);

@@ -18,18 +18,18 @@ internal static class PlainLayer
     }
 
     /// <summary>A layer of one row whose heads hold entries at positions; values are the negative keys.</summary>
-    public static LayerCache Of(long reserve, params (int Entry, long Position)[][] heads)
+    public static DenseLayer Of(long reserve, params (int Entry, long Position)[][] heads)
     {
         using var scope = NewDisposeScope();
         long[] counts = [.. heads.Select(head => (long)head.Length)];
-        var layer = new LayerCache(1, heads.Length, [.. counts.Select(n => n + reserve)], HeadSize, ScalarType.Float32, CPU);
+        var layer = new DenseLayer(1, heads.Length, [.. counts.Select(n => n + reserve)], HeadSize, ScalarType.Float32, CPU);
         var keys = Rows(heads.SelectMany(head => head.Select(e => e.Entry)));
         layer.Append(keys, -keys, tensor(heads.SelectMany(head => head.Select(e => e.Position)).ToArray()), counts);
         return layer;
     }
 
     /// <summary>Head by head: entries, at positions.</summary>
-    public static void AssertHolds(LayerCache layer, params (int Entry, long Position)[][] segments)
+    public static void AssertHolds(ICacheLayer layer, params (int Entry, long Position)[][] segments)
     {
         using var scope = NewDisposeScope();
         Assert.Equal(segments.Select(s => (long)s.Length), layer.StoredLengths);

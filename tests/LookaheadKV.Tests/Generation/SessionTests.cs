@@ -44,7 +44,7 @@ public sealed class SessionTests
         using var session = Start(decoder, Prompt, StreamingLlm.Policy().With(Budget.Tokens(5)), reserve: 2);
         var message = Assert.Throws<InvalidOperationException>(() => session.Append([1, 2, 3])).Message;
         Assert.Contains("larger reserve", message);
-        Assert.All(session.Cache.Layers, layer => Assert.Equal(5, layer.StoredLength));
+        Assert.All(session.Cache.Layers, layer => Assert.All(layer.StoredLengths, stored => Assert.Equal(5, stored)));
     }
 
     [Fact]

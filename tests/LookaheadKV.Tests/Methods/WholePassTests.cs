@@ -88,7 +88,7 @@ public sealed class WholePassTests : IDisposable
             session.Append([]).Dispose(); // the last one is written, too
         for (var layer = 0; layer < 2; layer++)
         {
-            var stored = session.Cache.Layers[layer];
+            var stored = session.Cache.Layers[layer].Entries();
             Assert.Equal(answer.Length, pseudo[layer].Keys.size(2));
             Assert.True(pseudo[layer].Keys.equal(stored.Keys.narrow(2, count, answer.Length)).all().item<bool>());
             Assert.True(pseudo[layer].Values.equal(stored.Values.narrow(2, count, answer.Length)).all().item<bool>());

@@ -131,7 +131,7 @@ public sealed class DecodingTests
         decoder.Execution = execution;
         using var session = Session.Start(decoder, Prompt, EvictionPolicy.Full, reserve: 0);
         Assert.Contains("larger reserve", Assert.Throws<InvalidOperationException>(() => session.Append([1])).Message);
-        Assert.All(session.Cache.Layers, layer => Assert.Equal(10, layer.StoredLength));
+        Assert.All(session.Cache.Layers, layer => Assert.All(layer.StoredLengths, stored => Assert.Equal(10, stored)));
         Assert.Equal(10, session.Cache.LogicalLength);
 
         using var nearlyFull = Session.Start(decoder, [.. Enumerable.Repeat(1, 23)], EvictionPolicy.Full, reserve: 4);

@@ -77,9 +77,10 @@ public sealed class ExecutionTests
         foreach (var (expected, actual) in read.Cache.Layers.Zip(compiled.Cache.Layers))
         {
             Assert.Equal(expected.StoredLengths, actual.StoredLengths);
-            Assert.True(expected.Positions.equal(actual.Positions).all().item<bool>());
-            Near(expected.Keys, actual.Keys);
-            Near(expected.Values, actual.Values);
+            var (one, other) = (expected.Entries(), actual.Entries());
+            Assert.True(one.Positions.equal(other.Positions).all().item<bool>());
+            Near(one.Keys, other.Keys);
+            Near(one.Values, other.Values);
         }
     }
 
@@ -110,7 +111,7 @@ public sealed class ExecutionTests
         );
         decoder.Execution = Execution.Reference;
         using var read = Session.Replay(decoder, prompt, kept, reserve: 8);
-        Assert.Contains(read.Cache.Layers, layer => !layer.IsRectangular);
+        Assert.Contains(read.Cache.Layers, layer => layer.StoredLengths.Distinct().Count() > 1);
         using var compiled = read.Fork(reserve: 8);
         foreach (var token in new[] { 5, 40, 7 })
         {

@@ -92,7 +92,7 @@ public sealed class Olmo2Tests
         Assert.All(module.Parameters.Zip(start.Parameters), pair => Assert.False(pair.First.eq(pair.Second).all().item<bool>()));
         Assert.True(losses[^1] < 0.9 * losses[0], $"{losses[0]} → {losses[^1]}");
         using var session = Session.Start(decoder, _ids[..Prompt], LookaheadMethod.Policy(module).With(Budget.Tokens(16)), reserve: 4);
-        Assert.All(session.Cache.Layers, layer => Assert.Equal(16, layer.StoredLength));
+        Assert.All(session.Cache.Layers, layer => Assert.All(layer.StoredLengths, stored => Assert.Equal(16, stored)));
         Assert.Equal(4, session.Generate(4).Count());
     }
 

@@ -6,13 +6,13 @@ using static TorchSharp.torch;
 
 namespace LookaheadKV.Tests.Cache;
 
-public sealed class LayerCacheTests
+public sealed class DenseLayerTests
 {
     [Fact]
     public void A_rectangle_takes_as_many_entries_as_there_is_room_for()
     {
         using var scope = NewDisposeScope();
-        using var layer = new LayerCache(2, 2, capacity: 3, HeadSize, ScalarType.Float32, CPU);
+        using var layer = new DenseLayer(2, 2, capacity: 3, HeadSize, ScalarType.Float32, CPU);
         Assert.Equal((2, 2, 3, 3), (layer.Batch, layer.KvHeads, layer.HeadSize, layer.Capacity));
         Assert.True(layer.IsRectangular);
         Assert.Equal((0, 0), (layer.StoredLength, layer.Bytes));
@@ -70,7 +70,7 @@ public sealed class LayerCacheTests
     public void Heads_of_one_capacity_are_a_rectangle_when_they_hold_equally_many()
     {
         using var scope = NewDisposeScope();
-        using var layer = new LayerCache(1, 2, capacity: 3, HeadSize, ScalarType.Float32, CPU);
+        using var layer = new DenseLayer(1, 2, capacity: 3, HeadSize, ScalarType.Float32, CPU);
         var three = Rows([1, 2, 3]);
         layer.Append(three, -three, tensor(new long[] { 0, 1, 0 }), [2, 1]);
         Assert.False(layer.IsRectangular);
@@ -88,7 +88,7 @@ public sealed class LayerCacheTests
     public void Equally_long_heads_of_unequal_rooms_are_no_rectangle()
     {
         using var scope = NewDisposeScope();
-        using var layer = new LayerCache(1, 2, [1, 2], HeadSize, ScalarType.Float32, CPU);
+        using var layer = new DenseLayer(1, 2, [1, 2], HeadSize, ScalarType.Float32, CPU);
         var two = Rows([1, 2]);
         layer.Append(two, -two, tensor(new long[] { 0, 0 }), [1, 1]);
         Assert.False(layer.IsRectangular);
@@ -120,7 +120,7 @@ public sealed class LayerCacheTests
         AssertHolds(layer, [(1, 0), (2, 4)], [(3, 1)]);
         Assert.Contains(
             "2 capacities are not one for each of 1 rows and 3 heads",
-            Assert.Throws<ArgumentException>(() => new LayerCache(1, 3, [1, 2], HeadSize, ScalarType.Float32, CPU)).Message
+            Assert.Throws<ArgumentException>(() => new DenseLayer(1, 3, [1, 2], HeadSize, ScalarType.Float32, CPU)).Message
         );
     }
 
@@ -144,7 +144,7 @@ public sealed class LayerCacheTests
     public void Gaps_are_remembered()
     {
         using var scope = NewDisposeScope();
-        using var layer = new LayerCache(1, 1, capacity: 3, HeadSize, ScalarType.Float32, CPU);
+        using var layer = new DenseLayer(1, 1, capacity: 3, HeadSize, ScalarType.Float32, CPU);
         var one = Rows([1]).view(1, 1, 1, HeadSize);
         layer.Append(one, -one, tensor(new long[] { -1 }), gaps: true);
         layer.Append(one, -one, tensor(new long[] { -1 }), gaps: true);
@@ -161,7 +161,7 @@ public sealed class LayerCacheTests
     public void Bytes_follow_the_dtype(ScalarType dtype, int size)
     {
         using var scope = NewDisposeScope();
-        using var layer = new LayerCache(1, 2, capacity: 4, HeadSize, dtype, CPU);
+        using var layer = new DenseLayer(1, 2, capacity: 4, HeadSize, dtype, CPU);
         layer.Append(ones(1, 2, 3, HeadSize, dtype: dtype), ones(1, 2, 3, HeadSize, dtype: dtype), arange(3));
         Assert.Equal((dtype, CPU.type), (layer.DType, layer.Device.type));
         Assert.Equal((2 * 6 * HeadSize * size, 2 * 8 * HeadSize * size), (layer.Bytes, layer.StorageBytes));

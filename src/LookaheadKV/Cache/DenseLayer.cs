@@ -1,3 +1,4 @@
+using LookaheadKV.Attention;
 using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
@@ -6,10 +7,9 @@ namespace LookaheadKV.Cache;
 /// <summary>
 /// Keys and values of one layer in preallocated storage: a segment of [capacity, D] for each row and key/value head, one behind the other, of which the
 /// first so many entries are in use. Segments may differ in length; where they do not, the layer is a rectangle [B, G, n, D].
-/// Every entry carries the logical position it was computed at; an entry's place in storage says nothing about its position.
 /// Position -1 marks a place that holds no entry (a shorter row of a batch).
 /// </summary>
-public sealed class LayerCache : IDisposable
+public sealed class DenseLayer : ICacheLayer, IStepStorage
 {
     private readonly long[] _starts; // of each segment, and the end of the last
     private readonly Tensor _keys; // [Σ capacity, D]
@@ -20,11 +20,11 @@ public sealed class LayerCache : IDisposable
     private Tensor? _firsts; // _starts on the device
 
     /// <summary>Allocates a rectangle with room for <paramref name="capacity"/> entries a head.</summary>
-    public LayerCache(long batch, long kvHeads, long capacity, long headSize, ScalarType dtype, Device device)
+    public DenseLayer(long batch, long kvHeads, long capacity, long headSize, ScalarType dtype, Device device)
         : this(batch, kvHeads, [.. Enumerable.Repeat(capacity, (int)(batch * kvHeads))], headSize, dtype, device) { }
 
     /// <summary>Allocates room for so many entries in each segment <c>b·G + g</c>.</summary>
-    public LayerCache(long batch, long kvHeads, IReadOnlyList<long> capacities, long headSize, ScalarType dtype, Device device)
+    public DenseLayer(long batch, long kvHeads, IReadOnlyList<long> capacities, long headSize, ScalarType dtype, Device device)
     {
         if (capacities.Count != batch * kvHeads)
             throw new ArgumentException($"{capacities.Count} capacities are not one for each of {batch} rows and {kvHeads} heads.");
@@ -40,22 +40,22 @@ public sealed class LayerCache : IDisposable
         IsRectangular = EqualCapacities;
     }
 
-    /// <summary>B, the rows.</summary>
+    /// <inheritdoc/>
     public long Batch { get; }
 
-    /// <summary>G, the key/value heads.</summary>
+    /// <inheritdoc/>
     public long KvHeads { get; }
 
-    /// <summary>D.</summary>
+    /// <inheritdoc/>
     public long HeadSize { get; }
 
-    /// <summary>Dtype of keys and values.</summary>
+    /// <inheritdoc/>
     public ScalarType DType => _keys.dtype;
 
-    /// <summary>Where the storage is.</summary>
+    /// <inheritdoc/>
     public Device Device => _keys.device;
 
-    /// <summary>Entries in use in each segment <c>b·G + g</c>.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<long> StoredLengths => _lengths;
 
     /// <summary>Whether all segments are of one length, so that the layer can be read as [B, G, n, D].</summary>
@@ -67,14 +67,11 @@ public sealed class LayerCache : IDisposable
             ? _lengths[0]
             : throw new InvalidOperationException("the heads of this layer hold different numbers of entries; read StoredLengths.");
 
-    /// <summary>Entries there is room for in a segment, at least.</summary>
+    /// <inheritdoc/>
     public long Capacity => Enumerable.Range(0, _lengths.Length).Min(s => _starts[s + 1] - _starts[s]);
 
-    /// <summary>Entries that still fit into the segment with the least room.</summary>
-    internal long Room => _lengths.Select((n, s) => _starts[s + 1] - _starts[s] - n).Min();
-
-    /// <summary>Entries there is room for in the largest segment.</summary>
-    internal long LargestSegment => Enumerable.Range(0, _lengths.Length).Max(s => _starts[s + 1] - _starts[s]);
+    /// <inheritdoc/>
+    public long Room => _lengths.Select((n, s) => _starts[s + 1] - _starts[s] - n).Min();
 
     /// <summary>Whether some place holds no entry (position -1), so that attention needs a mask.</summary>
     public bool HasGaps { get; private set; }
@@ -91,10 +88,10 @@ public sealed class LayerCache : IDisposable
     /// <summary>Bytes of the entries in use: <c>2·Σ n·D·sizeof</c>.</summary>
     public long Bytes => 2 * _lengths.Sum() * HeadSize * _keys.ElementSize;
 
-    /// <summary>Bytes that keys and values hold, counted from their storage (room for tokens to come included).</summary>
+    /// <inheritdoc/>
     public long StorageBytes => StorageBytesOf.Tensor(_keys) + StorageBytesOf.Tensor(_values);
 
-    /// <summary>Bytes that the positions hold, counted from their storage.</summary>
+    /// <inheritdoc/>
     public long PositionBytes => StorageBytesOf.Tensor(_positions);
 
     private bool EqualCapacities { get; }
@@ -106,17 +103,24 @@ public sealed class LayerCache : IDisposable
         return (Used(_keys, s), Used(_values, s), Used(_positions, s));
     }
 
+    /// <summary>Keys, values and positions of a rectangle; views.</summary>
+    /// <inheritdoc/>
+    public (Tensor Keys, Tensor Values, Tensor Positions) Entries() => (Keys, Values, Positions);
+
+    /// <inheritdoc/>
+    public void Append(Tensor keys, Tensor values, Tensor positions) => Append(keys, values, positions, gaps: false);
+
     /// <summary>Writes entries behind those in use, equally many in every segment.</summary>
     /// <param name="keys">Post-RoPE keys [B, G, T, D].</param>
     /// <param name="values">Values [B, G, T, D].</param>
     /// <param name="positions">Their logical positions, int64, broadcastable to [B, G, T]; -1 where there is no entry.</param>
     /// <param name="gaps">Whether <paramref name="positions"/> holds a -1.</param>
     /// <exception cref="InvalidOperationException">The entries do not fit.</exception>
-    public void Append(Tensor keys, Tensor values, Tensor positions, bool gaps = false)
+    public void Append(Tensor keys, Tensor values, Tensor positions, bool gaps)
     {
         using var scope = NewDisposeScope();
         var count = keys.size(2);
-        RequireRoom([.. _lengths.Select(_ => count)]);
+        RequireRoom(count);
         positions = positions.expand(Batch, KvHeads, count);
         if (IsRectangular)
         {
@@ -131,9 +135,7 @@ public sealed class LayerCache : IDisposable
             _values.index_copy_(0, places, values.reshape(-1, HeadSize));
             _positions.index_copy_(0, places, positions.reshape(-1));
         }
-        _ends?.add_(count);
-        for (var s = 0; s < _lengths.Length; s++)
-            _lengths[s] += count;
+        Count(count);
         HasGaps |= gaps;
     }
 
@@ -172,8 +174,7 @@ public sealed class LayerCache : IDisposable
     /// <summary>Forgets the entries behind the first <paramref name="storedLength"/> of every segment; 0 empties the cache.</summary>
     public void Truncate(long storedLength) => Truncate([.. _lengths.Select(_ => storedLength)]);
 
-    /// <summary>Forgets the entries behind the first so many of each segment.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A segment holds fewer.</exception>
+    /// <inheritdoc/>
     public void Truncate(IReadOnlyList<long> storedLengths)
     {
         if (storedLengths.Count != _lengths.Length)
@@ -185,7 +186,7 @@ public sealed class LayerCache : IDisposable
     }
 
     /// <summary>Forgets the entries at or behind a logical position; places without entry stay.</summary>
-    internal void Crop(long position)
+    public void Crop(long position)
     {
         using var scope = NewDisposeScope();
         var kept = new long[_lengths.Length];
@@ -194,31 +195,76 @@ public sealed class LayerCache : IDisposable
         Truncate(kept);
     }
 
-    /// <summary>A cache of its own storage with some of this one's entries.</summary>
+    /// <inheritdoc/>
+    /// <exception cref="NotSupportedException">There is a window, and segments differ in length.</exception>
+    public Tensor Attend(Tensor queries, Tensor positions, int? window = null)
+    {
+        using var scope = NewDisposeScope();
+        var unmasked = queries.size(2) == 1 && !HasGaps && window is null;
+        if (IsRectangular)
+        {
+            var visible = unmasked ? null : CacheAttention.Visible(Positions, positions, window);
+            return FusedAttention.Visible(queries, Keys, Values, visible).MoveToOuterDisposeScope();
+        }
+        if (window is not null)
+            throw new NotSupportedException("a ragged layer is attended to as a whole: eviction refuses prompts beyond a sliding window.");
+        var attended =
+            unmasked && Operators.HasFlash(queries)
+                ? CacheAttention.Segments(queries, _keys, _values, Firsts(), Ends(), _lengths.Max())
+                : CacheAttention.Segments(queries, _keys, _values, _positions, _starts, _lengths, unmasked ? null : positions);
+        return attended.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>A layer of its own storage with some of this one's entries.</summary>
     /// <param name="places">Which entries of each segment, [Σ n] (int64), counted from the segment's first, increasing.</param>
     /// <param name="counts">How many of each segment.</param>
     /// <param name="reserve">Room for this many tokens to come.</param>
-    internal LayerCache Gather(Tensor places, IReadOnlyList<long> counts, long reserve)
+    public DenseLayer Keep(Tensor places, IReadOnlyList<long> counts, long reserve)
     {
         using var scope = NewDisposeScope();
-        var cache = new LayerCache(Batch, KvHeads, [.. counts.Select(n => n + reserve)], HeadSize, DType, Device);
+        var layer = new DenseLayer(Batch, KvHeads, [.. counts.Select(n => n + reserve)], HeadSize, DType, Device);
         var segment = arange(counts.Count, device: Device).repeat_interleave(tensor(counts.ToArray(), device: Device));
         var index = tensor(_starts, device: Device)[segment] + places;
-        cache.Append(_keys.index_select(0, index), _values.index_select(0, index), _positions.index_select(0, index), counts);
-        cache.HasGaps = HasGaps;
-        return cache;
+        layer.Append(_keys.index_select(0, index), _values.index_select(0, index), _positions.index_select(0, index), counts);
+        layer.HasGaps = HasGaps;
+        return layer;
     }
 
     /// <summary>A copy in storage of its own.</summary>
     /// <param name="reserve">Room for this many tokens to come.</param>
-    public LayerCache Copy(long reserve)
+    public DenseLayer Copy(long reserve)
     {
         using var scope = NewDisposeScope();
-        return Gather(SegmentPlaces(_lengths, new long[_lengths.Length], Device), _lengths, reserve);
+        return Keep(SegmentPlaces(_lengths, new long[_lengths.Length], Device), _lengths, reserve);
     }
 
-    /// <summary>The whole storage, for attention over segments: keys, values [Σ capacity, D] and positions [Σ capacity].</summary>
-    internal (Tensor Keys, Tensor Values, Tensor Positions, IReadOnlyList<long> Starts) Storage => (_keys, _values, _positions, _starts);
+    ICacheLayer ICacheLayer.Keep(Tensor places, IReadOnlyList<long> counts, long reserve) => Keep(places, counts, reserve);
+
+    ICacheLayer ICacheLayer.Copy(long reserve) => Copy(reserve);
+
+    ICacheLayer ICacheLayer.Stack(IReadOnlyList<ICacheLayer> others, long reserve) =>
+        DenseStacking.Stack([this, .. others.Cast<DenseLayer>()], reserve);
+
+    // Places without entry need a mask, which a compiled step has not.
+    IStepStorage? ICacheLayer.StepStorage => HasGaps ? null : this;
+
+    Tensor IStepStorage.Keys => _keys;
+
+    Tensor IStepStorage.Values => _values;
+
+    Tensor IStepStorage.Positions => _positions;
+
+    IReadOnlyList<long> IStepStorage.Starts => _starts;
+
+    long? IStepStorage.EvenLength => IsRectangular ? _lengths[0] : null;
+
+    Tensor IStepStorage.Ends => Ends();
+
+    Tensor IStepStorage.Spans(long more) => tensor([.. _starts.Take(_lengths.Length), .. _lengths.Select(n => n + more)]).view(2, -1);
+
+    void IStepStorage.RequireRoom(long count) => RequireRoom(count);
+
+    void IStepStorage.Count(long written) => Count(written);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -230,18 +276,7 @@ public sealed class LayerCache : IDisposable
         _firsts?.Dispose();
     }
 
-    /// <summary>Where each segment starts, and where the last one's room ends, [S+1]; where each segment in use ends, [S]: int64 on the device.</summary>
-    internal (Tensor Starts, Tensor Ends) Bounds() => (_firsts ??= tensor(_starts, device: Device).DetachFromDisposeScope(), Ends());
-
-    /// <summary>Where each segment starts, and how many entries it has with so many more, [2,S] (int64 on the CPU).</summary>
-    internal Tensor Spans(long more) => tensor([.. _starts.Take(_lengths.Length), .. _lengths.Select(n => n + more)]).view(2, -1);
-
-    /// <summary>Makes sure that every segment has room for so many more entries.</summary>
-    /// <exception cref="InvalidOperationException">One has not.</exception>
-    internal void RequireRoom(long count) => RequireRoom([.. _lengths.Select(_ => count)]);
-
-    /// <summary>Counts entries that a compiled step has written behind those in use, equally many in every segment.</summary>
-    internal void Count(long written)
+    private void Count(long written)
     {
         for (var s = 0; s < _lengths.Length; s++)
             _lengths[s] += written;
@@ -267,6 +302,8 @@ public sealed class LayerCache : IDisposable
         _ends = null;
     }
 
+    private void RequireRoom(long count) => RequireRoom([.. _lengths.Select(_ => count)]);
+
     private void RequireRoom(IReadOnlyList<long> counts)
     {
         for (var s = 0; s < _lengths.Length; s++)
@@ -275,6 +312,8 @@ public sealed class LayerCache : IDisposable
                     $"the cache has room for {_starts[s + 1] - _starts[s]} entries and holds {_lengths[s]}; {counts[s]} more do not fit: prefill with a larger reserve."
                 );
     }
+
+    private Tensor Firsts() => _firsts ??= tensor(_starts, device: Device).DetachFromDisposeScope();
 
     private Tensor Ends() => _ends ??= tensor(_lengths.Select((n, s) => _starts[s] + n).ToArray(), device: Device).DetachFromDisposeScope();
 
