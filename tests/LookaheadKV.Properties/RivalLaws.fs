@@ -30,7 +30,7 @@ let private causal (shape: Shape) length rows' =
     attention shape batch length length 0 rows' |> Array.concat
 
 /// Vectors of keys or values: [kv head of batch][position].
-let private vectors (tensor: torch.Tensor) =
+let vectors (tensor: torch.Tensor) =
     rows tensor |> Array.chunkBySize (int (tensor.size 2))
 
 let private norm x = sqrt (DecoderReference.dot x x)
@@ -188,13 +188,17 @@ let private multiply (a: float[][]) (b: float[][]) =
     let columns = Array.transpose b
     a |> Array.map (fun row -> columns |> Array.map (DecoderReference.dot row))
 
-/// Expected attention of one query head, formula by formula: moments of the unrotated queries first, then the mean rotation of both.
-let expectedAttention theta horizon sinks (queries: float[][]) (keys: float[][]) (values: float[][]) =
-    let length, size = keys.Length, keys[0].Length
-    let counted = float (length - sinks)
+/// Expected attention of one query head, formula by formula: moments of the unrotated queries first, then the mean rotation of both. Keys stand at the given
+/// positions, queries at the last of them.
+let expectedAttention theta horizon sinks (at: int[]) (queries: float[][]) (keys: float[][]) (values: float[][]) =
+    let size = keys[0].Length
 
     let before =
-        queries |> Array.mapi (fun j q -> DecoderReference.rotate theta -j q) |> Array.skip sinks
+        Array.zip at[at.Length - queries.Length ..] queries
+        |> Array.filter (fun (position, _) -> position >= sinks)
+        |> Array.map (fun (position, q) -> DecoderReference.rotate theta -position q)
+
+    let counted = float before.Length
 
     let mean =
         Array.init size (fun d -> (before |> Array.sumBy (fun q -> q[d])) / counted)
@@ -203,7 +207,9 @@ let expectedAttention theta horizon sinks (queries: float[][]) (keys: float[][])
         Array.init size (fun i ->
             Array.init size (fun j -> (before |> Array.sumBy (fun q -> (q[i] - mean[i]) * (q[j] - mean[j]))) / counted))
 
-    let rotation = meanRotation theta size [| length .. length + horizon - 1 |]
+    let rotation =
+        meanRotation theta size [| Array.last at + 1 .. Array.last at + horizon |]
+
     let mean = rotation |> Array.map (DecoderReference.dot mean)
     let covariance = multiply (multiply rotation covariance) (Array.transpose rotation)
 
@@ -213,7 +219,7 @@ let expectedAttention theta horizon sinks (queries: float[][]) (keys: float[][])
             DecoderReference.dot mean k / sqrt (float size)
             + DecoderReference.dot k (covariance |> Array.map (DecoderReference.dot k)) / (2.0 * float size))
 
-    let weights = logits |> DecoderReference.softmax (fun j -> j >= sinks)
+    let weights = logits |> DecoderReference.softmax (fun j -> at[j] >= sinks)
     Array.map2 (fun w v -> w * norm v) weights values
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 60, Replay = "(2026,137)")>]
@@ -234,7 +240,14 @@ let ``expected attention is its closed form in plain arrays`` (case: Case) (more
             if length <= sinks then
                 Array.zeroCreate length
             else
-                expectedAttention config.RopeTheta horizon sinks queries keys[head / shape.Group] contents[head / shape.Group])
+                expectedAttention
+                    config.RopeTheta
+                    horizon
+                    sinks
+                    [| 0 .. length - 1 |]
+                    queries
+                    keys[head / shape.Group]
+                    contents[head / shape.Group])
         |> Array.concat
 
     let scores =

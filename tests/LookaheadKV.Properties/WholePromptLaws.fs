@@ -257,6 +257,7 @@ let ``expected attention takes the model's own angles, before and behind the pro
                             decoder.Config.RopeTheta
                             horizon
                             sinks
+                            [| 0 .. queries.Length - 1 |]
                             queries
                             trace.Layers[layer].Keys[kv]
                             trace.Layers[layer].Values[kv])

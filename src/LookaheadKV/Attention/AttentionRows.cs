@@ -19,14 +19,14 @@ public static class AttentionRows
     /// <summary>The same on a GPU, whose launches cost more than its memory: 512 MiB of float32.</summary>
     public const long WeightsAtOnceOnGpu = 1 << 27;
 
-    /// <summary>Attention weights [B,H,R,N] (float32) of queries that stand at positions <paramref name="firstPosition"/>, +1, …</summary>
+    /// <summary>Attention weights [B,H,R,N] (float32) of queries whose own keys are columns <paramref name="firstColumn"/>, +1, …</summary>
     /// <param name="queries">Post-RoPE queries [B,H,R,D].</param>
-    /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
-    /// <param name="firstPosition">Position of the first query row; row i sees columns ≤ firstPosition + i.</param>
-    public static Tensor Softmax(Tensor queries, Tensor keys, long firstPosition)
+    /// <param name="keys">Post-RoPE keys [B,G,N,D], a column each, in the order of their positions, which need not follow each other.</param>
+    /// <param name="firstColumn">Column of the first query row; row i sees columns ≤ firstColumn + i.</param>
+    public static Tensor Softmax(Tensor queries, Tensor keys, long firstColumn)
     {
         if (keys.device_type == DeviceType.CUDA && keys.element_size() == 2 && !is_grad_enabled())
-            return Operators.AttentionRows(queries, keys, firstPosition, 1 / Math.Sqrt(keys.size(3)));
+            return Operators.AttentionRows(queries, keys, firstColumn, 1 / Math.Sqrt(keys.size(3)));
         using var scope = NewDisposeScope();
         var (b, h, r, d) = (queries.size(0), queries.size(1), queries.size(2), queries.size(3));
         var (g, n) = (keys.size(1), keys.size(2));
@@ -36,24 +36,24 @@ public static class AttentionRows
         var grouped = queries.to(precision).reshape(b, g, h / g * r, d); // [B,H,R,D] → [B,G,(H/G)·R,D]
         // In place from here to the softmax: nothing else of this size is made, and no gradient needs what is overwritten.
         var logits = grouped.matmul(keys.to(precision).transpose(2, 3)).Scale(1.0 / Math.Sqrt(d)).view(b, h, r, n);
-        var later = n - firstPosition - 1; // columns that not every row sees
+        var later = n - firstColumn - 1; // columns that not every row sees
         if (later > 0)
         {
             var unseen = ones([r, later], ScalarType.Bool, keys.device).triu();
-            logits.narrow(3, firstPosition + 1, later).Hide(unseen);
+            logits.narrow(3, firstColumn + 1, later).Hide(unseen);
         }
         return logits.softmax(-1).MoveToOuterDisposeScope();
     }
 
     /// <summary>Sum over rows of the attention weights, [B,H,N] (float32); never all rows at once.</summary>
     /// <param name="queries">Post-RoPE queries [B,H,R,D].</param>
-    /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
-    /// <param name="firstPosition">Position of the first query row.</param>
+    /// <param name="keys">Post-RoPE keys [B,G,N,D], a column each, in the order of their positions, which need not follow each other.</param>
+    /// <param name="firstColumn">Column of the first query row.</param>
     /// <param name="chunk">Rows materialised at once, ≥ 1; null: as many as <see cref="WeightsAtOnce"/>, or <see cref="WeightsAtOnceOnGpu"/>, allows.</param>
     /// <param name="weights">Weight of each row in the sum, [B,R]; null weighs every row 1.</param>
-    public static Tensor ColumnSums(Tensor queries, Tensor keys, long firstPosition, int? chunk = null, Tensor? weights = null)
+    public static Tensor ColumnSums(Tensor queries, Tensor keys, long firstColumn, int? chunk = null, Tensor? weights = null)
     {
-        return Fold(queries, keys, firstPosition, chunk, Add);
+        return Fold(queries, keys, firstColumn, chunk, Add);
 
         void Add(Tensor sums, Tensor attention, long start)
         {
@@ -63,17 +63,17 @@ public static class AttentionRows
         }
     }
 
-    /// <summary>Maximum over rows of the attention weights, [B,H,N] (float32), 0 where no row sees the position; never all rows at once.</summary>
+    /// <summary>Maximum over rows of the attention weights, [B,H,N] (float32), 0 where no row sees the column; never all rows at once.</summary>
     /// <param name="queries">Post-RoPE queries [B,H,R,D].</param>
-    /// <param name="keys">Post-RoPE keys [B,G,N,D] of positions 0..N-1.</param>
-    /// <param name="firstPosition">Position of the first query row.</param>
+    /// <param name="keys">Post-RoPE keys [B,G,N,D], a column each, in the order of their positions, which need not follow each other.</param>
+    /// <param name="firstColumn">Column of the first query row.</param>
     /// <param name="chunk">Rows materialised at once, ≥ 1; null: as many as <see cref="WeightsAtOnce"/>, or <see cref="WeightsAtOnceOnGpu"/>, allows.</param>
-    public static Tensor ColumnMaxima(Tensor queries, Tensor keys, long firstPosition, int? chunk = null) =>
-        Fold(queries, keys, firstPosition, chunk, (maxima, attention, _) => maxima.copy_(maximum(maxima, attention.amax([2L]))));
+    public static Tensor ColumnMaxima(Tensor queries, Tensor keys, long firstColumn, int? chunk = null) =>
+        Fold(queries, keys, firstColumn, chunk, (maxima, attention, _) => maxima.copy_(maximum(maxima, attention.amax([2L]))));
 
     // Rows in chunks; a chunk computes no column behind its last row. `add` gets the columns that its rows see, [B,H,n], their weights [B,H,chunk,n]
     // and the number of its first row.
-    private static Tensor Fold(Tensor queries, Tensor keys, long firstPosition, int? chunk, Action<Tensor, Tensor, long> add)
+    private static Tensor Fold(Tensor queries, Tensor keys, long firstColumn, int? chunk, Action<Tensor, Tensor, long> add)
     {
         using var scope = NewDisposeScope();
         var (batch, heads, rows, length) = (queries.size(0), queries.size(1), queries.size(2), keys.size(2));
@@ -84,8 +84,8 @@ public static class AttentionRows
         {
             using var inner = NewDisposeScope();
             var count = Math.Min(most, rows - start);
-            var seen = Math.Min(length, firstPosition + start + count);
-            var attention = Softmax(queries.narrow(2, start, count), keys.narrow(2, 0, seen), firstPosition + start);
+            var seen = Math.Min(length, firstColumn + start + count);
+            var attention = Softmax(queries.narrow(2, start, count), keys.narrow(2, 0, seen), firstColumn + start);
             add(total.narrow(-1, 0, seen), attention, start);
         }
         return total.MoveToOuterDisposeScope();

@@ -56,7 +56,7 @@ public static class LayerEviction
         var keys = prompt.Keys;
         var (b, g, n) = (keys.size(0), keys.size(1), keys.size(2));
         var cache = new DenseLayer(b, g, n + reserve, keys.size(3), keys.dtype, keys.device);
-        cache.Append(keys, prompt.Values, arange(n, device: keys.device));
+        cache.Append(keys, prompt.Values, prompt.KeyPositions());
         return cache;
     }
 }

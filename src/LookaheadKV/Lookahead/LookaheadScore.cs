@@ -27,8 +27,8 @@ public sealed record LookaheadScore(LookaheadModule Module) : IObserverScorer
     public Tensor Score(int layer, LayerRows prompt, LayerRows observer) => Score(prompt.Keys, observer, Module.Settings.Rows);
 
     /// <summary>Predicted importance [B,H,N] (float32); differentiable with respect to the rows.</summary>
-    /// <param name="promptKeys">Post-RoPE keys [B,G,N,D] of the prompt.</param>
-    /// <param name="lookahead">Rows of the n lookahead tokens at positions N..N+n-1.</param>
+    /// <param name="promptKeys">Post-RoPE keys [B,G,N,D] of the prompt, in the order of their positions.</param>
+    /// <param name="lookahead">Rows of the n lookahead tokens, behind the prompt.</param>
     /// <param name="reduction">How the rows become one.</param>
     public static Tensor Score(Tensor promptKeys, LayerRows lookahead, RowReduction reduction = RowReduction.Mean)
     {

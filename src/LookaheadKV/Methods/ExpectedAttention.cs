@@ -1,6 +1,7 @@
 using LookaheadKV.Attention;
 using LookaheadKV.Eviction;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
 
@@ -71,14 +72,19 @@ public sealed record ExpectedAttention(int Horizon = ExpectedAttention.DefaultHo
     {
         using var scope = NewDisposeScope();
         var (decoder, length) = (context.Decoder, prompt.Keys.size(2));
-        return Score(prompt, decoder.Angles(0, length), decoder.Angles(length, Horizon), Sinks).MoveToOuterDisposeScope();
+        if (prompt.Positions is not { } positions)
+            return Score(prompt, decoder.Angles(0, length), decoder.Angles(length, Horizon), Sinks).MoveToOuterDisposeScope();
+        var rows = prompt.Queries.size(2);
+        var own = positions.narrow(2, length - rows, rows).select(1, 0); // all heads hold the rows' own entries: [1 or B,R]
+        return Score(prompt, decoder.AnglesAt(own), decoder.Angles(positions.max().item<long>() + 1, Horizon), Sinks)
+            .MoveToOuterDisposeScope();
     }
 
     private static int Outliers(int sinks) => sinks.AtLeast(0, "expected sinks", $"the authors' code uses {DefaultSinks}");
 
     /// <summary>Scores [B,H,N] (float32); 0 on the first <paramref name="sinks"/> positions.</summary>
-    /// <param name="prompt">Post-RoPE queries [B,H,N,D] of the whole prompt, post-RoPE keys and values [B,G,N,D].</param>
-    /// <param name="own">Angles of the prompt's positions 0..N-1, by which the queries were rotated.</param>
+    /// <param name="prompt">Post-RoPE queries [B,H,R,D] of the prompt's last R rows, of all rows where its positions are those of a whole prompt; post-RoPE keys and values [B,G,N,D].</param>
+    /// <param name="own">Angles of the R rows' positions, by which the queries were rotated.</param>
     /// <param name="future">Angles of the positions at which queries are expected.</param>
     /// <param name="sinks">First tokens that neither count nor score, ≥ 0.</param>
     public static Tensor Score(LayerRows prompt, RotaryAngles own, RotaryAngles future, int sinks = DefaultSinks)
@@ -89,50 +95,63 @@ public sealed record ExpectedAttention(int Horizon = ExpectedAttention.DefaultHo
         var shared = prompt.Queries.size(1) / kvHeads; // query heads of a key/value head
         var precision = AttentionRows.ScorePrecision(prompt.Keys.dtype);
         var scores = zeros(batch, kvHeads * shared, length, dtype: precision, device: prompt.Keys.device);
-        var count = length - sinks;
-        if (count < 1)
+        // Of a whole prompt the first tokens are the first columns; otherwise each head has its own, or none.
+        var outliers = prompt.Positions?.lt(sinks).expand(batch, kvHeads, length);
+        var first = outliers is null ? sinks : 0;
+        var (count, rows) = (length - first, prompt.Queries.size(2) - Outliers(prompt, sinks));
+        if (count < 1 || rows < 1)
             return scores.MoveToOuterDisposeScope();
-        var turn = Turn(own, future, sinks, precision);
+        var turn = Turn(own, future, rows, precision);
         var most = Math.Max(1, AttentionRows.AtOnce(prompt.Keys.device) / (batch * shared * count * size));
-        for (var first = 0L; first < kvHeads; first += most)
+        for (var head = 0L; head < kvHeads; head += most)
         {
             using var inner = NewDisposeScope();
-            var heads = Math.Min(most, kvHeads - first);
-            var queries = prompt.Queries.narrow(1, first * shared, heads * shared).narrow(2, sinks, count);
-            var keys = prompt.Keys.narrow(1, first, heads).narrow(2, sinks, count);
-            var values = prompt.Values.narrow(1, first, heads).narrow(2, sinks, count);
+            var heads = Math.Min(most, kvHeads - head);
+            var queries = prompt.Queries.narrow(1, head * shared, heads * shared).narrow(2, prompt.Queries.size(2) - rows, rows);
+            var keys = prompt.Keys.narrow(1, head, heads).narrow(2, first, count);
+            var values = prompt.Values.narrow(1, head, heads).narrow(2, first, count);
             var norms = linalg.vector_norm(values.to(precision), 2, [-1L]).unsqueeze(2); // [B,g,1,n]
-            var weights = Logits(queries, keys, turn, precision).softmax(-1); // [B,g,H/G,n]
-            scores.narrow(1, first * shared, heads * shared).narrow(2, sinks, count).copy_(weights.mul(norms).flatten(1, 2));
+            var logits = Logits(queries, keys, turn, precision); // [B,g,H/G,n]
+            if (outliers?.narrow(1, head, heads).unsqueeze(2) is { } left)
+                logits = logits.Hide(left);
+            // A head of outliers alone has no weights: 0, not NaN.
+            var weights = outliers is null ? logits.softmax(-1) : logits.softmax(-1).nan_to_num();
+            scores.narrow(1, head * shared, heads * shared).narrow(2, first, count).copy_(weights.mul(norms).flatten(1, 2));
         }
         return scores.MoveToOuterDisposeScope();
     }
 
     // From a query as it stands in the prompt to the mean rotation of the future: back by its own angle, then ahead. Both are linear, so they may come
     // before mean and covariance; pairs turn like complex numbers, so two rotations are one.
-    private static RotaryAngles Turn(RotaryAngles own, RotaryAngles future, long sinks, ScalarType precision)
+    private static RotaryAngles Turn(RotaryAngles own, RotaryAngles future, long rows, ScalarType precision)
     {
         var back = own.Inverse();
-        var (cos, sin) = (Rest(back.Cos), Rest(back.Sin)); // [1,1,n,D]
+        var (cos, sin) = (Rest(back.Cos), Rest(back.Sin)); // [1 or B,1,R,D]
         var (aheadCos, aheadSin) = (Mean(future.Cos), Mean(future.Sin)); // [1,1,1,D]
         return new(cos * aheadCos - sin * aheadSin, sin * aheadCos + cos * aheadSin);
 
-        Tensor Rest(Tensor table) => table.narrow(2, sinks, table.size(2) - sinks).to(precision);
+        Tensor Rest(Tensor table) => table.narrow(2, table.size(2) - rows, rows).to(precision);
         Tensor Mean(Tensor table) => table.to(precision).mean([2L], keepdim: true);
     }
 
-    // The exponents [B,g,H/G,n] (float64) of queries [B,g·H/G,n,D] and keys [B,g,n,D]. What is large is computed in float32, of rows scaled to about 1:
+    // Rows whose queries do not count: those that stand at the first positions.
+    private static long Outliers(LayerRows prompt, long sinks) =>
+        prompt.Positions is { } positions
+            ? positions.narrow(2, prompt.Keys.size(2) - prompt.Queries.size(2), prompt.Queries.size(2)).lt(sinks).sum(2).max().item<long>()
+            : sinks;
+
+    // The exponents [B,g,H/G,n] (float64) of queries [B,g·H/G,R,D] and keys [B,g,n,D]. What is large is computed in float32, of rows scaled to about 1:
     // the exponent is quadratic in both, so that large rows would overflow, and float64 puts the scales back.
     private static Tensor Logits(Tensor queries, Tensor keys, RotaryAngles turn, ScalarType precision)
     {
-        var (kvHeads, count, size) = (keys.size(1), keys.size(2), keys.size(3));
+        var (kvHeads, rows, size) = (keys.size(1), queries.size(2), keys.size(3));
         var shared = queries.size(1) / kvHeads;
         var queryScale = Largest(queries, precision).unflatten(1, kvHeads, shared); // [B,g,H/G,1,1]
         var keyScale = Largest(keys, precision); // [B,g,1,1]
-        var turned = turn.Turn(queries).unflatten(1, kvHeads, shared); // [B,g,H/G,n,D]
+        var turned = turn.Turn(queries).unflatten(1, kvHeads, shared); // [B,g,H/G,R,D]
         var mean = turned.mean([3L], keepdim: true); // [B,g,H/G,1,D]
         var centred = turned.sub_(mean).div_(queryScale);
-        var covariance = centred.transpose(3, 4).matmul(centred).div_(count); // [B,g,H/G,D,D], symmetric
+        var covariance = centred.transpose(3, 4).matmul(centred).div_(rows); // [B,g,H/G,D,D], symmetric
         var scaled = keys / keyScale;
         var linear = scaled.matmul((mean / queryScale).squeeze(3).transpose(2, 3)); // [B,g,n,H/G]
         // The query heads of a key/value head side by side, so that keys are read once and never repeated.

@@ -41,12 +41,12 @@ public sealed record H2O : IPromptScorer
 
     /// <summary>Scores [B,H,N] (float32): the attention that each position gets from itself and all later ones; N in all.</summary>
     /// <param name="queries">Post-RoPE queries [B,H,N,D] of the whole prompt.</param>
-    /// <param name="keys">Post-RoPE keys [B,G,N,D].</param>
+    /// <param name="keys">Post-RoPE keys [B,G,N,D], in the order of their positions.</param>
     /// <param name="chunk">Rows materialised at once, ≥ 1: N×N weights never exist; null: as many as memory allows.</param>
     /// <exception cref="ArgumentException">There is not one query for each key.</exception>
     public static Tensor Score(Tensor queries, Tensor keys, int? chunk = null) =>
         queries.size(2) == keys.size(2)
-            ? AttentionRows.ColumnSums(queries, keys, firstPosition: 0, chunk)
+            ? AttentionRows.ColumnSums(queries, keys, firstColumn: 0, chunk)
             : throw new ArgumentException(
                 $"h2o sums the rows of the whole prompt: got {queries.size(2)} queries for {keys.size(2)} keys; give one for each."
             );

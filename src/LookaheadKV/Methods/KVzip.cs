@@ -85,10 +85,10 @@ public sealed record KVzip(int Chunk = KVzip.DefaultChunk) : IWholePromptScorer
         return [.. scores.Select(parts => cat(parts, -1).MoveToOuterDisposeScope())];
     }
 
-    /// <summary>Scores [B,H,n] (float32) of one chunk, the prompt's positions <paramref name="first"/>..<paramref name="first"/>+n-1.</summary>
-    /// <param name="promptKeys">Post-RoPE keys [B,G,N,D] of the whole prompt.</param>
-    /// <param name="replay">Rows of the instruction and the chunk's tokens, at positions N, N+1, …</param>
-    /// <param name="first">First position of the chunk.</param>
+    /// <summary>Scores [B,H,n] (float32) of one chunk, the columns <paramref name="first"/>..<paramref name="first"/>+n-1 of the keys.</summary>
+    /// <param name="promptKeys">Post-RoPE keys [B,G,N,D] of the prompt, in the order of their positions.</param>
+    /// <param name="replay">Rows of the instruction and the chunk's tokens, behind the prompt.</param>
+    /// <param name="first">First column of the chunk.</param>
     /// <param name="count">n, its tokens.</param>
     public static Tensor Score(Tensor promptKeys, LayerRows replay, long first, long count)
     {

@@ -115,15 +115,15 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
             last = token;
         if (last >= 0) // what it looks at counts too
             Decoding.Extend(decoder, cache, decoder.Ids([last]), Take);
-        return [.. steps.Select(Joined)];
+        return [.. steps.Select(rows => Joined(rows, length))];
 
         void Take(int layer, LayerRows rows) => steps[layer].Add(Moved(rows, scope));
     }
 
     /// <summary>Scores [B,H,N] (float32): the attention that each earlier position gets from the rows; 0 on the window itself.</summary>
     /// <param name="queries">Post-RoPE queries [B,H,N,D] of the prompt (at least its last W rows).</param>
-    /// <param name="keys">Post-RoPE keys [B,G,N,D] of the full cache.</param>
-    /// <param name="pseudo">Rows of the M ≥ 0 pseudo tokens at positions N..N+M-1.</param>
+    /// <param name="keys">Post-RoPE keys [B,G,N,D] of the full cache, in the order of their positions, those of the queries last.</param>
+    /// <param name="pseudo">Rows of the M ≥ 0 pseudo tokens behind them.</param>
     /// <param name="window">W ≥ 1; a prompt shorter than W is all window.</param>
     /// <exception cref="InputException">The window is below 1.</exception>
     public static Tensor Score(Tensor queries, Tensor keys, LayerRows pseudo, int window = DefaultWindow)
@@ -159,9 +159,12 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
     private static LayerRows NoRows(LayerRows rows) =>
         new(rows.Queries.narrow(2, 0, 0), rows.Keys.narrow(2, 0, 0), rows.Values.narrow(2, 0, 0));
 
-    private static LayerRows Joined(List<LayerRows> steps)
+    private static LayerRows Joined(List<LayerRows> steps, long first)
     {
-        return new(Join(rows => rows.Queries), Join(rows => rows.Keys), Join(rows => rows.Values));
+        return new(Join(rows => rows.Queries), Join(rows => rows.Keys), Join(rows => rows.Values))
+        {
+            Positions = LayerRows.Following(first, steps.Count - 1, steps[0].Keys.device).MoveToOuterDisposeScope(), // a row a step behind none
+        };
 
         Tensor Join(Func<LayerRows, Tensor> part) => cat([.. steps.Select(part)], 2).MoveToOuterDisposeScope();
     }

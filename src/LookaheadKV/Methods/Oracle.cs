@@ -33,8 +33,8 @@ public sealed record Oracle : IObserverScorer
     public Tensor Score(int layer, LayerRows prompt, LayerRows observer) => Score(prompt.Keys, observer);
 
     /// <summary>True importance [B,H,N] (float32).</summary>
-    /// <param name="promptKeys">Post-RoPE keys [B,G,N,D] of the prompt.</param>
-    /// <param name="response">Rows of the response at positions N..N+M-1.</param>
+    /// <param name="promptKeys">Post-RoPE keys [B,G,N,D] of the prompt, in the order of their positions.</param>
+    /// <param name="response">Rows of the response, behind the prompt.</param>
     public static Tensor Score(Tensor promptKeys, LayerRows response)
     {
         using var scope = NewDisposeScope();

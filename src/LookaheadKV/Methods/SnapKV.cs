@@ -65,7 +65,7 @@ public sealed record SnapKV(int Window = SnapKV.DefaultWindow) : IPromptScorer
 
     /// <summary>Scores [B,H,N] (float32): attention that the last W rows give each earlier position; 0 on the window itself.</summary>
     /// <param name="queries">Post-RoPE queries [B,H,N,D] of the prompt (at least its last W rows).</param>
-    /// <param name="keys">Post-RoPE keys [B,G,N,D].</param>
+    /// <param name="keys">Post-RoPE keys [B,G,N,D], in the order of their positions, those of the queries last.</param>
     /// <param name="window">W ≥ 1; a prompt shorter than W is all window.</param>
     public static Tensor Score(Tensor queries, Tensor keys, int window = DefaultWindow)
     {

@@ -101,8 +101,8 @@ public sealed record SpecKV(Decoder Draft, int Tokens = SpecKV.DefaultTokens, in
 
     /// <summary>Scores [B,H,N] (float32): the largest weight that any of the rows gives a position; 0 on the window itself.</summary>
     /// <param name="queries">Post-RoPE queries [B,H,N,D] of the prompt (at least its last W rows).</param>
-    /// <param name="keys">Post-RoPE keys [B,G,N,D].</param>
-    /// <param name="draft">Rows of the draft's M tokens at positions N..N+M-1.</param>
+    /// <param name="keys">Post-RoPE keys [B,G,N,D], in the order of their positions, those of the queries last.</param>
+    /// <param name="draft">Rows of the draft's M tokens behind them.</param>
     /// <param name="window">W ≥ 1; a prompt shorter than W is all window.</param>
     /// <exception cref="InputException">The window is below 1.</exception>
     public static Tensor Score(Tensor queries, Tensor keys, LayerRows draft, int window = DefaultWindow)

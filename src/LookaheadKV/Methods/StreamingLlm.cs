@@ -31,13 +31,15 @@ public sealed record StreamingLlm : IPromptScorer
     public string Name => Method.Name;
 
     /// <inheritdoc/>
-    public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Keys);
+    public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt.Keys, prompt.Positions);
 
     /// <summary>Scores [B,G,N] (float32) of keys [B,G,N,D]: the position itself, exact up to 2^24.</summary>
-    public static Tensor Score(Tensor keys)
+    /// <param name="keys">The keys; only their shape is read.</param>
+    /// <param name="positions">Their positions, broadcastable to [B,G,N]; null for those of a whole prompt, 0..N-1.</param>
+    public static Tensor Score(Tensor keys, Tensor? positions = null)
     {
         using var scope = NewDisposeScope();
-        return arange(keys.size(2), dtype: ScalarType.Float32, device: keys.device)
+        return (positions?.to(ScalarType.Float32) ?? arange(keys.size(2), dtype: ScalarType.Float32, device: keys.device))
             .expand(keys.size(0), keys.size(1), keys.size(2))
             .contiguous()
             .MoveToOuterDisposeScope();

@@ -30,7 +30,7 @@ public sealed record Tova : IPromptScorer
 
     /// <summary>Scores [B,G,N] (float32), equal over the G key/value heads; they sum to 1 over N.</summary>
     /// <param name="queries">Post-RoPE queries [B,H,N,D] of the prompt (at least its last row).</param>
-    /// <param name="keys">Post-RoPE keys [B,G,N,D].</param>
+    /// <param name="keys">Post-RoPE keys [B,G,N,D], in the order of their positions, the query's own last.</param>
     public static Tensor Score(Tensor queries, Tensor keys)
     {
         using var scope = NewDisposeScope();

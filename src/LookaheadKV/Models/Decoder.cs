@@ -8,6 +8,18 @@ namespace LookaheadKV.Models;
 /// <summary>Post-RoPE queries [B,H,T,D] and keys, values [B,G,T,D] of some rows in one layer.</summary>
 public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Values)
 {
+    /// <summary>
+    /// Logical positions of the keys and values (int64), broadcastable to [B,G,T] and increasing along T; null of a whole prompt, which stands at 0..T-1.
+    /// Where there are fewer queries than keys, they are those of the last ones.
+    /// </summary>
+    public Tensor? Positions { get; init; }
+
+    /// <summary>The positions [1 or B, 1 or G, T], those of a whole prompt too.</summary>
+    public Tensor KeyPositions() => Positions ?? Following(0, Keys.size(2), Keys.device);
+
+    /// <summary>Positions [1,1,T] (int64) of rows that follow each other.</summary>
+    public static Tensor Following(long first, long count, Device device) => arange(first, first + count, device: device).view(1, 1, -1);
+
     /// <summary>Of rows that went through the model in one pass with the prompt before them: the keys of both, [B,G,N+T,D]; null otherwise.</summary>
     public Tensor? JoinedKeys { get; init; }
 
@@ -15,7 +27,11 @@ public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Valu
     public Tensor KeysBehind(Tensor promptKeys) => JoinedKeys ?? cat([promptKeys, Keys], 2);
 
     /// <summary>The same rows, no longer disposed with a scope: whoever takes them disposes them.</summary>
-    public LayerRows Detach() => new(Queries.DetachFromDisposeScope(), Keys.DetachFromDisposeScope(), Values.DetachFromDisposeScope());
+    public LayerRows Detach() =>
+        new(Queries.DetachFromDisposeScope(), Keys.DetachFromDisposeScope(), Values.DetachFromDisposeScope())
+        {
+            Positions = Positions?.clone().DetachFromDisposeScope(), // other layers' rows have the same
+        };
 
     /// <summary>Frees rows that were detached; within a scope the scope does.</summary>
     public void Dispose()
@@ -23,6 +39,7 @@ public readonly record struct LayerRows(Tensor Queries, Tensor Keys, Tensor Valu
         Queries.Dispose();
         Keys.Dispose();
         Values.Dispose();
+        Positions?.Dispose();
     }
 }
 

@@ -40,7 +40,7 @@ public static class Decoding
             var stored = cache.Layers[layer];
             var rows = decoder.Project(layer, hidden, angles);
             stored.Append(rows.Keys, rows.Values, entries);
-            onLayer?.Invoke(layer, rows);
+            onLayer?.Invoke(layer, rows with { Positions = entries });
             var attended = stored.Attend(rows.Queries, positions, end > window ? window : null);
             hidden = decoder.Finish(layer, hidden, attended).MoveToOuterDisposeScope();
         }
@@ -103,7 +103,10 @@ public static class Decoding
             layer.Count(1);
         cache.Advance(1);
         for (var layer = 0; layer < cache.Layers.Count && onLayer is not null; layer++)
-            onLayer(layer, new LayerRows(result[1 + 3 * layer], result[2 + 3 * layer], result[3 + 3 * layer]));
+            onLayer(
+                layer,
+                new LayerRows(result[1 + 3 * layer], result[2 + 3 * layer], result[3 + 3 * layer]) { Positions = positions.unsqueeze(1) }
+            );
         return result[0];
     }
 }

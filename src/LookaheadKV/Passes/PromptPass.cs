@@ -88,6 +88,7 @@ public static class PromptPass
             decoder.Config.RequireWholeAttention(hidden.size(1));
         }
         var behind = hidden.size(1) - length;
+        var following = riding is null ? null : LayerRows.Following(length, behind, decoder.Device);
         var call = decoder.Call(angles);
         using var side = lastRow && decoder.EvictsBeside ? SideStream.Of(decoder.Device) : null;
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
@@ -104,7 +105,15 @@ public static class PromptPass
                 if (riding is null)
                     observer.Layer(layer, rows);
                 else
-                    riding.Layer(layer, Part(rows, 0, length), Part(rows, length, behind) with { JoinedKeys = rows.Keys });
+                    riding.Layer(
+                        layer,
+                        Part(rows, 0, length),
+                        Part(rows, length, behind) with
+                        {
+                            JoinedKeys = rows.Keys,
+                            Positions = following,
+                        }
+                    );
             hidden = PromptScript.Feed(decoder.Execution, call, result[3], weights, lora, last ? 0 : (int)behind).MoveToOuterDisposeScope();
             // The rows' memory is given to others from here on.
             side?.Join();

@@ -21,7 +21,7 @@ public interface IPromptScorer : IScorer
     /// <summary>Scores [B,H,N] or [B,G,N], float32, higher = keep.</summary>
     /// <param name="context">The model and the prompt's tokens.</param>
     /// <param name="layer">0..L-1.</param>
-    /// <param name="prompt">Queries [B,H,N,D], keys and values [B,G,N,D] that this layer's attention used.</param>
+    /// <param name="prompt">Queries [B,H,N,D], keys and values [B,G,N,D] that this layer's attention used, in the order of their positions.</param>
     Tensor Score(PromptContext context, int layer, LayerRows prompt);
 }
 
@@ -34,7 +34,7 @@ public interface IObserverScorer : IScorer
     /// <summary>Scores [B,H,N] or [B,G,N], float32, higher = keep.</summary>
     /// <param name="layer">0..L-1.</param>
     /// <param name="prompt">Queries [B,H,N,D], keys and values [B,G,N,D] of the prompt.</param>
-    /// <param name="observer">Queries [B,H,n,D], keys and values [B,G,n,D] of the rows at positions N..N+n-1.</param>
+    /// <param name="observer">Queries [B,H,n,D], keys and values [B,G,n,D] of the rows behind them.</param>
     Tensor Score(int layer, LayerRows prompt, LayerRows observer);
 }
 
