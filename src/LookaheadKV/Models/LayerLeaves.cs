@@ -30,17 +30,17 @@ internal static class LayerLeaves
         + (
             (writing, joined) switch
             {
-                (LayerWriting.Differentiable, false) => OwnPairs + Apart + Rotated,
-                (LayerWriting.Differentiable, true) => NoPairs + Joined + CutOnce + Rolled,
-                (LayerWriting.InPlace, false) => Sums(form) + JoinedPairs + Apart + RotatedInPlace,
-                (LayerWriting.InPlace, true) => Sums(form) + RowProducts + Joined + CutInViews + Rolled,
-                (_, false) => Sums(form) + JoinedPairs + Apart + RotatedMergeable,
-                (_, true) => Sums(form) + RowProducts + Joined + CutInViews + RolledMergeable,
+                (LayerWriting.Differentiable, false) => OwnPairs + PureSums + Apart + Rotated,
+                (LayerWriting.Differentiable, true) => NoPairs + PureSums + Joined + CutOnce + Rolled,
+                (LayerWriting.InPlace, false) => SumsInPlace(form) + JoinedPairs + Apart + RotatedInPlace,
+                (LayerWriting.InPlace, true) => SumsInPlace(form) + RowProducts + Joined + CutInViews + Rolled,
+                (_, false) => SumsInPlace(form) + JoinedPairs + Apart + RotatedMergeable,
+                (_, true) => SumsInPlace(form) + RowProducts + Joined + CutInViews + RolledMergeable,
             }
         )
         + Gating(writing, joined);
 
-    // A bias is part of its product, but with gradients, where the product is rounded before it: what trained modules on record were trained with.
+    // A bias is part of its product, but with gradients, where the product is rounded before it: so the modules on record were trained.
     private static string Common(LayerForm form, bool apart) =>
         $$"""
             def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -58,7 +58,17 @@ internal static class LayerLeaves
 
             """;
 
-    private static string Sums(LayerForm form) =>
+    private const string PureSums = """
+        def add(x: Tensor, y: Tensor) -> Tensor:
+            return x + y
+
+        def add_mapped(x: Tensor, y: Tensor, w: List[Tensor], pairs: List[Tensor], i: int, n: int, threads: int) -> Tensor:
+            return x + mapped(y, w, pairs, i, n, threads)
+
+
+        """;
+
+    private static string SumsInPlace(LayerForm form) =>
         $$"""
             def add(x: Tensor, y: Tensor) -> Tensor:
                 return x.add_(y)
@@ -88,24 +98,12 @@ internal static class LayerLeaves
         def mapped(x: Tensor, w: List[Tensor], pairs: List[Tensor], i: int, n: int, threads: int) -> Tensor:
             return own(x, w, pairs, i)
 
-        def add(x: Tensor, y: Tensor) -> Tensor:
-            return x + y
-
-        def add_mapped(x: Tensor, y: Tensor, w: List[Tensor], pairs: List[Tensor], i: int, n: int, threads: int) -> Tensor:
-            return x + mapped(y, w, pairs, i, n, threads)
-
 
         """;
 
     private const string NoPairs = """
         def mapped(x: Tensor, w: List[Tensor], pairs: List[Tensor], i: int, n: int, threads: int) -> Tensor:
             return linear(x, w[2 * i], w[2 * i + 1])
-
-        def add(x: Tensor, y: Tensor) -> Tensor:
-            return x + y
-
-        def add_mapped(x: Tensor, y: Tensor, w: List[Tensor], pairs: List[Tensor], i: int, n: int, threads: int) -> Tensor:
-            return x + mapped(y, w, pairs, i, n, threads)
 
 
         """;

@@ -40,8 +40,8 @@ public sealed class LayerLora(IReadOnlyDictionary<LinearName, LoraPair> pairs) :
         ];
 
     /// <summary>
-    /// The pairs as layers get them that run in place, in a dtype and in the place of the first map of each group: maps that read the same rows share one A, their B's stand along a diagonal, scaled. Kept
-    /// until a parameter is written to.
+    /// The pairs as layers get them that run in place, in a dtype: maps that read the same rows share one A, their B's stand along a diagonal, scaled, in the place
+    /// of the first of them. Kept until a parameter is written to.
     /// </summary>
     internal Tensor[] Packed(DecoderConfig config, ScalarType dtype)
     {

@@ -18,9 +18,6 @@ internal static class Operators
         def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
             return torch.rms_norm(x, [x.size(-1)], weight, eps)
 
-        def swiglu(x: Tensor, gate: Tensor, up: Tensor) -> Tensor:
-            return torch.silu(torch.linear(x, gate)) * torch.linear(x, up)
-
         def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
             a, b = x.chunk(2, -1)
             return x * cos + torch.cat([-b, a], -1) * sin
@@ -84,9 +81,6 @@ internal static class Operators
 
     /// <summary>Root-mean-square normalisation over the last dimension.</summary>
     public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon) => Call("rms_norm", x, weight, epsilon);
-
-    /// <summary><c>silu(x·gateᵀ) ∘ (x·upᵀ)</c>.</summary>
-    public static Tensor SwiGlu(Tensor x, Tensor gate, Tensor up) => Call("swiglu", x, gate, up);
 
     /// <summary>Rotary embedding, half-split (Llama) convention: <c>x∘cos + rotate_half(x)∘sin</c>.</summary>
     public static Tensor Rotate(Tensor x, Tensor cos, Tensor sin) => Call("rotate", x, cos, sin);
