@@ -62,6 +62,7 @@ let order =
         "docs/method.md"
         "docs/architecture.md"
         "docs/paper-vs-ours.md"
+        "docs/methods.md"
         "docs/add-a-method.md"
         "docs/add-a-family.md"
         "docs/training.md"

@@ -11,7 +11,12 @@ public static class LookaheadMethod
         new(new EvictionPolicy { Name = LookaheadScore.MethodName })
         {
             Keeps = "what trained lookahead tokens behind the prompt attend to",
-            Paper = new("Ahn et al.", 2026, "LookaheadKV", "2603.10899"),
+            Paper = new(
+                "Ahn et al.",
+                2026,
+                "LookaheadKV: Fast and Accurate KV Cache Eviction by Glimpsing into the Future without Generation",
+                "2603.10899"
+            ),
             Needs = Needs.Modules,
             FigurePlace = 2,
             Scorer = given => new LookaheadScore(given.Module),

@@ -19,7 +19,7 @@ public sealed record Method(EvictionPolicy Defaults)
     /// <summary>Where it was published; null for the bounds.</summary>
     public Paper? Paper { get; init; }
 
-    /// <summary>What may stand in brackets beside the <see cref="Modifiers"/> that all methods share. One of a modifier's name sets both.</summary>
+    /// <summary>What may stand in brackets beside the <see cref="Modifiers"/> that all methods share. One of a modifier's name takes its place; <c>window</c> sets both.</summary>
     public IReadOnlyList<Parameter> Parameters { get; init; } = [];
 
     /// <summary>What it reads beside the prompt's keys and values.</summary>
@@ -82,6 +82,25 @@ public enum Needs
 
     /// <summary>Modules that were trained for the model.</summary>
     Modules = 64,
+}
+
+/// <summary><see cref="Needs"/> as they are told.</summary>
+public static class NeedsNames
+{
+    private static readonly IReadOnlyDictionary<Needs, string> Words = new Dictionary<Needs, string>
+    {
+        [Needs.Queries] = "the prompt's queries",
+        [Needs.AllLayers] = "all layers",
+        [Needs.Budget] = "the budget",
+        [Needs.Replay] = "a replay of the prompt",
+        [Needs.Answer] = "an answer",
+        [Needs.Draft] = "a draft model",
+        [Needs.Modules] = "trained modules",
+    };
+
+    /// <summary>Each need in words.</summary>
+    public static IReadOnlyList<string> InWords(this Needs needs) =>
+        [.. Words.Where(word => needs.HasFlag(word.Key)).Select(word => word.Value)];
 }
 
 /// <summary>When a method evicts.</summary>

@@ -19,6 +19,11 @@ public sealed record Modifier(
     Func<EvictionPolicy, string> Shown
 )
 {
+    /// <summary>
+    /// Whether it holds beside a method's parameter of its name: an observation window is kept too. Any other gives way to the parameter.
+    /// </summary>
+    public bool GoesWithParameter { get; init; }
+
     /// <summary>How the heads of a layer share; beside a global budget they have nothing to share.</summary>
     public static Modifier Heads { get; } =
         new(
@@ -73,7 +78,10 @@ public sealed record Modifier(
             text =>
                 TokenCount.Read(text, 0) is { } last ? policy => policy with { Protection = policy.Protection with { Last = last } } : null,
             policy => Number(policy.Protection.Last)
-        ),
+        )
+        {
+            GoesWithParameter = true,
+        },
         new(
             "protect",
             "positions and ranges joined by +, such as 3+10-19",

@@ -111,7 +111,7 @@ public sealed class PolicyText
                 throw new InputException($"policy \"{written}\": option \"{key}\" comes twice; give it once.");
             if (parameter is not null)
                 values[key] = parameter.Read(value) ?? throw Wrong(parameter.Allowed);
-            if (modifier is not null)
+            if (modifier is not null && (parameter is null || modifier.GoesWithParameter))
                 changes[key] = modifier.Read(value) ?? throw Wrong(modifier.Allowed);
 
             InputException Wrong(string allowed) => new($"policy \"{written}\": {key}={value} is not allowed; give {allowed}.");

@@ -1,3 +1,4 @@
+using LookaheadKV.Eviction;
 using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Scoring;
@@ -12,8 +13,33 @@ namespace LookaheadKV.Tests.Docs;
 /// <param name="Window">W, the observation window in tokens.</param>
 public sealed record ValueAware(int Window = SnapKV.DefaultWindow) : IPromptScorer
 {
+    private static readonly TokenCount WindowParameter = new("window", SnapKV.DefaultWindow, "W, the observation window");
+
+    /// <summary>The method under its name, with the paper's defaults.</summary>
+    public static Method Method { get; } =
+        new(
+            new EvictionPolicy
+            {
+                Name = "valueaware",
+                Pooling = Pooling.Max(7),
+                Protection = Protection.LastTokens(SnapKV.DefaultWindow),
+            }
+        )
+        {
+            Keeps = "what the prompt's last 32 tokens attend to, the larger its value the more, and those 32",
+            Paper = new(
+                "Guo et al.",
+                2024,
+                "Attention Score is not All You Need for Token Importance Indicator in KV Cache Reduction: Value Also Matters",
+                "2406.12335"
+            ),
+            Parameters = [WindowParameter],
+            Needs = Needs.Queries,
+            Scorer = given => new ValueAware(given.Of(WindowParameter)),
+        };
+
     /// <inheritdoc/>
-    public string Name => "valueaware";
+    public string Name => Method.Name;
 
     /// <inheritdoc/>
     public Tensor Score(PromptContext context, int layer, LayerRows prompt) => Score(prompt, Window);

@@ -3,7 +3,6 @@ using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Methods;
 using LookaheadKV.Models;
-using LookaheadKV.Scoring;
 using LookaheadKV.Tests.Models;
 using Xunit;
 using static TorchSharp.torch;
@@ -31,11 +30,9 @@ public class ValueAwareTests
     public void It_is_a_policy_like_any_other()
     {
         using var decoder = TinyDecoder.Create();
-        var policy = new EvictionPolicy
+        var policy = ValueAware.Method.Policy() with
         {
-            Name = "valueaware",
             Scorer = new ValueAware(Window: 2),
-            Pooling = Pooling.Max(3),
             Protection = Protection.LastTokens(2),
             Heads = new HeadAllocation.Adaptive(),
             Budget = Budget.Tokens(4),

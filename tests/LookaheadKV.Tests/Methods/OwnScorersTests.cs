@@ -1,7 +1,9 @@
 using LookaheadKV.Methods;
+using LookaheadKV.Models;
 using LookaheadKV.Scoring;
 using LookaheadKV.Tests.Docs;
 using Xunit;
+using static TorchSharp.torch;
 
 namespace LookaheadKV.Tests.Methods;
 
@@ -26,6 +28,14 @@ public class OwnScorersTests
     }
 
     [Fact]
+    public void An_option_of_the_constructor_takes_the_place_of_one_that_all_have()
+    {
+        var policy = PolicyText.Parse("Grouped[group=3]", Own).Build(Parts);
+        Assert.Equal(3, policy.Scorer!.GetType().GetProperty("Group")!.GetValue(policy.Scorer));
+        Assert.Equal(GroupReduction.Mean, policy.Group);
+    }
+
+    [Fact]
     public void Types_of_options_are_the_constructors()
     {
         var scorer = new OwnScorer(typeof(Picky));
@@ -46,6 +56,13 @@ public class OwnScorersTests
         Assert.Same(SnapKV.Method, PolicyText.Parse("snapkv", Own).Method);
         Assert.Contains("ValueAware", Assert.Throws<InputException>(() => PolicyText.Parse("nope", Own)).Message);
         Assert.Null(Own.Find("nope"));
+    }
+
+    public sealed record Grouped(int Group) : IPromptScorer
+    {
+        public string Name => "grouped";
+
+        public Tensor Score(PromptContext context, int layer, LayerRows prompt) => throw new NotSupportedException();
     }
 
     public sealed class Picky(double share, int count = 3, string name = "x", bool isLoud = false) : IScorer
