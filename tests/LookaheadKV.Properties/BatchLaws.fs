@@ -15,6 +15,8 @@ open LookaheadKV.Passes
 open LookaheadKV.Models
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 
 let private tolerance precision =

@@ -17,6 +17,8 @@ open LookaheadKV.Scoring
 open LookaheadKV.Budgeting
 open LookaheadKV.Generation
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 
 /// 2·B·G·n·D·sizeof of one layer.

@@ -12,6 +12,8 @@ open LookaheadKV.Methods
 open LookaheadKV.Generation
 open LookaheadKV.Passes
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 
 /// What a run gives: the next logits, then those behind each token of the suffix; with the positions that were kept.

@@ -9,6 +9,8 @@ open TorchSharp
 open LookaheadKV.Evaluation
 open LookaheadKV.Eviction
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 
 /// Kept sets of random scores, so many entries a head, in every layer.
 let private kept (case: Case) count =

@@ -17,6 +17,8 @@ open LookaheadKV.Training
 open LookaheadKV.Methods
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 
 let private live () =

@@ -18,6 +18,8 @@ open LookaheadKV.Lookahead
 open LookaheadKV.Models
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 
 let private familyOf (case: Case) =

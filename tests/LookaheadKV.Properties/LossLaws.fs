@@ -11,6 +11,8 @@ open TorchSharp
 open LookaheadKV.Generation
 open LookaheadKV.Training
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 
 /// Σ_j p_j · log(p_j / q_j), both divided by their sums.

@@ -19,6 +19,8 @@ open LookaheadKV.Models
 open LookaheadKV.Runtime
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 
 type EveryMethod() =

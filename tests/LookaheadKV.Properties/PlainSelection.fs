@@ -2,6 +2,8 @@
 module LookaheadKV.Properties.PlainSelection
 
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 
 /// Numerators of the layers' quotas, and their common denominator.
 let private quotas (case: Case) =

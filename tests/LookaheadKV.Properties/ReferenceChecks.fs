@@ -9,6 +9,8 @@ open TorchSharp
 open LookaheadKV.Generation
 open LookaheadKV.Passes
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 80, Replay = "(2026,103)")>]

@@ -12,6 +12,8 @@ open LookaheadKV.Attention
 open LookaheadKV.Models
 open LookaheadKV.Methods
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 open LookaheadKV.Properties.ScoreLaws
 

@@ -15,6 +15,8 @@ open LookaheadKV.Models
 open LookaheadKV.Methods
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 
 /// Random rows in the shape of a case: queries [B,H,R,D], keys and values [B,G,N,D], as large as asked for.

@@ -13,6 +13,8 @@ open LookaheadKV.Passes
 open LookaheadKV.Methods
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 open LookaheadKV.Properties.RivalLaws
 
