@@ -1,5 +1,6 @@
 /// The cache as a machine: any list of operations leaves it with the positions, keys, values, lengths and bytes of plain lists. A counterexample shrinks
 /// to the few operations that it needs, and prints them.
+/// One file, because a state machine is read whole: its model, its commands and how they are drawn.
 module LookaheadKV.Properties.CacheMachine
 
 open System

@@ -52,8 +52,8 @@ let private changesNothing (case: Case) (decoder: Decoder) (policy: EvictionPoli
         let index =
             (positionsOf kept).unsqueeze(-1).expand(-1L, -1L, -1L, int64 case.Shape.HeadSize)
 
-        check "keys" (sameBits ((keysOf all).gather (2L, index)) (keysOf kept))
-        check "values" (sameBits ((valuesOf all).gather (2L, index)) (valuesOf kept))
+        check "keys" (sameBits ((keysOf all).gather(2L, index)) (keysOf kept))
+        check "values" (sameBits ((valuesOf all).gather(2L, index)) (valuesOf kept))
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 60)>]
 let ``a lookahead module changes no bit of the weights, of the prompt's rows, or of the first token's logits`` (case: Case) =

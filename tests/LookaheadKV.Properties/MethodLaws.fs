@@ -1,4 +1,5 @@
 /// All laws, for every method under every allocation in every dtype: a law that holds for most may fail for one.
+/// One file, because every law here runs over every method through the same sweep.
 module LookaheadKV.Properties.MethodLaws
 
 open System
@@ -331,7 +332,10 @@ let ``5: each row of stacked caches of different lengths decodes as the row alon
                 check "logical lengths" (batch.LogicalLengths = [| for case in cases -> int64 case.Length |])
 
                 for layer in 0 .. case.Shape.Layers - 1 do
-                    if sessions |> Array.exists (fun s -> Seq.length (Seq.distinct s.Cache.Layers[layer].StoredLengths) > 1) then
+                    if
+                        sessions
+                        |> Array.exists (fun s -> Seq.length (Seq.distinct s.Cache.Layers[layer].StoredLengths) > 1)
+                    then
                         check "ragged rows hold no empty places" (not (batch.Layers[layer] :?> DenseLayer).HasGaps)
 
                         check

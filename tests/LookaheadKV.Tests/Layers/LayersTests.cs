@@ -99,6 +99,21 @@ public partial class LayersTests
             );
     }
 
+    /// <summary>A file is one concept: a longer one says at its head why it is one. Notebooks are read from top to bottom, and are no part of this.</summary>
+    [Fact]
+    public void A_file_of_more_than_400_lines_says_why()
+    {
+        var root = Path.Combine(Source("LookaheadKV"), "..", "..");
+        var wrong =
+            from folder in (string[])["src", "tests", "build"]
+            from file in Directory.EnumerateFiles(Path.Combine(root, folder), "*", SearchOption.AllDirectories)
+            where Path.GetExtension(file) is ".cs" or ".fs" or ".fsx" && !file.Contains("StrykerOutput", StringComparison.Ordinal)
+            let lines = File.ReadAllLines(file)
+            where lines.Length > 400 && !lines.Take(5).Any(line => line.Contains("One file, because", StringComparison.Ordinal))
+            select $"{Path.GetRelativePath(root, file)}: {lines.Length} lines";
+        Assert.Empty(wrong);
+    }
+
     private static string Namespace(string package, string folder) => folder.Length == 0 ? package : $"{package}.{folder}";
 
     private static string FolderOf(string package, Type type) =>
