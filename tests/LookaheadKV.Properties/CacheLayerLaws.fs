@@ -13,6 +13,8 @@ open LookaheadKV.Eviction
 open LookaheadKV.Generation
 open LookaheadKV.Passes
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 open LookaheadKV.Properties.PlainCacheLayer
 

@@ -15,6 +15,8 @@ open LookaheadKV.Models
 open LookaheadKV.Passes
 open LookaheadKV.Scoring
 open LookaheadKV.Properties.TinyModels
+open LookaheadKV.Properties.TinyPolicies
+open LookaheadKV.Properties.TinyCases
 open LookaheadKV.Properties.Tensors
 open LookaheadKV.Properties.ScoreLaws
 open LookaheadKV.Properties.RivalLaws
