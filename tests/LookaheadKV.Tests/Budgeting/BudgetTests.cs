@@ -64,4 +64,13 @@ public sealed class BudgetTests
     [InlineData("3TiB", "\"3TiB\" is not understood")]
     public void Others_are_refused(string text, string named) =>
         Assert.Contains(named, Assert.Throws<InputException>(() => Budget.Parse(text)).Message);
+
+    [Fact]
+    public void A_negative_budget_is_refused_in_every_unit()
+    {
+        Assert.Contains("budget of -1 bytes", Assert.Throws<InputException>(() => Budget.Bytes(-1)).Message);
+        Assert.Contains("budget -1 ", Assert.Throws<InputException>(() => Budget.Tokens(-1)).Message);
+        Assert.Contains("budget -50%", Assert.Throws<InputException>(() => Budget.Ratio(-0.5)).Message);
+        Assert.Equal(new Budget.InBytes(1), Budget.Bytes(1));
+    }
 }

@@ -43,4 +43,15 @@ internal static class PlainLayer
         }
         Assert.Equal(2 * segments.Sum(s => s.Length) * HeadSize * sizeof(float), layer.Bytes);
     }
+
+    /// <summary>A cache of one row, layer and head whose first entries are there.</summary>
+    public static KeyValueCache Row(long logicalLength, long entries, long headSize = 4, ScalarType dtype = ScalarType.Float32)
+    {
+        var cache = new KeyValueCache(logicalLength);
+        var layer = new DenseLayer(1, 1, entries, headSize, dtype, CPU);
+        var rows = ones([1, 1, entries, headSize], dtype: dtype);
+        layer.Append(rows, rows, arange(entries));
+        cache.Add(layer);
+        return cache;
+    }
 }

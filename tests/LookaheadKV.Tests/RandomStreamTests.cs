@@ -1,7 +1,7 @@
 using LookaheadKV.Evaluation.Tasks;
 using Xunit;
 
-namespace LookaheadKV.Tests.Evaluation.Tasks;
+namespace LookaheadKV.Tests;
 
 /// <summary>SplitMix64 beside its definition, and what is drawn with it. Every seeded text and figure hangs on these numbers.</summary>
 public sealed class RandomStreamTests
