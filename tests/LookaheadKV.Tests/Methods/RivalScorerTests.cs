@@ -54,14 +54,6 @@ public sealed class RivalScorerTests
     }
 
     [Fact]
-    public void H2O_refuses_part_of_a_prompt()
-    {
-        using var scope = NewDisposeScope();
-        var wrong = Assert.Throws<ArgumentException>(() => H2O.Score(ones(1, 2, 3, 4), ones(1, 2, 5, 4)));
-        Assert.Contains("got 3 queries for 5 keys", wrong.Message);
-    }
-
-    [Fact]
     public void A_draft_model_of_another_vocabulary_is_refused()
     {
         using var scope = NewDisposeScope();

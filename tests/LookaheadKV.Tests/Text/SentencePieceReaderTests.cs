@@ -4,7 +4,7 @@ using Xunit;
 
 namespace LookaheadKV.Tests.Text;
 
-public sealed class SentencePieceTests : IDisposable
+public sealed class SentencePieceReaderTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("lookahead-text-").FullName;
 
