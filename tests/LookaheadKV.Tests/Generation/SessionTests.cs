@@ -216,6 +216,7 @@ public sealed class SessionTests
     [InlineData("snapkv[window=2]")]
     [InlineData("adakv[window=2]")]
     [InlineData("oracle")]
+    [InlineData("oracle[layers=uniform]")]
     [InlineData("laq[window=2]")]
     [InlineData("kvzip")]
     [InlineData("keydiff[layers=global]")]

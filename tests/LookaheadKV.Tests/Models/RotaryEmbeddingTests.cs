@@ -69,7 +69,8 @@ public sealed class RotaryEmbeddingTests
         var x = rand(2, 3, 7, TinyDecoder.Config.HeadSize, ScalarType.Float32);
         var back = angles.Inverse().Apply(angles.Apply(x));
         Assert.True(back.allclose(x.to(back.dtype), 1e-5, 1e-6));
-        var bits = angles.Inverse().Apply(x.to(dtype)).dtype;
-        Assert.Equal(dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32, bits);
+        var bits = dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        Assert.Equal((bits, bits), (angles.Inverse().Cos.dtype, angles.Inverse().Sin.dtype));
+        Assert.Equal(bits, angles.Inverse().Apply(x.to(dtype)).dtype);
     }
 }
