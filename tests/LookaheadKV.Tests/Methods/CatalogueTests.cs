@@ -1,6 +1,7 @@
 using System.Reflection;
 using LookaheadKV.Budgeting;
 using LookaheadKV.Eviction;
+using LookaheadKV.FSharp;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Methods;
 using LookaheadKV.Models;
@@ -103,6 +104,18 @@ public sealed class CatalogueTests
     {
         int[] places = [.. Catalogue.Methods.Select(method => method.FigurePlace).OfType<int>().Order()];
         Assert.Equal(Enumerable.Range(0, places.Length), places);
+    }
+
+    // Figures of several versions stand side by side: who has a colour of its own keeps it.
+    [Fact]
+    public void Figures_list_bounds_first_then_the_method_then_its_rivals()
+    {
+        string[] own = ["full", "oracle", "lookahead", "snapkv", "streaming", "random"];
+        string[] colors = ["#000000", "#666666", "#D55E00", "#0072B2", "#009E73", "#CC79A7"];
+        Assert.Equal([.. own, .. Catalogue.Names.Except(own).Order(StringComparer.Ordinal)], Theme.order(Catalogue.Names));
+        var styles = Theme.styles(Catalogue.Names);
+        Assert.Equal(colors, own.Select(name => styles[name].Color));
+        Assert.Equal(Catalogue.Names.Order(), styles.Keys.Order());
     }
 
     [Theory]
