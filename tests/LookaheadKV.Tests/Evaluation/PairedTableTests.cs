@@ -58,6 +58,18 @@ public class PairedTableTests
     }
 
     [Fact]
+    public void A_difference_is_settled_by_enough_prompts_and_an_interval_without_0()
+    {
+        const int Enough = 10;
+        Assert.True(new PairedDifference(0.5, 0.1, 1, Enough).IsSettled);
+        Assert.True(new PairedDifference(-0.5, -1, -0.1, Enough).IsSettled);
+        Assert.False(new PairedDifference(0.5, 0, 1, Enough).IsSettled);
+        Assert.False(new PairedDifference(-0.5, -1, 0, Enough).IsSettled);
+        Assert.False(new PairedDifference(0.5, 0.1, 1, Enough - 1).IsSettled);
+        Assert.Contains("settled by 1 prompt:", new PairedDifference(0.5, 0.1, 1, 1).Sentence("score", "a", "b"));
+    }
+
+    [Fact]
     public void A_mean_counts_prompts_alike_within_a_task_and_tasks_alike()
     {
         FidelityScores[][] groups =
