@@ -40,6 +40,9 @@ public sealed record CompareOptions
     /// <summary>Seed of the prompts.</summary>
     public long Seed { get; init; }
 
+    /// <summary>How layers run; default compiled.</summary>
+    public Execution Execution { get; init; } = Execution.Compiled;
+
     /// <summary>Whether the question is part of the prompt that is scored.</summary>
     public QueryMode Query { get; init; } = QueryMode.Aware;
 
@@ -154,7 +157,8 @@ public static class Comparison
             prompt.Guess,
             prompt.Question,
             prompt.Guess is null ? prompt.AnswerTokens : LongestAnswer,
-            cancellation
+            cancellation,
+            options.Execution
         );
         var (config, elementSize) = (decoder.Config, Session.ElementSize(decoder));
         var best = trace.Scores(Oracle.Method.Policy(), scored.Length);

@@ -2,7 +2,6 @@ using LookaheadKV.Attention;
 using LookaheadKV.Cache;
 using LookaheadKV.Eviction;
 using LookaheadKV.Models;
-using LookaheadKV.Passes;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Evaluation;
@@ -18,7 +17,6 @@ namespace LookaheadKV.Evaluation;
 /// </remarks>
 public sealed class Fidelity : IDisposable
 {
-    private readonly Decoder _decoder;
     private readonly PromptTrace _trace;
     private readonly int[] _forced;
     private readonly int _first; // of the rows that count; all behind it do
@@ -27,12 +25,12 @@ public sealed class Fidelity : IDisposable
 
     private Fidelity(Decoder decoder, PromptTrace trace, int[] forced, int first)
     {
-        (_decoder, _trace, _forced, _first) = (decoder, trace, forced, first);
+        (_trace, _forced, _first) = (trace, forced, first);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         _attention = new Tensor[decoder.Config.Layers];
         using var cache = trace.Evict(null, forced.Length);
-        var logits = Decoding.Extend(decoder, cache, decoder.Ids(forced), Watch);
+        var logits = trace.Extend(cache, forced, Watch);
         _logProbabilities = LogProbabilities(logits).DetachFromDisposeScope();
     }
 
@@ -69,7 +67,7 @@ public sealed class Fidelity : IDisposable
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var mark = cache.Mark();
-        var evicted = LogProbabilities(Decoding.Extend(_decoder, cache, _decoder.Ids(_forced)));
+        var evicted = LogProbabilities(_trace.Extend(cache, _forced));
         cache.RollBack(mark);
         var divergence = _logProbabilities.exp().mul(_logProbabilities - evicted).sum(-1); // [rows]
         var own = _logProbabilities.argmax(-1, keepdim: true);

@@ -2,6 +2,7 @@ using LookaheadKV.Evaluation.Metrics;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
+using LookaheadKV.Runtime;
 using LookaheadKV.Training;
 using static TorchSharp.torch;
 
@@ -39,6 +40,7 @@ public sealed record PredictionQuality(
     /// <param name="counts">The C of the recall, each at least 1.</param>
     /// <param name="progress">Receives the number of prompts done.</param>
     /// <param name="cancellation">Looked at before every layer of a prompt.</param>
+    /// <param name="execution">How layers run; default compiled.</param>
     /// <returns>One for each module.</returns>
     public static IReadOnlyList<PredictionQuality> Measure(
         Decoder decoder,
@@ -47,7 +49,8 @@ public sealed record PredictionQuality(
         IResponses responses,
         IReadOnlyList<int> counts,
         IProgress<int>? progress = null,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Execution? execution = null
     )
     {
         if (examples.Count == 0)
@@ -60,7 +63,7 @@ public sealed record PredictionQuality(
         {
             using var scope = NewDisposeScope();
             var response = responses.Of(example, cancellation);
-            using var target = LookaheadTarget.Compute(decoder, [example.Prompt], [response], cancellation);
+            using var target = LookaheadTarget.Compute(decoder, [example.Prompt], [response], cancellation, execution);
             foreach (var (module, sum) in modules.Zip(sums))
                 Add(decoder, module, target, sum);
             progress?.Report(done + 1);

@@ -3,6 +3,7 @@ using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
+using LookaheadKV.Runtime;
 using LookaheadKV.Scoring;
 using static TorchSharp.torch;
 
@@ -15,6 +16,7 @@ namespace LookaheadKV.Evaluation;
 public sealed class PromptTrace : IDisposable
 {
     private readonly Decoder _decoder;
+    private readonly Execution _execution;
     private readonly List<LayerRows> _layers = [];
     private readonly Lazy<int[]> _response;
     private readonly IReadOnlyList<int> _question;
@@ -26,28 +28,32 @@ public sealed class PromptTrace : IDisposable
     /// <param name="question">Token ids that follow the prompt after eviction (query-agnostic); none by default.</param>
     /// <param name="maxResponse">Longest greedy answer.</param>
     /// <param name="cancellation">Looked at before every layer.</param>
+    /// <param name="execution">How layers run, of the prompt and of what follows; default compiled.</param>
+    /// <exception cref="InputException">The prompt does not fit the model, or the model cannot run so.</exception>
     public PromptTrace(
         Decoder decoder,
         IReadOnlyList<int> prompt,
         IReadOnlyList<int>? guess = null,
         IReadOnlyList<int>? question = null,
         int maxResponse = 256,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Execution? execution = null
     )
     {
+        _execution = decoder.Running(execution);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         _decoder = decoder;
         _question = question ?? [];
         Prompt = prompt;
         Ids = decoder.Ids(prompt).DetachFromDisposeScope();
-        var hidden = PromptPass.Run(decoder, Ids, Remember, cancellation);
+        var hidden = PromptPass.Run(decoder, Ids, Remember, cancellation, _execution);
         using var first = decoder.Logits(hidden.narrow(1, prompt.Count - 1, 1)).argmax(-1);
         NextToken = (int)first.item<long>();
         _response = new(() =>
             guess is not null && IsGreedy(guess)
                 ? [.. guess]
-                : Session.GreedyResponse(decoder, [.. prompt, .. _question], maxResponse, cancellation)
+                : Session.GreedyResponse(decoder, [.. prompt, .. _question], maxResponse, cancellation, _execution)
         );
     }
 
@@ -70,7 +76,7 @@ public sealed class PromptTrace : IDisposable
     public IReadOnlyList<int> Response => _response.Value;
 
     /// <summary>What observers may know of the prompt.</summary>
-    public PromptContext Context => new(_decoder, Ids, new Lazy<int[]>(() => [.. _question, .. Response]));
+    public PromptContext Context => new(_decoder, Ids, new Lazy<int[]>(() => [.. _question, .. Response])) { Execution = _execution };
 
     /// <summary>Scores of every layer, grouped and pooled, [1,G,N] each.</summary>
     /// <param name="policy">A policy with a scorer.</param>
@@ -128,7 +134,7 @@ public sealed class PromptTrace : IDisposable
             return true;
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var logits = Decoding.Extend(_decoder, cache, _decoder.Ids(forced));
+        var logits = Extend(cache, forced);
         var predicted = logits[0].argmax(-1).cpu().data<long>().ToArray();
         var known = Math.Max(0, _question.Count - 1); // rows within the question predict nothing that is asked for
         return predicted.Skip(known).Select(id => (int)id).SequenceEqual(_question.Count == 0 ? answer.Skip(1) : answer);
@@ -145,15 +151,19 @@ public sealed class PromptTrace : IDisposable
     {
         cancellation.ThrowIfCancellationRequested();
         var first = _question.Count == 0 ? NextToken : AfterQuestion();
-        return [.. DecodingLoop.Greedy(_decoder, cache, first, maxNewTokens, cancellation: cancellation)];
+        return [.. DecodingLoop.Greedy(_decoder, cache, first, maxNewTokens, cancellation: cancellation, execution: _execution)];
 
         int AfterQuestion()
         {
             using var noGrad = no_grad();
             using var scope = NewDisposeScope();
-            return (int)Decoding.Extend(_decoder, cache, _decoder.Ids(_question))[0, ^1].argmax(-1).item<long>();
+            return (int)Extend(cache, _question)[0, ^1].argmax(-1).item<long>();
         }
     }
+
+    /// <summary>Appends tokens to a cache of this prompt, as <see cref="Decoding.Extend"/> does, run as the prompt was.</summary>
+    internal Tensor Extend(KeyValueCache cache, IReadOnlyList<int> tokens, Action<int, LayerRows>? onLayer = null) =>
+        Decoding.Extend(_decoder, cache, _decoder.Ids(tokens), onLayer, _execution);
 
     /// <inheritdoc/>
     public void Dispose()

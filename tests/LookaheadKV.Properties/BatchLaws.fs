@@ -38,14 +38,14 @@ let private prefill (decoder: Decoder) (policy: EvictionPolicy) kept reserve (id
     let cache = new KeyValueCache(Array.create (int batch) length)
     let answer = Lazy<int[]>(fun () -> [| 1; 2; 3 |])
 
-    let context = PromptContext(decoder, ids, answer)
+    let context = PromptContext(decoder, ids, answer, Execution = executionOf decoder)
 
     let keep (rows: LayerRows) scores =
         use set = LayerEviction.Select(policy, scores, kept)
         cache.Add(Compaction.Keep(rows.Keys, rows.Values, set, reserve))
 
     match policy.Scorer with
-    | null -> PromptPass.Run(decoder, ids, fun _ rows -> cache.Add(LayerEviction.KeepAll(rows, reserve)))
+    | null -> PromptPass.Run(decoder, ids, (fun _ rows -> cache.Add(LayerEviction.KeepAll(rows, reserve))), execution = executionOf decoder)
     | :? IObserverScorer as scorer ->
         use pass =
             new ObserverPass(
@@ -56,8 +56,14 @@ let private prefill (decoder: Decoder) (policy: EvictionPolicy) kept reserve (id
                 fun layer rows watching -> keep rows (LayerEviction.Scores(policy, context, layer, rows, watching))
             )
 
-        PromptPass.Run(decoder, ids, pass)
-    | _ -> PromptPass.Run(decoder, ids, fun layer rows -> keep rows (LayerEviction.Scores(policy, context, layer, rows, Nullable())))
+        PromptPass.Run(decoder, ids, pass, execution = executionOf decoder)
+    | _ ->
+        PromptPass.Run(
+            decoder,
+            ids,
+            (fun layer rows -> keep rows (LayerEviction.Scores(policy, context, layer, rows, Nullable()))),
+            execution = executionOf decoder
+        )
     |> ignore
 
     cache
@@ -72,12 +78,16 @@ let ``each row of a batch of equally long prompts equals the row alone`` (Precis
         let suffixes = prompts |> Array.map (fun _ -> draw case.Suffix)
         let reserve = int64 case.Suffix
         use batch = prefill decoder policy (int64 case.Kept) reserve (batchIds prompts)
-        let together = Decoding.Extend(decoder, batch, batchIds suffixes)
+
+        let together =
+            Decoding.Extend(decoder, batch, batchIds suffixes, execution = executionOf decoder)
 
         prompts
         |> Array.iteri (fun row prompt ->
             use alone = prefill decoder policy (int64 case.Kept) reserve (batchIds [| prompt |])
-            let logits = Decoding.Extend(decoder, alone, batchIds [| suffixes[row] |])
+
+            let logits =
+                Decoding.Extend(decoder, alone, batchIds [| suffixes[row] |], execution = executionOf decoder)
 
             for layer in 0 .. case.Shape.Layers - 1 do
                 let positions (cache: KeyValueCache) (row: int) =
@@ -121,13 +131,14 @@ let ``each row of stacked caches decodes as the row alone, whatever lies in the 
         let sessions =
             cases
             |> Array.map (fun c ->
-                withPolicy c.Shape c.Recipe c.Kept (fun policy -> Session.Start(decoder, fst (tokens c), policy, 2 * case.Suffix)))
+                withPolicy c.Shape c.Recipe c.Kept (fun policy ->
+                    Session.Start(decoder, fst (tokens c), policy, 2 * case.Suffix, execution = executionOf decoder)))
 
         try
             use batch =
                 CacheStacking.Stack([| for session in sessions -> session.Cache |], 2L * int64 case.Suffix)
 
-            check "logical lengths" (batch.LogicalLengths = [| for c in cases -> int64 c.Length |])
+            check "logical lengths" (Seq.toArray batch.LogicalLengths = [| for c in cases -> int64 c.Length |])
 
             for layer in batch.Layers do
                 check "stored length" (storedLength layer = int64 (cases |> Array.map keptOf |> Array.max))
@@ -135,14 +146,16 @@ let ``each row of stacked caches decodes as the row alone, whatever lies in the 
             // Several tokens at once, then one: both ways of masking.
             for count in [ case.Suffix; 1 ] do
                 let suffixes = cases |> Array.map (fun _ -> draw random case.Shape.Vocabulary count)
-                let together = Decoding.Extend(decoder, batch, batchIds suffixes)
+
+                let together =
+                    Decoding.Extend(decoder, batch, batchIds suffixes, execution = executionOf decoder)
 
                 sessions
                 |> Array.iteri (fun row session ->
                     use alone = session.Append suffixes[row]
                     near (tolerance case.Shape.Precision) $"row {row}" (values alone) (values together[int64 row]))
 
-            check "each goes on at its own length" (batch.LogicalLengths = [| for s in sessions -> s.Cache.LogicalLength |])
+            check "each goes on at its own length" (Seq.toArray batch.LogicalLengths = [| for s in sessions -> s.Cache.LogicalLength |])
         finally
             for session in sessions do
                 (session :> IDisposable).Dispose())
@@ -151,7 +164,7 @@ let ``each row of stacked caches decodes as the row alone, whatever lies in the 
 let ``stacking copies: the rows' own caches can go`` (case: Case) =
     withCase case (fun decoder policy ->
         let start () =
-            Session.Start(decoder, fst (tokens case), policy, 1)
+            Session.Start(decoder, fst (tokens case), policy, 1, execution = executionOf decoder)
 
         let session = start ()
         use batch = CacheStacking.Stack([| session.Cache; session.Cache |], 0L)

@@ -78,7 +78,10 @@ let ``a prefill holds the compacted layers and one full layer at its peak, and r
 
     withCase case (fun decoder policy ->
         let prompt, _ = tokens case
-        use session = Session.Start(decoder, prompt, policy, reserve)
+
+        use session =
+            Session.Start(decoder, prompt, policy, reserve, execution = executionOf decoder)
+
         let kept, layers = keptOf case, int64 case.Shape.Layers
         let report = session.Report
         check "kept" (report.KeptTokens = float kept && report.PromptTokens = int64 case.Length)
@@ -119,7 +122,9 @@ let ``a layer's full rows are freed before the next layer is scored`` (case: Cas
     let policy =
         EvictionPolicy(Name = "witness", Scorer = witness, Budget = Budget.Tokens case.Length)
 
-    use session = Session.Start(decoder, prompt, policy, 3)
+    use session =
+        Session.Start(decoder, prompt, policy, 3, execution = executionOf decoder)
+
     check "the last layer is gone" witness.AllGone
     // Four tensors stay of each layer: its compacted keys, values and positions, and the largest score of each head, by which a NaN is found at the end.
     let live = witness.Live
@@ -132,7 +137,10 @@ let ``a layer's full rows are freed before the next layer is scored`` (case: Cas
 let ``what follows stands at the logical length, behind what is stored`` (case: Case) =
     withCase case (fun decoder policy ->
         let prompt, suffix = tokens case
-        use session = Session.Start(decoder, prompt, policy, case.Suffix)
+
+        use session =
+            Session.Start(decoder, prompt, policy, case.Suffix, execution = executionOf decoder)
+
         let kept, cache = keptOf case, session.Cache
         check "logical length" (cache.LogicalLength = int64 case.Length)
         use _logits = session.Append suffix
@@ -189,7 +197,10 @@ let ``a row sees the entries that exist and stand at or before it, head by head`
 let ``rolling back forgets exactly what came after the mark`` (case: Case) =
     withCase case (fun decoder policy ->
         let prompt, suffix = tokens case
-        use session = Session.Start(decoder, prompt, policy, 2 * case.Suffix)
+
+        use session =
+            Session.Start(decoder, prompt, policy, 2 * case.Suffix, execution = executionOf decoder)
+
         use before = (keysOf session.Cache.Layers[0]).clone()
         let mark = session.Cache.Mark()
         use once = session.Append suffix

@@ -46,8 +46,13 @@ let ``a session over layers of plain lists is a session over dense layers`` (Pre
         use _scope = torch.NewDisposeScope()
         let prompt, suffix = tokens case
         let reserve = 3 * case.Suffix + 12
-        use dense = Session.Start(decoder, prompt, policy, reserve)
-        use plain = Session.Start(decoder, prompt, policy, reserve)
+
+        use dense =
+            Session.Start(decoder, prompt, policy, reserve, execution = executionOf decoder)
+
+        use plain =
+            Session.Start(decoder, prompt, policy, reserve, execution = executionOf decoder)
+
         replace plain.Cache (fun layer -> PlainCacheLayer.Of layer)
         check "plain" (plain.Cache.Layers |> Seq.forall (fun layer -> layer :? PlainCacheLayer))
 
@@ -80,7 +85,9 @@ let ``a session over layers of plain lists is a session over dense layers`` (Pre
 
         use stacked = CacheStacking.Stack([| plain.Cache; fork.Cache |], 2L)
         let ids = torch.tensor([| 3L; 5L |]).reshape(2L, 1L)
-        let together = Decoding.Extend(decoder, stacked, ids)
+
+        let together =
+            Decoding.Extend(decoder, stacked, ids, execution = executionOf decoder)
 
         for row, session, token in [ 0L, plain, 3; 1L, fork, 5 ] do
             near 2e-5 $"row {row}" (values (session.Append [| token |])) (values together[row]))
@@ -89,7 +96,10 @@ let ``a session over layers of plain lists is a session over dense layers`` (Pre
 let ``layers of different kinds are not stacked`` (case: Case) =
     withCase case (fun decoder policy ->
         let prompt, _ = tokens case
-        use dense = Session.Start(decoder, prompt, policy, 1)
+
+        use dense =
+            Session.Start(decoder, prompt, policy, 1, execution = executionOf decoder)
+
         use plain = dense.Fork 1
         replace plain.Cache (fun layer -> PlainCacheLayer.Of layer)
 

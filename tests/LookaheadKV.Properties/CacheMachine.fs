@@ -360,7 +360,7 @@ type private Machine(start: Start, kind: DenseLayer -> ICacheLayer) =
         | _ -> ()
 
     let agrees (cache: KeyValueCache) (model: Model) =
-        check "logical lengths" (List.ofArray cache.LogicalLengths = model.Seen)
+        check "logical lengths" (List.ofSeq cache.LogicalLengths = model.Seen)
         Seq.iter2 agreesLayer cache.Layers model.Segments
         check "bytes of the cache" (cache.Bytes = (cache.Layers |> Seq.sumBy _.Bytes))
 

@@ -18,7 +18,9 @@ open LookaheadKV.Properties.Tensors
 
 /// What a run gives: the next logits, then those behind each token of the suffix; with the positions that were kept.
 let private run decoder policy prompt (suffix: int[]) =
-    use session = Session.Start(decoder, prompt, policy, suffix.Length)
+    use session =
+        Session.Start(decoder, prompt, policy, suffix.Length, execution = executionOf decoder)
+
     use logits = session.Append suffix
     session.NextLogits |> bytes, bytes logits, [| for layer in session.Cache.Layers -> integers (positionsOf layer) |]
 
@@ -44,8 +46,11 @@ let ``selecting all entries and compacting them gives the bits of the full cache
     let logits keep =
         use _scope = torch.NewDisposeScope()
         use cache = new LookaheadKV.Cache.KeyValueCache([ int64 case.Length ])
-        PromptPass.Run(decoder, decoder.Ids prompt, (fun _ rows -> cache.Add(keep rows))) |> ignore
-        Decoding.Extend(decoder, cache, decoder.Ids suffix) |> bytes
+
+        PromptPass.Run(decoder, decoder.Ids prompt, (fun _ rows -> cache.Add(keep rows)), execution = executionOf decoder)
+        |> ignore
+
+        Decoding.Extend(decoder, cache, decoder.Ids suffix, execution = executionOf decoder) |> bytes
 
     let selected (rows: LookaheadKV.Models.LayerRows) =
         use scores = torch.rand [| 1L; int64 case.Shape.KvHeads; int64 case.Length |]
@@ -59,7 +64,10 @@ let ``selecting all entries and compacting them gives the bits of the full cache
 let ``evicting equals masking: several tokens at once, then one by one`` (Precise case) =
     withCase case (fun decoder policy ->
         let prompt, suffix = tokens case
-        use session = Session.Start(decoder, prompt, policy, 2 * case.Suffix)
+
+        use session =
+            Session.Start(decoder, prompt, policy, 2 * case.Suffix, execution = executionOf decoder)
+
         let kept = keptPositions session
         let reference = DecoderReference.masked decoder prompt suffix kept
         near 2e-4 "the first token's logits come from the last prompt row" reference.Logits[case.Length - 1] (values session.NextLogits)
@@ -84,7 +92,9 @@ let ``evicting equals masking in bfloat16, as far as bfloat16 goes`` (case: Case
 
     withCase case (fun decoder policy ->
         let prompt, suffix = tokens case
-        use session = Session.Start(decoder, prompt, policy, case.Suffix)
+
+        use session =
+            Session.Start(decoder, prompt, policy, case.Suffix, execution = executionOf decoder)
 
         let reference =
             DecoderReference.masked decoder prompt suffix (keptPositions session)
@@ -114,9 +124,14 @@ let ``an answer read token by token is the answer of repeated appends`` (case: C
     withCase case (fun decoder policy ->
         let prompt, _ = tokens case
         let count = 6
-        use session = Session.Start(decoder, prompt, policy, count)
+
+        use session =
+            Session.Start(decoder, prompt, policy, count, execution = executionOf decoder)
+
         let answer = session.Generate count |> Seq.toArray
-        use replay = Session.Start(decoder, prompt, policy, count)
+
+        use replay =
+            Session.Start(decoder, prompt, policy, count, execution = executionOf decoder)
 
         let expected =
             [|

@@ -30,7 +30,10 @@ let ``keeping everything loses exactly nothing, keeping less loses something or 
     use _scope = torch.NewDisposeScope()
     use decoder = decoder case.Shape
     let prompt, question = tokens case
-    use trace = new PromptTrace(decoder, prompt, question = question)
+
+    use trace =
+        new PromptTrace(decoder, prompt, question = question, execution = executionOf decoder)
+
     use fidelity = Fidelity.Of(decoder, trace, 3) |> nonNull
 
     let scores =

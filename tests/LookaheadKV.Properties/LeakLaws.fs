@@ -44,10 +44,13 @@ let ``sessions leave no tensor behind`` (case: Case) =
     flat (fun () ->
         withCase case (fun decoder policy ->
             let prompt, suffix = tokens case
-            use session = Session.Start(decoder, prompt, policy, case.Suffix + 3)
+
+            use session =
+                Session.Start(decoder, prompt, policy, case.Suffix + 3, execution = executionOf decoder)
+
             (session.Append suffix).Dispose()
             session.Generate 3 |> Seq.iter ignore
-            Session.GreedyResponse(decoder, prompt, 4) |> ignore
+            Session.GreedyResponse(decoder, prompt, 4, execution = executionOf decoder) |> ignore
             use stacked = CacheStacking.Stack([| session.Cache; session.Cache |], 1)
             use kept = Selection.All(1, 2, 5, torch.CPU)
             kept.ToArrays() |> ignore))
@@ -64,7 +67,8 @@ let ``a run whose budget is refused leaves no tensor behind`` (case: Case) =
         }
 
     flat (fun () ->
-        withCase case (fun decoder policy -> throws<InputException>(fun () -> Session.Start(decoder, fst (tokens case), policy) |> ignore)))
+        withCase case (fun decoder policy ->
+            throws<InputException>(fun () -> Session.Start(decoder, fst (tokens case), policy, execution = executionOf decoder) |> ignore)))
 
 /// Acts when a layer is reached: what interrupts a prefill when some layers are already in the cache.
 let private at layer (action: unit -> unit) =
@@ -82,7 +86,7 @@ let private interrupted (case: Case) layer (action: unit -> unit) cancellation d
     let policy =
         EvictionPolicy(Name = "interrupted", Scorer = at layer action, Budget = Budget.Tokens case.Kept)
 
-    Session.Start(decoder, fst (tokens { case with Length = case.Length + 1 }), policy, 3, cancellation)
+    Session.Start(decoder, fst (tokens { case with Length = case.Length + 1 }), policy, 3, cancellation, execution = executionOf decoder)
     |> ignore
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 40)>]
@@ -112,7 +116,10 @@ let ``lookahead and oracle runs cancelled before the first layer leave no tensor
         withCase case (fun decoder policy ->
             use source = new CancellationTokenSource()
             source.Cancel()
-            throws<OperationCanceledException>(fun () -> Session.Start(decoder, fst (tokens case), policy, 1, source.Token) |> ignore)))
+
+            throws<OperationCanceledException>(fun () ->
+                Session.Start(decoder, fst (tokens case), policy, 1, source.Token, execution = executionOf decoder)
+                |> ignore)))
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 30)>]
 let ``training targets and losses leave no tensor behind`` (case: Case) =

@@ -40,8 +40,13 @@ let private lookaheadOf (case: Case) =
 let private changesNothing (case: Case) (decoder: Decoder) (policy: EvictionPolicy) =
     let prompt, _ = tokens case
     let before = hash decoder
-    use full = Session.Start(decoder, prompt, EvictionPolicy.Full, 1)
-    use evicted = Session.Start(decoder, prompt, policy, 1)
+
+    use full =
+        Session.Start(decoder, prompt, EvictionPolicy.Full, 1, execution = executionOf decoder)
+
+    use evicted =
+        Session.Start(decoder, prompt, policy, 1, execution = executionOf decoder)
+
     check "weights" (hash decoder = before)
     check "next logits" (sameBits full.NextLogits evicted.NextLogits)
 
@@ -70,7 +75,7 @@ let ``in every family selective LoRA leaves the prompt's rows bit for bit as the
 let private observe (decoder: Decoder) (observer: IObserver) (prompt: int[]) (onLayer: int -> LayerRows -> LayerRows -> unit) =
     use _scope = torch.NewDisposeScope()
     use pass = new ObserverPass(decoder, observer, 1, int64 prompt.Length, onLayer)
-    PromptPass.Run(decoder, decoder.Ids prompt, pass) |> ignore
+    PromptPass.Run(decoder, decoder.Ids prompt, pass, execution = executionOf decoder) |> ignore
 
 let private compareRows what (length: int) (expected: DecoderReference.Vector[][]) (actual: torch.Tensor) =
     near 1e-4 what (expected |> Array.collect (Array.skip length >> Array.concat)) (values actual)

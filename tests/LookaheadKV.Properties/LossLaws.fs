@@ -83,7 +83,10 @@ let ``the training loss of prompts and responses is that of whole passes in plai
     // The same behind the prefill that would have generated the responses: only their rows run.
     let prompts = examples |> Array.map (fst >> fun ids -> ids :> IReadOnlyList<int>)
     let responses = examples |> Array.map snd
-    let session = BatchSession.StartWhole(decoder, prompts, reserve = 6)
+
+    let session =
+        BatchSession.StartWhole(decoder, prompts, reserve = 6, execution = executionOf decoder)
+
     use behind = LookaheadTarget.Behind(decoder, session, responses)
     near 1e-4 "behind the prefill" [| expected |] (values (LookaheadTrainer.Loss(decoder, lookahead, behind)))
 

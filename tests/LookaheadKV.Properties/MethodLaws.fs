@@ -59,7 +59,7 @@ let private sweep (seed: uint64 option) precisions count (law: Case -> unit) met
 let private both = [ Single; Brain ]
 
 let private start decoder (case: Case) policy reserve =
-    Session.Start(decoder, fst (tokens case), policy, reserve)
+    Session.Start(decoder, fst (tokens case), policy, reserve, execution = executionOf decoder)
 
 /// Kept positions [layer][kv head].
 let private keptOf (session: Session) =
@@ -70,7 +70,9 @@ let private keptOf (session: Session) =
 /// Grouped and pooled scores [layer][kv head][position].
 let private scoresOf (decoder: Decoder) (case: Case) (policy: EvictionPolicy) =
     use _scope = torch.NewDisposeScope()
-    use trace = new PromptTrace(decoder, fst (tokens case))
+
+    use trace =
+        new PromptTrace(decoder, fst (tokens case), execution = executionOf decoder)
 
     [|
         for scores in trace.Scores(policy, int64 (entriesOf case / case.Shape.Layers)) do
@@ -83,7 +85,7 @@ let private scoresOf (decoder: Decoder) (case: Case) (policy: EvictionPolicy) =
 /// Bits of a session's whole state.
 let private state (session: Session) =
     bytes session.NextLogits,
-    session.Cache.LogicalLengths,
+    Seq.toArray session.Cache.LogicalLengths,
     [|
         for layer in session.Cache.Layers do
             for head in 0L .. layer.KvHeads - 1L do
@@ -317,7 +319,7 @@ let ``5: each row of stacked caches of different lengths decodes as the row alon
             use _scope = torch.NewDisposeScope()
             // Stacked caches of different lengths are attended to with masks, one operator a call: in bfloat16 the single rows must round as they do.
             if case.Shape.Precision = Brain then
-                decoder.Execution <- Execution.Reference
+                runAs Execution.Reference decoder
 
             let cases = Array.append [| case |] (others case)
 
@@ -329,7 +331,7 @@ let ``5: each row of stacked caches of different lengths decodes as the row alon
                 use batch =
                     CacheStacking.Stack([| for session in sessions -> session.Cache |], int64 case.Suffix + 1L)
 
-                check "logical lengths" (batch.LogicalLengths = [| for case in cases -> int64 case.Length |])
+                check "logical lengths" (Seq.toArray batch.LogicalLengths = [| for case in cases -> int64 case.Length |])
 
                 for layer in 0 .. case.Shape.Layers - 1 do
                     if
@@ -348,7 +350,12 @@ let ``5: each row of stacked caches of different lengths decodes as the row alon
                         cases |> Array.map (fun c -> (snd (tokens c))[.. count - 1] |> Array.map int64)
 
                     let together =
-                        Decoding.Extend(decoder, batch, torch.tensor(Array.concat suffixes).reshape(int64 cases.Length, int64 count))
+                        Decoding.Extend(
+                            decoder,
+                            batch,
+                            torch.tensor(Array.concat suffixes).reshape(int64 cases.Length, int64 count),
+                            execution = executionOf decoder
+                        )
 
                     sessions
                     |> Array.iteri (fun row session ->
@@ -370,7 +377,9 @@ let private keptOfBatch (decoder: Decoder) (case: Case) (policy: EvictionPolicy)
     let ids =
         torch.tensor(prompts |> Array.concat |> Array.map int64).reshape(int64 prompts.Length, int64 case.Length)
 
-    let context = PromptContext(decoder, ids, Lazy<int[]>(fun () -> [| 1; 2; 3 |]))
+    let context =
+        PromptContext(decoder, ids, Lazy<int[]>(fun () -> [| 1; 2; 3 |]), Execution = executionOf decoder)
+
     let layers, scores = List<LayerRows>(), List<torch.Tensor>()
 
     let outer (t: torch.Tensor) = t.MoveToOtherDisposeScope scope
@@ -392,8 +401,8 @@ let private keptOfBatch (decoder: Decoder) (case: Case) (policy: EvictionPolicy)
                 fun layer rows watching -> onLayer layer rows (Nullable watching)
             )
 
-        PromptPass.Run(decoder, ids, pass)
-    | _ -> PromptPass.Run(decoder, ids, fun layer rows -> onLayer layer rows (Nullable()))
+        PromptPass.Run(decoder, ids, pass, execution = executionOf decoder)
+    | _ -> PromptPass.Run(decoder, ids, (fun layer rows -> onLayer layer rows (Nullable())), execution = executionOf decoder)
     |> ignore
 
     let entries = int64 (entriesOf case)
@@ -491,7 +500,10 @@ let ``replaying what was kept, from a file, gives the bits of the session that k
 
             try
                 session.KeptPositions(policy).Save path
-                use replay = Session.Replay(decoder, prompt, KeptPositions.Load path, case.Suffix)
+
+                use replay =
+                    Session.Replay(decoder, prompt, KeptPositions.Load path, case.Suffix, execution = executionOf decoder)
+
                 check "the same cache" (state session = state replay)
                 use first = session.Append suffix
                 use again = replay.Append suffix
@@ -532,7 +544,7 @@ let ``8: no tensor outlives a session`` method =
                 session.KeptPositions policy |> ignore
 
                 use replay =
-                    Session.Replay(decoder, fst (tokens case), session.KeptPositions policy, 1)
+                    Session.Replay(decoder, fst (tokens case), session.KeptPositions policy, 1, execution = executionOf decoder)
 
                 if not (isNull policy.Scorer) then
                     scoresOf decoder case policy |> ignore)

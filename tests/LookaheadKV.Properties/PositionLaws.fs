@@ -40,7 +40,12 @@ let private placed (positions: int[]) =
     torch.tensor(Array.map int64 positions).reshape(1L, 1L, -1L)
 
 let private contextOf decoder (length: int) =
-    PromptContext(decoder, torch.zeros (int64 batch, int64 length, torch.ScalarType.Int64), Lazy<int[]>(fun () -> [| 1 |]))
+    PromptContext(
+        decoder,
+        torch.zeros (int64 batch, int64 length, torch.ScalarType.Int64),
+        Lazy<int[]>(fun () -> [| 1 |]),
+        Execution = executionOf decoder
+    )
 
 [<Property(Arbitrary = [| typeof<Arbitraries> |], MaxTest = 60, Replay = "(2026,149)")>]
 let ``scores of stored entries are the plain ones of these entries at their positions`` (Precise case) (more: byte) =
@@ -153,7 +158,9 @@ let ``observers stand behind what was seen and see what is stored`` (Precise cas
     withCase case (fun decoder policy ->
         use _scope = torch.NewDisposeScope()
         let prompt, suffix = tokens case
-        use session = Session.Start(decoder, prompt, policy, suffix.Length)
+
+        use session =
+            Session.Start(decoder, prompt, policy, suffix.Length, execution = executionOf decoder)
 
         let first = session.Cache.LogicalLength
 
@@ -179,4 +186,5 @@ let ``observers stand behind what was seen and see what is stored`` (Precise cas
             near 2e-5 $"queries of layer {layer}" (values rows'.Queries) queries
             near 2e-5 $"keys of layer {layer}" (values rows'.Keys) keys
 
-        Decoding.Extend(decoder, session.Cache, decoder.Ids suffix, Action<int, LayerRows> agrees) |> ignore)
+        Decoding.Extend(decoder, session.Cache, decoder.Ids suffix, Action<int, LayerRows> agrees, execution = executionOf decoder)
+        |> ignore)

@@ -25,13 +25,14 @@ let ``queries, keys, values and logits of a prompt are those of plain arrays`` (
         PromptPass.Run(
             decoder,
             decoder.Ids prompt,
-            fun layer rows ->
+            (fun layer rows ->
                 let compare what (expected: DecoderReference.Vector[][]) actual =
                     near 1e-4 $"{what} of layer {layer}" (expected |> Array.collect Array.concat) (values actual)
 
                 compare "queries" reference.Layers[layer].Queries rows.Queries
                 compare "keys" reference.Layers[layer].Keys rows.Keys
-                compare "values" reference.Layers[layer].Values rows.Values
+                compare "values" reference.Layers[layer].Values rows.Values),
+            execution = executionOf decoder
         )
 
     near 1e-4 "logits" (Array.concat reference.Logits) (values (decoder.Logits hidden))

@@ -139,7 +139,9 @@ let ``StreamingLLM keeps the first tokens and the last`` (case: Case) (sinks: by
         }
 
     withCase case (fun decoder policy ->
-        use session = Session.Start(decoder, fst (tokens case), policy, 0)
+        use session =
+            Session.Start(decoder, fst (tokens case), policy, 0, execution = executionOf decoder)
+
         let first = min sinks case.Length
 
         let expected =
@@ -220,7 +222,10 @@ let ``a prompt of one token is a prompt, and an append of one token is no prompt
 
     withCase case (fun decoder policy ->
         let prompt, suffix = tokens case
-        use session = Session.Start(decoder, prompt, policy, 1)
+
+        use session =
+            Session.Start(decoder, prompt, policy, 1, execution = executionOf decoder)
+
         let reference = DecoderReference.forward decoder (Array.append prompt suffix)
         near 2e-4 "prompt" reference.Logits[0] (values session.NextLogits)
         use logits = session.Append suffix
@@ -233,7 +238,9 @@ let ``a session keeps what the reference's own pass scores highest`` (Precise ca
     withCase case (fun decoder policy ->
         let prompt, _ = tokens case
         let length = case.Length
-        use session = Session.Start(decoder, prompt, policy, 0)
+
+        use session =
+            Session.Start(decoder, prompt, policy, 0, execution = executionOf decoder)
 
         let mean (trace: DecoderReference.LayerTrace) kv (score: float[][] -> int -> float) j =
             Array.init case.Shape.Group (fun i -> score trace.Attention[kv * case.Shape.Group + i] j)
@@ -249,7 +256,9 @@ let ``a session keeps what the reference's own pass scores highest`` (Precise ca
                 use lookahead = modulesOf case.Shape case.Recipe
                 Some(observed (DecoderReference.withLookahead decoder prompt lookahead))
             | "oracle" ->
-                let answer = Session.GreedyResponse(decoder, prompt)
+                let answer =
+                    Session.GreedyResponse(decoder, prompt, execution = executionOf decoder)
+
                 Some(observed (DecoderReference.forward decoder (Array.append prompt answer)))
             | "snapkv" ->
                 let window, pool =

@@ -119,6 +119,19 @@ let familyConfig (family: Family) (shape: Shape) =
 let config shape = familyConfig Llama shape
 
 /// Weights large enough that attention is far from uniform and no two positions are alike.
+let private executions =
+    System.Runtime.CompilerServices.ConditionalWeakTable<Decoder, Execution>()
+
+/// Sets how the laws run a decoder.
+let runAs (execution: Execution) (decoder: Decoder) =
+    executions.AddOrUpdate(decoder, execution)
+
+/// How the laws run a decoder: half of all one operator a call, the others compiled.
+let executionOf (decoder: Decoder) =
+    match executions.TryGetValue decoder with
+    | true, execution -> execution
+    | _ -> Execution.Compiled
+
 let familyDecoder (family: Family) (shape: Shape) =
     use _scope = torch.NewDisposeScope()
     use generator = new torch.Generator(uint64 shape.Seed, torch.CPU)
@@ -148,16 +161,12 @@ let familyDecoder (family: Family) (shape: Shape) =
 
         values.``to`` (dtype shape.Precision)
 
+    let decoder = new Decoder(config, DecoderWeights.Collect(config, weight))
     // Every law holds however the layers run.
-    new Decoder(
-        config,
-        DecoderWeights.Collect(config, weight),
-        Execution =
-            (if shape.Seed % 2 = 0 then
-                 Execution.Compiled
-             else
-                 Execution.Reference)
-    )
+    if shape.Seed % 2 <> 0 then
+        runAs Execution.Reference decoder
+
+    decoder
 
 let decoder shape = familyDecoder Llama shape
 

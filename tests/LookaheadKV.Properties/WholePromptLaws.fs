@@ -33,7 +33,12 @@ let private whole (decoder: Decoder) (prompts: int[][]) =
     let keep (t: torch.Tensor) = t.MoveToOtherDisposeScope scope
 
     let hidden =
-        PromptPass.Run(decoder, ids, fun _ rows -> layers.Add(new LayerRows(keep rows.Queries, keep rows.Keys, keep rows.Values)))
+        PromptPass.Run(
+            decoder,
+            ids,
+            (fun _ rows -> layers.Add(new LayerRows(keep rows.Queries, keep rows.Keys, keep rows.Values))),
+            execution = executionOf decoder
+        )
 
     for rows in layers do
         for tensor in [ rows.Queries; rows.Keys; rows.Values ] do
@@ -42,7 +47,7 @@ let private whole (decoder: Decoder) (prompts: int[][]) =
     let next =
         (decoder.Logits hidden).argmax(-1) |> integerRows |> Array.head |> Array.last
 
-    WholePrompt(PromptContext(decoder, ids, noAnswer), layers, int next)
+    WholePrompt(PromptContext(decoder, ids, noAnswer, Execution = executionOf decoder), layers, int next)
 
 /// Some decoder in double precision, where rounding decides no kept set and no token.
 let private withDouble (case: Case) (run: Decoder -> int[] -> unit) =

@@ -17,7 +17,9 @@ namespace LookaheadKV.Cli.Commands;
 /// <summary><c>lookahead ablate</c>: a grid of trainings and measurements, resumable, in shards, merged into one table.</summary>
 internal sealed class AblateCommand : Verb
 {
-    private readonly ModelOptions _model = new();
+    private readonly ModelOptions _model = new(
+        "reference, compiled, fused or graph: how layers run [default: reference on the CPU, so that a cell depends on itself alone, else compiled]."
+    );
     private readonly Option<string> _study = new("--study") { Description = "The study's JSON file.", Required = true };
     private readonly Output _out;
     private readonly Setting<Shard?> _shard = new(
@@ -216,15 +218,16 @@ internal sealed class AblateCommand : Verb
     {
         var (device, dtype) = _model.Place(call);
         using var decoder = InputFile.Named(modelFolder, () => Decoder.Load(modelFolder, device, dtype));
-        // Compiled layers round differently while they warm up, so that a cell would depend on those before it.
-        if (device.type == DeviceType.CPU)
-            decoder.Execution = Execution.Reference;
         var model = new StudyModel(
             decoder,
             new PieceEncoder(Tokenizer.Load(modelFolder).Encode),
             () => Lookahead.LookaheadFiles.Load(ModelFolders.Lookahead(modelFolder), decoder.Config, device),
             () => Decoder.Load(ModelFolders.Draft(modelFolder), device, dtype)
-        );
+        )
+        {
+            // Compiled layers round differently while they warm up, so that a cell would depend on those before it.
+            Execution = _model.Execution(call) ?? (device.type == DeviceType.CPU ? Execution.Reference : Execution.Compiled),
+        };
         call.Screen.Progress(
             "cell",
             tell =>

@@ -49,12 +49,6 @@ internal sealed class BenchCommand : Verb
         "Tokens decoded behind each prompt, after a first one that is timed by itself.",
         32
     );
-    private readonly Setting<Execution?> _execution = new(
-        "--execution",
-        "reference, compiled, fused or graph: how layers run [default: compiled].",
-        text => Executions.Parse(text)
-    );
-
     private readonly Option<bool> _steps = new("--steps")
     {
         Description = "Measure the steps of evicting one layer of --shape instead: score, select, compact, of LookaheadKV.",
@@ -72,7 +66,6 @@ internal sealed class BenchCommand : Verb
             _runs,
             _warmUp,
             _decode,
-            _execution,
             _draftShape,
             _steps,
             _report.Option,
@@ -91,6 +84,7 @@ internal sealed class BenchCommand : Verb
             WarmUp = call.Value(_warmUp),
             DecodeTokens = call.Value(_decode),
             Seed = call.Value(_model.Seed),
+            Execution = _model.Execution(call) ?? Execution.Compiled,
         };
         if (call.Value(_steps))
             return Steps(call, shape, options);
@@ -98,7 +92,6 @@ internal sealed class BenchCommand : Verb
         var context = OwnBytes(device, dtype) - before;
         var ceilings = new Lazy<DeviceCeilings>(() => DeviceCeilings.Measure(device, dtype));
         using var decoder = shape is null ? _model.Decoder(call) : Random(call, shape, options);
-        decoder.Execution = call.Value(_execution) ?? Executions.Default;
         Require(lengths.Max() + options.DrawnTokens, decoder);
         using var module = !texts.Any(text => text.NeedsModule) ? null : Module(call, decoder, shape);
         using var draft = !texts.Any(text => text.NeedsDraft) ? null : Draft(call, decoder, shape, options);
@@ -111,7 +104,7 @@ internal sealed class BenchCommand : Verb
                 .SelectMany(policy => policy.Scorer is null ? [policy] : budgets.Select(budget => policy with { Budget = budget })),
         ];
         var run = _model.Run(call, decoder, shape);
-        call.Screen.Line($"model {run.Model}, {decoder.Execution.ToString().ToLowerInvariant()}; device {run.Device}, {run.DType}");
+        call.Screen.Line($"model {run.Model}, {options.Execution}; device {run.Device}, {run.DType}");
         var rows = call.Screen.Progress(
             "measuring",
             report =>
@@ -156,7 +149,7 @@ internal sealed class BenchCommand : Verb
             run,
             new
             {
-                execution = decoder.Execution,
+                execution = options.Execution.Name,
                 ceilings = ceilings.Value,
                 contextBytes = context,
                 weightBytes = decoder.Weights.All.Sum(weight => weight.NumberOfElements * weight.element_size()),

@@ -10,6 +10,7 @@ using LookaheadKV.Generation;
 using LookaheadKV.Methods;
 using LookaheadKV.Models;
 using LookaheadKV.Reports;
+using LookaheadKV.Runtime;
 using LookaheadKV.Text;
 
 namespace LookaheadKV.Cli.Commands;
@@ -136,6 +137,7 @@ internal sealed class CompareCommand : Verb
             Samples = call.Value(_samples),
             Seed = run.Seed,
             Query = call.Value(_query),
+            Execution = _model.Execution(call) ?? Execution.Compiled,
             FidelityTokens = call.Value(_fidelity) || _tasks.HasTexts(call) ? call.Value(_fidelityTokens) : null,
         };
         Require(options, decoder);

@@ -7,6 +7,8 @@ using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Passes;
+using LookaheadKV.Runtime;
 using LookaheadKV.Text;
 using static TorchSharp.torch;
 
@@ -137,7 +139,7 @@ internal sealed class GenerateCommand : Verb
         var (prompt, room) = Prompt(call, decoder, tokenizer, template);
         using var scope = NewDisposeScope();
         Hint(call);
-        WarmUp(decoder, prompt);
+        WarmUp(decoder, prompt, _model.Execution(call));
         var watch = call.Watch.Value;
         var (session, name, budget) = Start(call, decoder, prompt, room);
         watch.PromptDone();
@@ -182,11 +184,18 @@ internal sealed class GenerateCommand : Verb
         if (call.Value(_kept) is { } file)
         {
             var kept = KeptPositions.Load(file);
-            var replayed = InputFile.Named(file, () => Session.Replay(decoder, prompt, kept, room, call.Cancellation));
+            var replayed = InputFile.Named(
+                file,
+                () => Session.Replay(decoder, prompt, kept, room, call.Cancellation, _model.Execution(call))
+            );
             return (replayed, kept.Policy, kept.Budget);
         }
         var policy = _policy.Policy(call, _model, decoder);
-        return (Session.Start(decoder, prompt, policy, room, call.Cancellation), policy.Name, policy.Budget?.ToString());
+        return (
+            Session.Start(decoder, prompt, policy, room, call.Cancellation, _model.Execution(call)),
+            policy.Name,
+            policy.Budget?.ToString()
+        );
     }
 
     private ChatTemplate? Template(Call call)
@@ -244,7 +253,7 @@ internal sealed class GenerateCommand : Verb
             : ("--prompt", Encoded(call.Value(_prompt)!));
         var asked = call.Value(_newTokens);
         InputFile.Checked(source, ids, decoder, asked ?? 1);
-        return (ids, asked ?? Math.Min(DefaultNewTokens, decoder.Config.MaxPositions - ids.Length));
+        return (ids, asked ?? DecodingLoop.Limit(DefaultNewTokens, decoder.Config.MaxPositions, ids.Length));
 
         int[] Encoded(string question) =>
             template is null ? tokenizer!.EncodePrompt(question)
@@ -271,10 +280,10 @@ internal sealed class GenerateCommand : Verb
     }
 
     // The first pass of a process compiles operators, which would count as time to the first token.
-    private static void WarmUp(Decoder decoder, int[] prompt)
+    private static void WarmUp(Decoder decoder, int[] prompt, Execution? execution)
     {
         const int Tokens = 8;
-        using var session = Session.Start(decoder, [.. prompt.Take(Tokens)], EvictionPolicy.Full, reserve: 1);
+        using var session = Session.Start(decoder, [.. prompt.Take(Tokens)], EvictionPolicy.Full, reserve: 1, execution: execution);
         if (session.Cache.LogicalLength < decoder.Config.MaxPositions)
             session.Append([prompt[0]]).Dispose();
     }

@@ -39,7 +39,7 @@ internal sealed class ImportanceCommand : Verb
         using var decoder = _model.Decoder(call);
         using var module = _model.ModuleIfAny(call, decoder);
         var prompt = InputFile.Ids(call.Value(_ids), decoder, room: 1);
-        using var trace = new PromptTrace(decoder, prompt, cancellation: call.Cancellation);
+        using var trace = new PromptTrace(decoder, prompt, cancellation: call.Cancellation, execution: _model.Execution(call));
         var response = Response(call, decoder, trace);
         using var scope = NewDisposeScope();
         var tensors = new List<(string Name, Tensor Tensor)> { ("true", Inspection.Importance(trace, new OracleOf(response))) };

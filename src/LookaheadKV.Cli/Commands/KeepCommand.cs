@@ -51,7 +51,7 @@ internal sealed class KeepCommand : Verb
         using var decoder = _model.Decoder(call);
         var ids = InputFile.Ids(call.Value(_ids)!, decoder);
         var policy = _policy.Policy(call, _model, decoder);
-        using var session = Session.Start(decoder, ids, policy, reserve: 0, call.Cancellation);
+        using var session = Session.Start(decoder, ids, policy, reserve: 0, call.Cancellation, _model.Execution(call));
         var kept = session.KeptPositions(policy);
         if (call.Value(_blocks) is { } size)
             kept = kept.RoundToBlocks(size);

@@ -3,6 +3,7 @@ using LookaheadKV.Checkpoints;
 using LookaheadKV.Cli.Common;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Cli.Commands;
@@ -31,18 +32,18 @@ internal sealed class LogitsCommand : Verb
         var place = _out.Place(call);
         using var decoder = _model.Decoder(call);
         var ids = InputFile.Ids(call.Value(_ids), decoder);
-        using var logits = Logits(decoder, ids, call.Cancellation);
+        using var logits = Logits(decoder, ids, _model.Execution(call), call.Cancellation);
         _out.WriteFile(call, path => Safetensors.Write(path, [("logits", logits)]));
         call.Screen.Line($"logits [{logits.size(0)}, {logits.size(1)}] → {place}");
         return new Outcome(_model.Run(call, decoder), new { @out = place, shape = logits.shape });
     }
 
     /// <summary>Logits [N, vocabulary] (float32) on the CPU; the device holds some rows at a time.</summary>
-    private static Tensor Logits(Decoder decoder, int[] ids, CancellationToken cancellation)
+    private static Tensor Logits(Decoder decoder, int[] ids, Execution? execution, CancellationToken cancellation)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var hidden = PromptPass.Run(decoder, decoder.Ids(ids), static (_, _) => { }, cancellation);
+        var hidden = PromptPass.Run(decoder, decoder.Ids(ids), static (_, _) => { }, cancellation, decoder.Running(execution));
         var logits = empty(ids.Length, decoder.Config.VocabularySize, dtype: ScalarType.Float32);
         for (var start = 0; start < ids.Length; start += RowsAtOnce)
         {

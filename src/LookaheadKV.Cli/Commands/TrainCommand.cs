@@ -18,7 +18,9 @@ internal sealed class TrainCommand : Verb
     private const string EvaluationFile = "evaluation.json";
     private const string TextRecipeFile = "text-recipe.json";
     private static readonly string[] Made = [.. LookaheadFiles.All, EvaluationFile];
-    private readonly ModelOptions _model = new();
+    private readonly ModelOptions _model = new(
+        "How responses are decoded: reference, compiled, fused or graph [default: graph with --texts on a GPU in bfloat16, else compiled]."
+    );
     private readonly TrainingData _data = new();
     private readonly ModuleOptions _module = new();
     private readonly Output _out = Output.Folder("--out", "Folder of checkpoint and modules.", InTheWay);
@@ -35,11 +37,6 @@ internal sealed class TrainCommand : Verb
     );
     private readonly Setting<double?> _rate = Parsed.Number("--learning-rate", "Peak rate [default: the recipe's].");
     private readonly Setting<int> _warmUp = Parsed.Count("--warm-up", "Steps until the peak rate.", 20, least: 0);
-    private readonly Setting<Execution?> _execution = new(
-        "--execution",
-        "How responses are decoded: reference, compiled, fused or graph [default: graph with --texts on a GPU in bfloat16, else compiled].",
-        text => Executions.Parse(text)
-    );
     private readonly Setting<IReadOnlyList<int>> _recallAt = new(
         "--recall-at",
         "Entries kept a layer and head, at which the share of the oracle's kept set is measured.",
@@ -72,7 +69,6 @@ internal sealed class TrainCommand : Verb
             _rate,
             _warmUp,
             .. _module.All,
-            _execution,
             _recallAt,
             _checkpointEvery,
             _minutes,
@@ -132,9 +128,9 @@ internal sealed class TrainCommand : Verb
         OutputFolder.Create(folder);
         if (set.Texts is { } texts)
             _out.WriteText(call, TextRecipeFile, texts.ToJson() + "\n");
-        decoder.Execution =
-            call.Value(_execution) ?? (set.Texts is not null && DecodingGraph.Works(decoder) ? Execution.Graph : decoder.Execution);
-        var (responses, measuring) = _data.Responses(call, _model, decoder, recipe, set, folder);
+        var execution =
+            _model.Execution(call) ?? (set.Texts is not null && DecodingGraph.Works(decoder) ? Execution.Graph : Execution.Compiled);
+        var (responses, measuring) = _data.Responses(call, _model, decoder, execution, recipe, set, folder);
         var settings = _module.Settings(call, decoder, set.Texts is not null);
         using var module = LookaheadModule.Create(decoder.Config, settings, call.Value(_model.Seed), decoder.Device);
         var options = new LookaheadTrainerOptions
@@ -144,6 +140,7 @@ internal sealed class TrainCommand : Verb
             WarmUpSteps = call.Value(_warmUp),
             MaxResponse = recipe.MaxResponse,
             Responses = responses,
+            Execution = execution,
             PassSize = PassSize(call, recipe, set, responses),
             Minutes = call.Value(_minutes),
             Folder = folder,
@@ -158,9 +155,9 @@ internal sealed class TrainCommand : Verb
                 + Units.Format($"recipe {recipe.Name}: {recipe.Steps} steps of {recipe.Batch} prompts of up to {recipe.MaxPrompt} tokens, ")
                 + Units.Format($"{options.PassSize} a pass, responses of up to {recipe.MaxResponse}, rate {recipe.LearningRate}")
         );
-        call.Screen.Line($"{ModuleOptions.Describe(settings, options)}; decoding {decoder.Execution.ToString().ToLowerInvariant()}");
+        call.Screen.Line($"{ModuleOptions.Describe(settings, options)}; decoding {execution}");
         var (finished, last, loss, bytes) = Train(call, decoder, module, set, options, before?.Step ?? 0);
-        var quality = finished ? Measure(call, decoder, module, settings, set.HeldOut, measuring) : null;
+        var quality = finished ? Measure(call, decoder, module, settings, set.HeldOut, measuring, execution) : null;
         if (quality is not null)
             _out.WriteText(
                 call,
@@ -325,7 +322,8 @@ internal sealed class TrainCommand : Verb
         LookaheadModule module,
         LookaheadSettings settings,
         IReadOnlyList<LookaheadExample> heldOut,
-        IResponses responses
+        IResponses responses,
+        Execution execution
     )
     {
         if (heldOut.Count == 0)
@@ -344,7 +342,8 @@ internal sealed class TrainCommand : Verb
                     responses,
                     call.Value(_recallAt),
                     new Inline<int>(done => report(new Tick(done, heldOut.Count, "held-out prompts"))),
-                    call.Cancellation
+                    call.Cancellation,
+                    execution
                 )
         );
         QualityTable.Show(call.Screen, heldOut.Count, quality[0], quality[1]);

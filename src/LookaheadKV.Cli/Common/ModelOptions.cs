@@ -11,7 +11,8 @@ using TorchSharp;
 namespace LookaheadKV.Cli.Common;
 
 /// <summary>The options of every verb that runs a model: which, where, in what type, with what seed.</summary>
-internal sealed class ModelOptions
+/// <param name="execution">What its <c>--execution</c> says, where that is not how layers run, compiled by default.</param>
+internal sealed class ModelOptions(string execution = "reference, compiled, fused or graph: how layers run [default: compiled].")
 {
     // Smaller models are there before a bar is.
     private const long WorthABar = 256 << 20;
@@ -23,6 +24,8 @@ internal sealed class ModelOptions
         Parsed.DType,
         "float32"
     );
+
+    private readonly Setting<Execution?> _execution = new("--execution", execution, text => Runtime.Execution.Parse(text));
 
     private readonly Option<string?> _modules = new("--modules")
     {
@@ -47,7 +50,10 @@ internal sealed class ModelOptions
 
     public Option<long> Seed { get; } = NewSeed();
 
-    public IEnumerable<Option> All => [Model, _device, _dtype, Seed];
+    public IEnumerable<Option> All => [Model, _device, _dtype, _execution, Seed];
+
+    /// <summary>How layers shall run; null: as the verb likes best.</summary>
+    public Execution? Execution(Call call) => call.Value(_execution);
 
     public string Folder(Call call) => ModelFolders.Resolve(call.Value(Model));
 
@@ -104,7 +110,7 @@ internal sealed class ModelOptions
     public Tokenizer? TokenizerIfAny(Call call) => Text.Tokenizer.IsIn(Folder(call)) ? Tokenizer(call) : null;
 
     /// <summary>Options of the verbs that can use lookahead modules.</summary>
-    public IEnumerable<Option> WithModules => [Model, _modules, _device, _dtype, Seed];
+    public IEnumerable<Option> WithModules => [Model, _modules, _device, _dtype, _execution, Seed];
 
     /// <summary>The trained modules; an error where there are none.</summary>
     public LookaheadModule Module(Call call, Decoder decoder)
@@ -122,7 +128,7 @@ internal sealed class ModelOptions
         call.Value(_modules) is null && !Directory.Exists(ModuleFolder(call)) ? null : Module(call, decoder);
 
     /// <summary>Options of the verbs that run any policy.</summary>
-    public IEnumerable<Option> WithPolicies => [Model, _modules, _draft, _device, _dtype, Seed];
+    public IEnumerable<Option> WithPolicies => [Model, _modules, _draft, _device, _dtype, _execution, Seed];
 
     /// <summary>The draft model, where the model is; an error where there is none.</summary>
     public Decoder Draft(Call call, Decoder decoder)

@@ -3,6 +3,7 @@ using LookaheadKV.Checkpoints;
 using LookaheadKV.Evaluation.Tasks;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using LookaheadKV.Text;
 using LookaheadKV.Training;
 using LookaheadKV.Training.Texts;
@@ -222,6 +223,7 @@ internal sealed class TrainingData
         Call call,
         ModelOptions model,
         Decoder decoder,
+        Execution execution,
         TrainingRecipe recipe,
         TrainingSet set,
         string folder
@@ -241,7 +243,7 @@ internal sealed class TrainingData
         // Prompts made of texts come once: remembering their answers serves other runs on the same ones.
         var file = _cache.PathIfAny(call) ?? (set.Texts is null ? Path.Combine(folder, ResponseCache.FileName) : null);
         var cache = file is null ? null : ResponseCache.Open(file, settings);
-        var own = new OwnResponses(decoder, sampling, recipe.MaxResponse, cache, set.EndTokens);
+        var own = new OwnResponses(decoder, sampling, recipe.MaxResponse, cache, set.EndTokens, execution);
         return (greedy && call.Value(_data) == Synthetic && set.Texts is null ? null : own, own);
     }
 

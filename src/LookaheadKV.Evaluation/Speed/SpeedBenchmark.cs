@@ -41,6 +41,9 @@ public sealed record SpeedOptions
 
     /// <summary>Seed of the prompts.</summary>
     public long Seed { get; init; }
+
+    /// <summary>How layers run; default compiled.</summary>
+    public Execution Execution { get; init; } = Execution.Compiled;
 }
 
 /// <summary>Time to the first token, time of a decoded token and memory, policy beside policy on the same prompt in the same process.</summary>
@@ -120,7 +123,7 @@ public static class SpeedBenchmark
                 decoder.Device,
                 () =>
                 {
-                    session = Session.Start(decoder, prompt, policy, options.Reserve, cancellation);
+                    session = Session.Start(decoder, prompt, policy, options.Reserve, cancellation, options.Execution);
                     // No token ends it: every run decodes as many.
                     tokens = session
                         .Draw((logits, _) => logits.argmax(-1, keepdim: true), [], options.DrawnTokens, cancellation)

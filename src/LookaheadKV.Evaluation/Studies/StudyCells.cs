@@ -4,6 +4,7 @@ using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Methods;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using LookaheadKV.Training;
 
 namespace LookaheadKV.Evaluation.Studies;
@@ -13,7 +14,11 @@ namespace LookaheadKV.Evaluation.Studies;
 /// <param name="Encoder">Its tokenizer.</param>
 /// <param name="Shipped">Gives the modules of its folder, the caller's to dispose of.</param>
 /// <param name="Draft">Gives its draft model, the caller's to dispose of.</param>
-public sealed record StudyModel(Decoder Decoder, PieceEncoder Encoder, Func<LookaheadModule> Shipped, Func<Decoder> Draft);
+public sealed record StudyModel(Decoder Decoder, PieceEncoder Encoder, Func<LookaheadModule> Shipped, Func<Decoder> Draft)
+{
+    /// <summary>How its layers run; default compiled.</summary>
+    public Execution Execution { get; init; } = Execution.Compiled;
+}
 
 /// <summary>How far a cell is.</summary>
 /// <param name="Done">Steps and prompts done.</param>
@@ -104,7 +109,8 @@ public static class StudyCells
                 Trained = settings.Trained,
                 MaxResponse = LongestResponse,
                 PassSize = settings.Batch,
-                Responses = Responses(decoder, settings, seed),
+                Responses = Responses(model, settings, seed),
+                Execution = model.Execution,
             };
             LookaheadTrainer.Run(decoder, module, source, options, progress, cancellation);
             return module;
@@ -117,10 +123,15 @@ public static class StudyCells
     }
 
     // Null: the data's answers are verified guesses of the model's greedy ones.
-    private static IResponses? Responses(Decoder decoder, CellSettings settings, long seed) =>
+    private static IResponses? Responses(StudyModel model, CellSettings settings, long seed) =>
         settings.Responses == ResponseSource.Given ? new GivenResponses(LongestResponse)
         : settings.Temperature > 0
-            ? new OwnResponses(decoder, new SamplingOptions { Temperature = settings.Temperature, Seed = seed }, LongestResponse)
+            ? new OwnResponses(
+                model.Decoder,
+                new SamplingOptions { Temperature = settings.Temperature, Seed = seed },
+                LongestResponse,
+                execution: model.Execution
+            )
         : null;
 
     private static IEnumerable<Measurement> Prediction(
@@ -137,7 +148,7 @@ public static class StudyCells
             from task in settings.Tasks
             let prompt = TaskGenerators.Generate(task, settings.Length, seed, sample, model.Encoder)
             select new LookaheadExample(prompt.PromptIds, prompt.AnswerIds);
-        var own = new OwnResponses(model.Decoder, new SamplingOptions { Temperature = 0 }, LongestResponse);
+        var own = new OwnResponses(model.Decoder, new SamplingOptions { Temperature = 0 }, LongestResponse, execution: model.Execution);
         var quality = PredictionQuality.Measure(
             model.Decoder,
             [module],
@@ -145,7 +156,8 @@ public static class StudyCells
             own,
             settings.RecallAt,
             new Inline<int>(_ => counted()),
-            cancellation
+            cancellation,
+            model.Execution
         )[0];
         yield return Module("kl", quality.Divergence);
         yield return Module("spearman", quality.Spearman);
@@ -175,6 +187,7 @@ public static class StudyCells
             Samples = settings.Samples,
             Seed = seed,
             Query = settings.Query,
+            Execution = model.Execution,
         };
         var results = Comparison.Run(model.Decoder, model.Encoder, options, new Inline<CompareProgress>(_ => counted()), cancellation);
         foreach (var row in ResultTable.Summarise(results, seed, query: settings.Query))

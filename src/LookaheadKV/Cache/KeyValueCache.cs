@@ -18,7 +18,7 @@ public sealed class KeyValueCache : IDisposable
     public IReadOnlyList<ICacheLayer> Layers => _layers;
 
     /// <summary>Tokens seen, a row each.</summary>
-    public long[] LogicalLengths { get; private set; }
+    public IReadOnlyList<long> LogicalLengths { get; private set; }
 
     /// <summary>Tokens seen, where all rows agree (a single prompt, or prompts of one length).</summary>
     public long LogicalLength =>

@@ -22,6 +22,7 @@ public sealed class BatchSession : IDisposable
 
     private BatchSession(
         Decoder decoder,
+        Execution execution,
         KeyValueCache cache,
         Tensor nextLogits,
         IReadOnlyList<PrefillReport> reports,
@@ -31,7 +32,7 @@ public sealed class BatchSession : IDisposable
     {
         (_decoder, Cache, _nextLogits, Reports, _reserve) = (decoder, cache, nextLogits, reports, reserve);
         _tokens = [.. prompts.Select(prompt => prompt.ToList())];
-        _steps = new SessionSteps(decoder, cache);
+        _steps = new SessionSteps(decoder, cache, execution);
     }
 
     /// <summary>The rows' caches, stacked.</summary>
@@ -49,13 +50,15 @@ public sealed class BatchSession : IDisposable
     /// <param name="policy">What to keep.</param>
     /// <param name="reserve">Room for this many tokens of answer in each row.</param>
     /// <param name="cancellation">Looked at before every layer.</param>
-    /// <exception cref="InputException">There is no prompt, one does not fit the model, or the budget cannot hold what the policy protects.</exception>
+    /// <param name="execution">How layers run; default compiled.</param>
+    /// <exception cref="InputException">There is no prompt, the model cannot run so, one does not fit the model, or the budget cannot hold what the policy protects.</exception>
     public static BatchSession Start(
         Decoder decoder,
         IReadOnlyList<IReadOnlyList<int>> prompts,
         EvictionPolicy policy,
         int reserve = 256,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Execution? execution = null
     )
     {
         if (prompts.Count == 0)
@@ -65,10 +68,18 @@ public sealed class BatchSession : IDisposable
         try
         {
             foreach (var prompt in prompts)
-                rows.Add(Session.Start(decoder, prompt, policy, 0, cancellation));
+                rows.Add(Session.Start(decoder, prompt, policy, 0, cancellation, execution));
             var cache = CacheStacking.Stack([.. rows.Select(row => row.Cache)], reserve);
             var logits = cat([.. rows.Select(row => row.NextLogits)]).DetachFromDisposeScope();
-            return new BatchSession(decoder, cache, logits, [.. rows.Select(row => row.Report)], prompts, reserve);
+            return new BatchSession(
+                decoder,
+                decoder.Running(execution),
+                cache,
+                logits,
+                [.. rows.Select(row => row.Report)],
+                prompts,
+                reserve
+            );
         }
         finally
         {
@@ -82,19 +93,22 @@ public sealed class BatchSession : IDisposable
     /// <param name="prompts">Token ids of each row, at least one row, all of one length.</param>
     /// <param name="reserve">Room for this many tokens of answer in each row.</param>
     /// <param name="cancellation">Looked at before every layer.</param>
-    /// <exception cref="InputException">There is no prompt, or the prompts do not fit the model.</exception>
+    /// <param name="execution">How layers run; default compiled.</param>
+    /// <exception cref="InputException">There is no prompt, the model cannot run so, or the prompts do not fit the model.</exception>
     /// <exception cref="ArgumentException">The prompts differ in length.</exception>
     public static BatchSession StartWhole(
         Decoder decoder,
         IReadOnlyList<IReadOnlyList<int>> prompts,
         int reserve = 256,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Execution? execution = null
     )
     {
         if (prompts.Count == 0)
             throw new InputException("there is no prompt; give at least one.");
         if (prompts.Any(prompt => prompt.Count != prompts[0].Count))
             throw new ArgumentException("prompts of different lengths cannot share a pass; start them one by one.");
+        var way = decoder.Running(execution);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var clock = DeviceClock.Start(decoder.Device);
@@ -104,11 +118,11 @@ public sealed class BatchSession : IDisposable
         {
             var ids = cat([.. prompts.Select(decoder.Ids)]);
             using var whole = PrefillEviction.Whole(cache, reserve);
-            var hidden = PromptPass.ToLastRow(decoder, ids, whole, cancellation);
+            var hidden = PromptPass.ToLastRow(decoder, ids, whole, way, cancellation);
             var logits = decoder.Logits(hidden).squeeze(1).DetachFromDisposeScope();
             var bytes = cache.Bytes / prompts.Count;
             var report = new PrefillReport(length, length, bytes, bytes, clock.Elapsed, TimeSpan.Zero);
-            return new BatchSession(decoder, cache, logits, [.. prompts.Select(_ => report)], prompts, reserve);
+            return new BatchSession(decoder, way, cache, logits, [.. prompts.Select(_ => report)], prompts, reserve);
         }
         catch
         {
@@ -135,8 +149,8 @@ public sealed class BatchSession : IDisposable
         CancellationToken cancellation = default
     )
     {
-        if (sampling.Count != Cache.LogicalLengths.Length)
-            throw new ArgumentException($"give sampling options for each of the {Cache.LogicalLengths.Length} rows.");
+        if (sampling.Count != Cache.LogicalLengths.Count)
+            throw new ArgumentException($"give sampling options for each of the {Cache.LogicalLengths.Count} rows.");
         int[] ends = [.. endTokens ?? []];
         return sampling.All(options => options is { Temperature: 0, RepetitionPenalty: 1 })
             ? Generate(maxNewTokens, ends, (logits, _) => logits.argmax(-1, keepdim: true), StepsUnseen, cancellation)
@@ -185,8 +199,8 @@ public sealed class BatchSession : IDisposable
     public Tensor Append(IReadOnlyList<IReadOnlyList<int>> tokens)
     {
         RequireUnanswered();
-        if (tokens.Count != Cache.LogicalLengths.Length || tokens.Any(row => row.Count != tokens[0].Count))
-            throw new ArgumentException($"give equally many tokens for each of the {Cache.LogicalLengths.Length} rows.");
+        if (tokens.Count != Cache.LogicalLengths.Count || tokens.Any(row => row.Count != tokens[0].Count))
+            throw new ArgumentException($"give equally many tokens for each of the {Cache.LogicalLengths.Count} rows.");
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var logits = _steps.Extend(cat([.. tokens.Select(_decoder.Ids)]));

@@ -35,16 +35,24 @@ public sealed record PrefillReport(
 public sealed class Session : IDisposable
 {
     private readonly Decoder _decoder;
+    private readonly Execution _execution;
     private readonly SessionSteps _steps;
     private readonly List<int> _tokens;
     private Tensor _nextLogits;
     private int? _unseen; // a token that was given out and that the cache has not seen yet: it goes before whatever comes next
     private int _drawn; // tokens drawn since the last ones that were appended
 
-    private Session(Decoder decoder, KeyValueCache cache, Tensor nextLogits, PrefillReport report, IEnumerable<int> tokens)
+    private Session(
+        Decoder decoder,
+        Execution execution,
+        KeyValueCache cache,
+        Tensor nextLogits,
+        PrefillReport report,
+        IEnumerable<int> tokens
+    )
     {
-        (_decoder, Cache, _nextLogits, Report, _tokens) = (decoder, cache, nextLogits, report, [.. tokens]);
-        _steps = new SessionSteps(decoder, cache);
+        (_decoder, _execution, Cache, _nextLogits, Report, _tokens) = (decoder, execution, cache, nextLogits, report, [.. tokens]);
+        _steps = new SessionSteps(decoder, cache, execution);
     }
 
     /// <summary>The cache, evicted.</summary>
@@ -65,16 +73,19 @@ public sealed class Session : IDisposable
     /// <param name="policy">What to keep.</param>
     /// <param name="reserve">Room for this many tokens of questions and answers.</param>
     /// <param name="cancellation">Looked at before every layer and token.</param>
-    /// <exception cref="InputException">The prompt does not fit the model, or the budget cannot hold what the policy protects.</exception>
+    /// <param name="execution">How layers run, of the prompt and of what follows; default compiled.</param>
+    /// <exception cref="InputException">The prompt does not fit the model, the model cannot run so, or the budget cannot hold what the policy protects.</exception>
     public static Session Start(
         Decoder decoder,
         IReadOnlyList<int> prompt,
         EvictionPolicy policy,
         int reserve = 256,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Execution? execution = null
     )
     {
         policy.Require();
+        var way = decoder.Running(execution);
         using var scope = NewDisposeScope();
         var ids = decoder.Ids(prompt);
         var length = ids.size(1);
@@ -83,8 +94,9 @@ public sealed class Session : IDisposable
             : decoder.Config.Layers * length;
         if (entries < decoder.Config.Layers * length)
             decoder.Config.RequireWholeAttention(length);
-        var context = Context(decoder, ids, prompt, cancellation);
-        return Start(decoder, ids, prompt, cache => PrefillEviction.Of(policy, context, entries, cache, reserve), cancellation);
+        var response = new Lazy<int[]>(() => GreedyResponse(decoder, prompt, cancellation: cancellation, execution: way));
+        var context = new PromptContext(decoder, ids, response) { Execution = way };
+        return Start(decoder, way, ids, prompt, cache => PrefillEviction.Of(policy, context, entries, cache, reserve), cancellation);
     }
 
     /// <summary>Prefills a prompt and keeps given positions of it: what an earlier run kept, or another program chose.</summary>
@@ -93,15 +105,18 @@ public sealed class Session : IDisposable
     /// <param name="kept">The positions of each layer.</param>
     /// <param name="reserve">Room for this many tokens of questions and answers.</param>
     /// <param name="cancellation">Looked at before every layer.</param>
-    /// <exception cref="InputException">The prompt does not fit the model, or the kept positions are of another prompt or model.</exception>
+    /// <param name="execution">How layers run, of the prompt and of what follows; default compiled.</param>
+    /// <exception cref="InputException">The prompt does not fit the model, the model cannot run so, or the kept positions are of another prompt or model.</exception>
     public static Session Replay(
         Decoder decoder,
         IReadOnlyList<int> prompt,
         KeptPositions kept,
         int reserve = 256,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Execution? execution = null
     )
     {
+        var way = decoder.Running(execution);
         kept.Require(prompt.Count, decoder.Config);
         if (kept.MeanCount < prompt.Count)
             decoder.Config.RequireWholeAttention(prompt.Count);
@@ -109,7 +124,7 @@ public sealed class Session : IDisposable
         KeptSet[] sets = [.. kept.Layers.Select(heads => KeptSet.Of(heads, decoder.Device))];
         try
         {
-            return Start(decoder, decoder.Ids(prompt), prompt, cache => PrefillEviction.Of(sets, cache, reserve), cancellation);
+            return Start(decoder, way, decoder.Ids(prompt), prompt, cache => PrefillEviction.Of(sets, cache, reserve), cancellation);
         }
         finally
         {
@@ -120,9 +135,10 @@ public sealed class Session : IDisposable
 
     private static Session Start(
         Decoder decoder,
+        Execution execution,
         Tensor ids,
         IReadOnlyList<int> prompt,
-        Func<KeyValueCache, PrefillEviction> way,
+        Func<KeyValueCache, PrefillEviction> evict,
         CancellationToken cancellation
     )
     {
@@ -133,8 +149,8 @@ public sealed class Session : IDisposable
         var cache = new KeyValueCache(length);
         try
         {
-            using var eviction = way(cache);
-            var logits = decoder.Logits(PromptPass.ToLastRow(decoder, ids, eviction, cancellation)).squeeze(1);
+            using var eviction = evict(cache);
+            var logits = decoder.Logits(PromptPass.ToLastRow(decoder, ids, eviction, execution, cancellation)).squeeze(1);
             eviction.Finish(logits.argmax(-1));
             var report = new PrefillReport(
                 length,
@@ -144,7 +160,7 @@ public sealed class Session : IDisposable
                 clock.Elapsed,
                 decoder.Device.type == DeviceType.CPU ? eviction.Elapsed : null
             );
-            return new Session(decoder, cache, logits.DetachFromDisposeScope(), report, prompt);
+            return new Session(decoder, execution, cache, logits.DetachFromDisposeScope(), report, prompt);
         }
         catch
         {
@@ -158,7 +174,8 @@ public sealed class Session : IDisposable
         Decoder decoder,
         IReadOnlyList<int> prompt,
         int maxNewTokens = 512,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Execution? execution = null
     )
     {
         var room = DecodingLoop.Limit(maxNewTokens, decoder.Config.MaxPositions, prompt.Count);
@@ -166,7 +183,7 @@ public sealed class Session : IDisposable
             throw new InputException(
                 $"the prompt of {prompt.Count} tokens leaves no room for an answer: the model's context is {decoder.Config.MaxPositions}; shorten the prompt."
             );
-        using var session = Start(decoder, prompt, EvictionPolicy.Full, room, cancellation);
+        using var session = Start(decoder, prompt, EvictionPolicy.Full, room, cancellation, execution);
         return [.. session.Generate(room, cancellation)];
     }
 
@@ -312,8 +329,16 @@ public sealed class Session : IDisposable
 
     /// <summary>A session of its own that goes on from here.</summary>
     /// <param name="reserve">Room for this many tokens to come.</param>
-    public Session Fork(int reserve = 256) =>
-        new(_decoder, Cache.Fork(reserve), _nextLogits.clone().DetachFromDisposeScope(), Report, _tokens)
+    /// <param name="execution">How its steps run; default as this session's.</param>
+    public Session Fork(int reserve = 256, Execution? execution = null) =>
+        new(
+            _decoder,
+            _decoder.Running(execution ?? _execution),
+            Cache.Fork(reserve),
+            _nextLogits.clone().DetachFromDisposeScope(),
+            Report,
+            _tokens
+        )
         {
             _unseen = _unseen,
             _drawn = _drawn,
@@ -328,7 +353,4 @@ public sealed class Session : IDisposable
     }
 
     internal static int ElementSize(Decoder decoder) => (int)decoder.Weights.Embedding.element_size();
-
-    private static PromptContext Context(Decoder decoder, Tensor ids, IReadOnlyList<int> prompt, CancellationToken cancellation) =>
-        new(decoder, ids, new Lazy<int[]>(() => GreedyResponse(decoder, prompt, cancellation: cancellation)));
 }

@@ -99,7 +99,7 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
     /// <param name="count">C, the entries that each layer and kv head of that cache keeps.</param>
     public IReadOnlyList<LayerRows> PseudoAnswer(WholePrompt prompt, long count)
     {
-        var (decoder, length) = (prompt.Context.Decoder, prompt.Context.Ids.size(1));
+        var (decoder, length, execution) = (prompt.Context.Decoder, prompt.Context.Ids.size(1), prompt.Context.Execution);
         if (prompt.Context.Ids.size(0) != 1)
             throw new ArgumentException(
                 $"a pseudo answer follows one prompt, got a batch of {prompt.Context.Ids.size(0)}; score its rows one by one."
@@ -111,10 +111,10 @@ public sealed record Laq(int Tokens = Laq.DefaultTokens, int Window = Laq.Defaul
             cache.Add(EvictedLayer(rows, count, room));
         var steps = prompt.Layers.Select(rows => new List<LayerRows> { NoRows(rows) }).ToList();
         var last = -1;
-        foreach (var token in DecodingLoop.Greedy(decoder, cache, prompt.NextToken, room, Take))
+        foreach (var token in DecodingLoop.Greedy(decoder, cache, prompt.NextToken, room, Take, execution: execution))
             last = token;
         if (last >= 0) // what it looks at counts too
-            Decoding.Extend(decoder, cache, decoder.Ids([last]), Take);
+            Decoding.Extend(decoder, cache, decoder.Ids([last]), Take, execution);
         return [.. steps.Select(rows => Joined(rows, length))];
 
         void Take(int layer, LayerRows rows) => steps[layer].Add(Moved(rows, scope));

@@ -1,6 +1,5 @@
 using LookaheadKV.Checkpoints;
 using LookaheadKV.Runtime;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Models;
@@ -58,9 +57,7 @@ public sealed class Decoder : IDisposable
     {
         (Config, Weights) = (config, weights);
         (Device, DType) = (weights.Embedding.device, weights.Embedding.dtype);
-        ObserversRide = Device.type == DeviceType.CUDA;
         _rotary = new RotaryEmbedding(config, Device, DType);
-        Execution = Executions.Default;
     }
 
     /// <summary>The model's shape.</summary>
@@ -74,20 +71,6 @@ public sealed class Decoder : IDisposable
 
     /// <summary>Dtype of weights, activations and cache.</summary>
     public ScalarType DType { get; }
-
-    /// <summary>How layers run where no gradient is asked for; a decoder may change it between calls.</summary>
-    /// <exception cref="InputException">It is <see cref="Execution.Graph"/>, which needs CUDA and weights in half precision.</exception>
-    public Execution Execution
-    {
-        get;
-        set =>
-            field =
-                value == Execution.Graph && !Operators.HasFlash(Device, DType, Config.HeadSize)
-                    ? throw new InputException(
-                        $"execution graph needs a GPU and bfloat16; this model is {DType} on {Device}: use --device cuda --dtype bfloat16, or another execution."
-                    )
-                    : value;
-    }
 
     /// <summary>Loads a model: of a Hugging Face folder <c>config.json</c>, and <c>model.safetensors</c> or shards with their index.</summary>
     /// <param name="model">Where it is: what <see cref="ModelFiles.Open"/> takes.</param>
@@ -171,18 +154,19 @@ public sealed class Decoder : IDisposable
             .MoveToOuterDisposeScope();
     }
 
-    /// <summary>
-    /// Whether observer rows ride in the prompt's pass: where one product over all rows costs less than a second one over the weights, on a GPU. On the CPU they
-    /// follow in a pass of their own, so that the prompt's rows have the same bits with and without them.
-    /// </summary>
-    internal bool ObserversRide { get; set; }
-
-    /// <summary>Whether a layer is evicted on a stream of its own, beside its second half: on a GPU.</summary>
-    internal bool EvictsBeside { get; set; } = true;
+    /// <summary>How passes over this model shall run.</summary>
+    /// <param name="execution">What was asked for; null: <see cref="Execution.Compiled"/>.</param>
+    /// <exception cref="InputException">It is <see cref="Execution.Graph"/>, which needs CUDA and weights in half precision.</exception>
+    internal Execution Running(Execution? execution) =>
+        execution is { IsRecorded: true } && !Operators.HasFlash(Device, DType, Config.HeadSize)
+            ? throw new InputException(
+                $"execution graph needs a GPU and bfloat16; this model is {DType} on {Device}: use --device cuda --dtype bfloat16, or another execution."
+            )
+            : execution ?? Execution.Compiled;
 
     /// <summary>Whether a pass over rows that end at <paramref name="end"/> may run compiled: a sliding window that hides something runs as written.</summary>
-    internal bool RunsCompiled(long end) =>
-        Execution != Execution.Reference && !(Config.SlidingWindow < end) && !(is_grad_enabled() && Weights.Embedding.requires_grad);
+    internal bool RunsCompiled(Execution execution, long end) =>
+        execution.IsCompiled && !(Config.SlidingWindow < end) && !(is_grad_enabled() && Weights.Embedding.requires_grad);
 
     /// <summary>What of the family the text of a layer depends on.</summary>
     internal LayerForm Form => LayerForm.Of(Config);

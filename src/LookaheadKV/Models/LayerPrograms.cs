@@ -24,5 +24,5 @@ internal sealed class LayerPrograms(bool joined, string source)
 
     /// <summary>The program of a form in an execution.</summary>
     public ScriptProgram Of(LayerForm form, Execution execution) =>
-        Of(form, execution == Execution.Fused ? LayerWriting.Mergeable : LayerWriting.InPlace);
+        Of(form, execution.IsFused ? LayerWriting.Mergeable : LayerWriting.InPlace);
 }

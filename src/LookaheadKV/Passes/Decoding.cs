@@ -1,5 +1,6 @@
 using LookaheadKV.Cache;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Passes;
@@ -12,25 +13,38 @@ public static class Decoding
     /// <param name="cache">The cache; the new tokens stand at its logical lengths.</param>
     /// <param name="ids">Tokens [B, T] (int64).</param>
     /// <param name="onLayer">Receives the new rows of each layer; they are disposed when it returns, unless it detaches them.</param>
+    /// <param name="execution">How one token a row runs; default compiled.</param>
     /// <returns>Logits [B, T, vocabulary] (float32).</returns>
     /// <exception cref="InputException">The tokens would stand beyond the model's context.</exception>
-    public static Tensor Extend(Decoder decoder, KeyValueCache cache, Tensor ids, Action<int, LayerRows>? onLayer = null)
+    public static Tensor Extend(
+        Decoder decoder,
+        KeyValueCache cache,
+        Tensor ids,
+        Action<int, LayerRows>? onLayer = null,
+        Execution? execution = null
+    )
     {
         RequireContext(decoder, cache, ids.size(1));
-        return Run(decoder, cache, ids, onLayer);
+        return Run(decoder, cache, ids, execution ?? Execution.Compiled, onLayer);
     }
 
     /// <summary>The same, also beyond the model's context, where what comes out means nothing.</summary>
-    internal static Tensor Run(Decoder decoder, KeyValueCache cache, Tensor ids, Action<int, LayerRows>? onLayer = null)
+    internal static Tensor Run(
+        Decoder decoder,
+        KeyValueCache cache,
+        Tensor ids,
+        Execution execution,
+        Action<int, LayerRows>? onLayer = null
+    )
     {
         using var scope = NewDisposeScope();
         var count = ids.size(1);
         var end = cache.LogicalLengths.Max() + count;
-        var positions = tensor(cache.LogicalLengths, device: decoder.Device).unsqueeze(1) + arange(count, device: decoder.Device); // [B,T]
+        var positions = tensor(cache.LogicalLengths.ToArray(), device: decoder.Device).unsqueeze(1) + arange(count, device: decoder.Device); // [B,T]
         var angles =
             cache.LogicalLengths.Distinct().Count() == 1 ? decoder.Angles(cache.LogicalLengths[0], count) : decoder.AnglesAt(positions);
-        if (count == 1 && decoder.RunsCompiled(end) && StepStorage(cache) is { } storage)
-            return Step(decoder, cache, storage, ids, positions, angles, onLayer).MoveToOuterDisposeScope();
+        if (count == 1 && decoder.RunsCompiled(execution, end) && StepStorage(cache) is { } storage)
+            return Step(decoder, cache, storage, ids, execution, positions, angles, onLayer).MoveToOuterDisposeScope();
         var entries = positions.unsqueeze(1); // [B,1,T]: the same for every kv head
         var window = decoder.Config.SlidingWindow;
         var hidden = decoder.Embed(ids);
@@ -78,6 +92,7 @@ public static class Decoding
         KeyValueCache cache,
         IReadOnlyList<IStepStorage> storage,
         Tensor ids,
+        Execution execution,
         Tensor positions,
         RotaryAngles angles,
         Action<int, LayerRows>? onLayer
@@ -86,7 +101,7 @@ public static class Decoding
         foreach (var layer in storage)
             layer.RequireRoom(1);
         var result = StepScript.Step(
-            decoder.Execution,
+            execution,
             decoder.Call(angles),
             ids,
             decoder.Weights,

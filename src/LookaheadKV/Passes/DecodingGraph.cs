@@ -74,10 +74,10 @@ internal sealed class DecodingGraph : IDisposable
         Operators.HasFlash(decoder.Device, decoder.DType, decoder.Config.HeadSize) && CudaGraph.Missing is null;
 
     /// <summary>Whether steps of a cache can be recorded: one token a row, every entry visible.</summary>
-    public static bool Serves(Decoder decoder, KeyValueCache cache, Tensor ids) =>
-        decoder.Execution == Execution.Graph
+    public static bool Serves(Decoder decoder, KeyValueCache cache, Tensor ids, Execution execution) =>
+        execution.IsRecorded
         && ids.size(1) == 1
-        && decoder.RunsCompiled(cache.LogicalLengths.Max() + 1)
+        && decoder.RunsCompiled(execution, cache.LogicalLengths.Max() + 1)
         && Decoding.StepStorage(cache) is not null;
 
     /// <summary>Records the step that appends one token to each row of a cache, which must have room for it.</summary>

@@ -1,5 +1,6 @@
 using LookaheadKV.Cache;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -44,6 +45,7 @@ public static class DecodingLoop
     /// <param name="maxNewTokens">Longest answer; also limited by the context and by the cache's room (<see cref="Limit"/>).</param>
     /// <param name="onLayer">Receives what <see cref="Decoding.Extend"/> gives it, a token at a time.</param>
     /// <param name="cancellation">Looked at before every token.</param>
+    /// <param name="execution">How the steps run; default compiled.</param>
     /// <returns>The answer's tokens, the end token included where it is reached.</returns>
     public static IEnumerable<int> Greedy(
         Decoder decoder,
@@ -51,7 +53,8 @@ public static class DecodingLoop
         int first,
         int maxNewTokens,
         Action<int, LayerRows>? onLayer = null,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Execution? execution = null
     )
     {
         Tensor? next = null;
@@ -62,7 +65,7 @@ public static class DecodingLoop
         void Append(Tensor tokens)
         {
             using var noGrad = no_grad();
-            next = Decoding.Extend(decoder, cache, tokens, onLayer).argmax(-1);
+            next = Decoding.Extend(decoder, cache, tokens, onLayer, execution).argmax(-1);
         }
     }
 

@@ -1,6 +1,7 @@
 using LookaheadKV.Attention;
 using LookaheadKV.Models;
 using LookaheadKV.Runtime;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Passes;
@@ -13,28 +14,50 @@ public static class PromptPass
     /// <param name="ids">Prompt [B, N] (int64), rows of one length.</param>
     /// <param name="observer">Takes each layer's rows; they are disposed when it returns, unless it detaches them.</param>
     /// <param name="cancellation">Looked at before every layer.</param>
+    /// <param name="execution">How layers run; default compiled.</param>
     /// <returns>The rows that leave the last layer, [B, N, E].</returns>
-    public static Tensor Run(Decoder decoder, Tensor ids, ILayerObserver observer, CancellationToken cancellation = default) =>
-        decoder.RunsCompiled(ids.size(1))
-            ? Compiled(decoder, ids, observer, null, lastRow: false, cancellation)
+    public static Tensor Run(
+        Decoder decoder,
+        Tensor ids,
+        ILayerObserver observer,
+        CancellationToken cancellation = default,
+        Execution? execution = null
+    )
+    {
+        var way = execution ?? Execution.Compiled;
+        return decoder.RunsCompiled(way, ids.size(1))
+            ? Compiled(decoder, ids, observer, null, lastRow: false, way, cancellation)
             : Reference(decoder, ids, observer, cancellation);
+    }
 
     /// <summary>The same, with the observer as a function.</summary>
-    public static Tensor Run(Decoder decoder, Tensor ids, Action<int, LayerRows> onLayer, CancellationToken cancellation = default) =>
-        Run(decoder, ids, new FunctionObserver(onLayer), cancellation);
+    public static Tensor Run(
+        Decoder decoder,
+        Tensor ids,
+        Action<int, LayerRows> onLayer,
+        CancellationToken cancellation = default,
+        Execution? execution = null
+    ) => Run(decoder, ids, new FunctionObserver(onLayer), cancellation, execution);
 
     /// <summary>Runs all layers over a prompt, of which only the last row is wanted: it alone goes through the last layer's attention and second half.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="ids">Prompt [B, N] (int64), rows of one length.</param>
     /// <param name="observer">Takes each layer's rows; the rows that it brings ride in the same pass where <see cref="Carries"/> says that they can.</param>
+    /// <param name="execution">How layers run.</param>
     /// <param name="cancellation">Looked at before every layer.</param>
     /// <returns>The last prompt row as it leaves the last layer, [B, 1, E].</returns>
-    internal static Tensor ToLastRow(Decoder decoder, Tensor ids, ILayerObserver observer, CancellationToken cancellation)
+    internal static Tensor ToLastRow(
+        Decoder decoder,
+        Tensor ids,
+        ILayerObserver observer,
+        Execution execution,
+        CancellationToken cancellation
+    )
     {
-        if (decoder.RunsCompiled(ids.size(1)))
+        if (decoder.RunsCompiled(execution, ids.size(1)))
         {
-            var riding = Carries(decoder, ids) && observer is IRidingObserver { Rider: not null } rider ? rider : null;
-            return Compiled(decoder, ids, observer, riding, lastRow: true, cancellation);
+            var riding = Carries(decoder, ids, execution) && observer is IRidingObserver { Rider: not null } rider ? rider : null;
+            return Compiled(decoder, ids, observer, riding, lastRow: true, execution, cancellation);
         }
         using var scope = NewDisposeScope();
         var hidden = Reference(decoder, ids, observer, cancellation);
@@ -42,8 +65,10 @@ public static class PromptPass
     }
 
     /// <summary>Whether observer rows can ride in the pass over a prompt.</summary>
-    internal static bool Carries(Decoder decoder, Tensor ids) =>
-        decoder.ObserversRide && decoder.RunsCompiled(ids.size(1)) && ids.size(0) == 1;
+    internal static bool Carries(Decoder decoder, Tensor ids, Execution execution) =>
+        (execution.ObserversRide ?? decoder.Device.type == DeviceType.CUDA)
+        && decoder.RunsCompiled(execution, ids.size(1))
+        && ids.size(0) == 1;
 
     private static Tensor Reference(Decoder decoder, Tensor ids, ILayerObserver observer, CancellationToken cancellation)
     {
@@ -72,6 +97,7 @@ public static class PromptPass
         ILayerObserver observer,
         IRidingObserver? riding,
         bool lastRow,
+        Execution execution,
         CancellationToken cancellation
     )
     {
@@ -90,7 +116,7 @@ public static class PromptPass
         var behind = hidden.size(1) - length;
         var following = riding is null ? null : LayerRows.Following(length, behind, decoder.Device);
         var call = decoder.Call(angles);
-        using var side = lastRow && decoder.EvictsBeside ? SideStream.Of(decoder.Device) : null;
+        using var side = lastRow && execution.EvictsBeside ? SideStream.Of(decoder.Device) : null;
         for (var layer = 0; layer < decoder.Config.Layers; layer++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -98,7 +124,7 @@ public static class PromptPass
             var last = lastRow && layer == decoder.Config.Layers - 1;
             var lora = rider?.Lora(layer)?.Packed(decoder.Config, decoder.DType);
             var weights = decoder.Weights.Layers[layer].Apart;
-            var result = PromptScript.Attend(decoder.Execution, call, hidden, weights, lora, (int)behind, last);
+            var result = PromptScript.Attend(execution, call, hidden, weights, lora, (int)behind, last);
             hidden.Dispose();
             var rows = new LayerRows(result[0], result[1], result[2]);
             using (side?.Enter())
@@ -114,7 +140,7 @@ public static class PromptPass
                             Positions = following,
                         }
                     );
-            hidden = PromptScript.Feed(decoder.Execution, call, result[3], weights, lora, last ? 0 : (int)behind).MoveToOuterDisposeScope();
+            hidden = PromptScript.Feed(execution, call, result[3], weights, lora, last ? 0 : (int)behind).MoveToOuterDisposeScope();
             // The rows' memory is given to others from here on.
             side?.Join();
         }

@@ -1,11 +1,12 @@
 using LookaheadKV.Cache;
 using LookaheadKV.Models;
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Passes;
 
-/// <summary>How a session's tokens reach its cache: through <see cref="Decoding"/>, or through a recording of its step where the decoder asks for one.</summary>
-internal sealed class SessionSteps(Decoder decoder, KeyValueCache cache) : IDisposable
+/// <summary>How a session's tokens reach its cache: through <see cref="Decoding"/>, or through a recording of its step where the execution asks for one.</summary>
+internal sealed class SessionSteps(Decoder decoder, KeyValueCache cache, Execution execution) : IDisposable
 {
     private DecodingGraph? _graph;
 
@@ -20,8 +21,8 @@ internal sealed class SessionSteps(Decoder decoder, KeyValueCache cache) : IDisp
     /// <summary>The same, also beyond the model's context: for rows whose answer has ended, while others go on.</summary>
     public Tensor Run(Tensor ids)
     {
-        if (!DecodingGraph.Serves(decoder, cache, ids))
-            return Decoding.Run(decoder, cache, ids);
+        if (!DecodingGraph.Serves(decoder, cache, ids, execution))
+            return Decoding.Run(decoder, cache, ids, execution);
         if (_graph?.Reaches() == false)
             Dispose();
         _graph ??= DecodingGraph.Record(decoder, cache);

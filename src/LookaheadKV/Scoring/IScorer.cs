@@ -1,5 +1,6 @@
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Scoring;
@@ -60,4 +61,8 @@ public sealed record WholePrompt(PromptContext Context, IReadOnlyList<LayerRows>
 /// <param name="Decoder">The model.</param>
 /// <param name="Ids">The prompt [B, N] (int64).</param>
 /// <param name="GreedyResponse">What follows the prompt on the full cache, computed when first asked for: the model's own greedy answer, behind the question where the prompt does not hold it.</param>
-public sealed record PromptContext(Decoder Decoder, Tensor Ids, Lazy<int[]> GreedyResponse);
+public sealed record PromptContext(Decoder Decoder, Tensor Ids, Lazy<int[]> GreedyResponse)
+{
+    /// <summary>How the session runs that asks: a method's own steps run so too.</summary>
+    public Execution Execution { get; init; } = Execution.Compiled;
+}

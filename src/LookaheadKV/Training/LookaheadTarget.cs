@@ -3,6 +3,7 @@ using LookaheadKV.Cache;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Training;
@@ -30,18 +31,20 @@ public sealed class LookaheadTarget : IDisposable
     /// Whether each row's response equals the model's greedy one: every token is the most likely one after those before it. Null where nothing was
     /// verified (<see cref="Behind"/>).
     /// </summary>
-    public bool[]? IsGreedy { get; }
+    public IReadOnlyList<bool>? IsGreedy { get; }
 
     /// <summary>Runs the pass over prompts of one length.</summary>
     /// <param name="decoder">The model.</param>
     /// <param name="prompts">B prompts of N tokens each.</param>
     /// <param name="responses">Their responses, 1..M tokens; shorter ones are padded, and the padding neither seen nor counted.</param>
     /// <param name="cancellation">Looked at before every layer.</param>
+    /// <param name="execution">How layers run; default compiled.</param>
     public static LookaheadTarget Compute(
         Decoder decoder,
         IReadOnlyList<int[]> prompts,
         IReadOnlyList<int[]> responses,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Execution? execution = null
     )
     {
         var answers = new ResponseBatch(responses);
@@ -56,7 +59,7 @@ public sealed class LookaheadTarget : IDisposable
         var owned = new Owned();
         try
         {
-            var hidden = PromptPass.Run(decoder, ids, Layer, cancellation);
+            var hidden = PromptPass.Run(decoder, ids, Layer, cancellation, execution);
             var logits = decoder.Logits(hidden.narrow(1, length - 1, longest)); // rows that predict y_1..y_M
             var wrong = logits.argmax(-1).ne(ids.narrow(1, length, longest)).logical_and(weights.gt(0));
             var isGreedy = wrong.any(1).logical_not().cpu().data<bool>().ToArray();

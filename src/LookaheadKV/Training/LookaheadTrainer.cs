@@ -4,6 +4,7 @@ using LookaheadKV.Generation;
 using LookaheadKV.Lookahead;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
+using LookaheadKV.Runtime;
 using static TorchSharp.torch;
 
 namespace LookaheadKV.Training;
@@ -59,6 +60,9 @@ public sealed record LookaheadTrainerOptions
         get;
         init => field = value.AtLeast(1, "longest response:", "the paper uses 512 tokens");
     } = 512;
+
+    /// <summary>How layers run, of prompts and of what is generated here; default compiled.</summary>
+    public Execution Execution { get; init; } = Execution.Compiled;
 
     /// <summary>What the loss is; default the paper's KL divergence.</summary>
     public LookaheadObjective Objective { get; init; } = LookaheadObjective.Kl;
@@ -272,14 +276,16 @@ public static class LookaheadTrainer
         var before = options.Responses?.Generated ?? 0;
         if (options.Responses is { } responses)
             foreach (var pass in examples.GroupBy(e => e.Prompt.Length).SelectMany(group => group.Chunk(options.PassSize)))
-                using (var target = responses.Target(decoder, pass, clock, cancellation))
+                using (var target = responses.Target(decoder, pass, clock, cancellation, options.Execution))
                     total += Backward(target, pass.Length);
         else
             foreach (var group in examples.GroupBy(e => (e.Prompt.Length, Guessed: e.Response.Length > 0)))
             foreach (var waiting in group.Chunk(options.PassSize))
             foreach (var example in group.Key.Guessed ? Guesses(waiting) : waiting)
             {
-                var response = clock.Decode(() => Session.GreedyResponse(decoder, example.Prompt, options.MaxResponse, cancellation));
+                var response = clock.Decode(() =>
+                    Session.GreedyResponse(decoder, example.Prompt, options.MaxResponse, cancellation, options.Execution)
+                );
                 using var target = Target([example.Prompt], [response]);
                 total += Backward(target, 1);
                 generated++;
@@ -302,7 +308,7 @@ public static class LookaheadTrainer
         }
 
         LookaheadTarget Target(int[][] prompts, int[][] responses) =>
-            clock.Target(() => LookaheadTarget.Compute(decoder, prompts, responses, cancellation));
+            clock.Target(() => LookaheadTarget.Compute(decoder, prompts, responses, cancellation, options.Execution));
 
         double Backward(LookaheadTarget target, int rows) =>
             clock.Backward(() =>

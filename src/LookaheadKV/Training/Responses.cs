@@ -4,6 +4,7 @@ using LookaheadKV.Eviction;
 using LookaheadKV.Generation;
 using LookaheadKV.Models;
 using LookaheadKV.Passes;
+using LookaheadKV.Runtime;
 
 namespace LookaheadKV.Training;
 
@@ -22,16 +23,20 @@ public interface IResponses
     /// <param name="examples">Examples whose prompts are of one length.</param>
     /// <param name="clock">Told where the time goes.</param>
     /// <param name="cancellation">Looked at before every layer and token.</param>
+    /// <param name="execution">How layers run; default compiled.</param>
     /// <exception cref="InputException">There is no response, or a prompt leaves no room for one.</exception>
     LookaheadTarget Target(
         Decoder decoder,
         IReadOnlyList<LookaheadExample> examples,
         StepClock clock,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Execution? execution = null
     )
     {
         int[][] responses = clock.Decode(() => examples.Select(example => Of(example, cancellation)).ToArray());
-        return clock.Target(() => LookaheadTarget.Compute(decoder, [.. examples.Select(e => e.Prompt)], responses, cancellation));
+        return clock.Target(() =>
+            LookaheadTarget.Compute(decoder, [.. examples.Select(e => e.Prompt)], responses, cancellation, execution)
+        );
     }
 }
 
@@ -67,12 +72,14 @@ public sealed record GivenResponses(int MaxResponse = 512) : IResponses
 /// <param name="maxResponse">Longest response.</param>
 /// <param name="cache">Where they are remembered; null: nowhere.</param>
 /// <param name="endTokens">Tokens that end a response, beside those of the model's configuration.</param>
+/// <param name="execution">How responses are decoded; default compiled.</param>
 public sealed class OwnResponses(
     Decoder decoder,
     SamplingOptions sampling,
     int maxResponse = 512,
     ResponseCache? cache = null,
-    IEnumerable<int>? endTokens = null
+    IEnumerable<int>? endTokens = null,
+    Execution? execution = null
 ) : IResponses
 {
     private readonly int[] _ends = [.. endTokens ?? []];
@@ -87,7 +94,7 @@ public sealed class OwnResponses(
             return known;
         var prompt = example.Prompt;
         var room = Room(prompt);
-        using var session = Session.Start(decoder, prompt, EvictionPolicy.Full, room, cancellation);
+        using var session = Session.Start(decoder, prompt, EvictionPolicy.Full, room, cancellation, execution);
         int[] response = [.. session.Sample(decoder.Config, SamplingOf(prompt), room, _ends, cancellation)];
         Remember(prompt, response);
         return response;
@@ -98,12 +105,13 @@ public sealed class OwnResponses(
         Decoder _,
         IReadOnlyList<LookaheadExample> examples,
         StepClock clock,
-        CancellationToken cancellation = default
+        CancellationToken cancellation = default,
+        Execution? __ = null
     )
     {
         int[][] prompts = [.. examples.Select(example => example.Prompt)];
         var room = Room(prompts[0]);
-        var session = clock.Prefill(() => BatchSession.StartWhole(decoder, prompts, room, cancellation));
+        var session = clock.Prefill(() => BatchSession.StartWhole(decoder, prompts, room, cancellation, execution));
         int[][] responses;
         try
         {

@@ -93,9 +93,9 @@ public sealed class DecoderTests
     public void Recorded_steps_need_a_gpu()
     {
         using var decoder = TinyDecoder.Create(ScalarType.BFloat16);
-        Assert.Contains("needs a GPU", Assert.Throws<InputException>(() => decoder.Execution = Execution.Graph).Message);
-        decoder.Execution = Execution.Reference;
-        Assert.Equal(Execution.Reference, decoder.Execution);
+        Assert.Contains("needs a GPU", Assert.Throws<InputException>(() => decoder.Running(Execution.Graph)).Message);
+        Assert.Equal(Execution.Reference, decoder.Running(Execution.Reference));
+        Assert.Equal(Execution.Compiled, decoder.Running(null));
     }
 
     /// <summary>Compiled are passes that ask for no gradient of the weights, of a model whose window hides nothing.</summary>
@@ -103,10 +103,8 @@ public sealed class DecoderTests
     public void A_pass_is_compiled_where_nothing_speaks_against_it()
     {
         using var plain = TinyDecoder.Create();
-        plain.Execution = Execution.Compiled;
-        Assert.True(plain.RunsCompiled(10));
-        plain.Execution = Execution.Reference;
-        Assert.False(plain.RunsCompiled(10));
+        Assert.True(plain.RunsCompiled(Execution.Compiled, 10));
+        Assert.False(plain.RunsCompiled(Execution.Reference, 10));
 
         using var window = new Decoder(
             TinyDecoder.Config with
@@ -115,16 +113,14 @@ public sealed class DecoderTests
             },
             DecoderWeights.Collect(TinyDecoder.Config, name => ones(TinyDecoder.Shape(name)))
         );
-        window.Execution = Execution.Compiled;
-        Assert.True(window.RunsCompiled(10));
-        Assert.False(window.RunsCompiled(11));
+        Assert.True(window.RunsCompiled(Execution.Compiled, 10));
+        Assert.False(window.RunsCompiled(Execution.Compiled, 11));
 
         using var trained = TinyDecoder.Create();
-        trained.Execution = Execution.Compiled;
         trained.Weights.Embedding.requires_grad_(true);
-        Assert.False(trained.RunsCompiled(10));
+        Assert.False(trained.RunsCompiled(Execution.Compiled, 10));
         using (no_grad())
-            Assert.True(trained.RunsCompiled(10));
+            Assert.True(trained.RunsCompiled(Execution.Compiled, 10));
     }
 
     [Fact]

@@ -19,24 +19,24 @@ public sealed class DecodingTests
     private static readonly int[] Prompt = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3];
 
     [Theory]
-    [InlineData(Execution.Reference, "full")]
-    [InlineData(Execution.Reference, "adakv[window=2]")]
-    [InlineData(Execution.Compiled, "snapkv[window=2]")]
-    [InlineData(Execution.Compiled, "adakv[window=2]")]
-    public void Several_tokens_at_once_give_logits_and_rows_of_one_after_the_other(Execution execution, string text)
+    [InlineData("reference", "full")]
+    [InlineData("reference", "adakv[window=2]")]
+    [InlineData("compiled", "snapkv[window=2]")]
+    [InlineData("compiled", "adakv[window=2]")]
+    public void Several_tokens_at_once_give_logits_and_rows_of_one_after_the_other(string way, string text)
     {
         using var scope = NewDisposeScope();
         using var decoder = TinyDecoder.Create();
-        decoder.Execution = execution;
+        var execution = Execution.Parse(way);
         var policy = PolicyText.Parse(text).Build();
         policy = policy.Scorer is null ? policy : policy.With(Budget.Tokens(4));
         int[] tokens = [7, 2, 8];
-        using var together = Session.Start(decoder, Prompt, policy, 3);
-        using var apart = Session.Start(decoder, Prompt, policy, 3);
+        using var together = Session.Start(decoder, Prompt, policy, 3, execution: execution);
+        using var apart = Session.Start(decoder, Prompt, policy, 3, execution: execution);
         using var noGrad = no_grad();
         var (all, each) = (Rows(), Rows());
-        var logits = Decoding.Extend(decoder, together.Cache, decoder.Ids(tokens), Into(all));
-        var steps = tokens.Select(token => Decoding.Extend(decoder, apart.Cache, decoder.Ids([token]), Into(each))[0]).ToArray();
+        var logits = Decoding.Extend(decoder, together.Cache, decoder.Ids(tokens), Into(all), execution);
+        var steps = tokens.Select(token => Decoding.Extend(decoder, apart.Cache, decoder.Ids([token]), Into(each), execution)[0]).ToArray();
         Assert.True(cat(steps).allclose(logits[0], 1e-4, 1e-5));
         Assert.Equal((13, 13), (together.Cache.LogicalLength, apart.Cache.LogicalLength));
         for (var layer = 0; layer < 2; layer++)
@@ -55,18 +55,18 @@ public sealed class DecodingTests
     }
 
     [Theory]
-    [InlineData(Execution.Reference)]
-    [InlineData(Execution.Compiled)]
-    public void The_last_row_of_a_pass_is_the_last_of_all_rows_and_layers_come_in_order(Execution execution)
+    [InlineData("reference")]
+    [InlineData("compiled")]
+    public void The_last_row_of_a_pass_is_the_last_of_all_rows_and_layers_come_in_order(string way)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var decoder = TinyDecoder.Create();
-        decoder.Execution = execution;
+        var execution = Execution.Parse(way);
         var (whole, last) = (new List<int>(), new List<int>());
         var ids = decoder.Ids(Prompt);
-        var rows = PromptPass.Run(decoder, ids, (layer, _) => whole.Add(layer));
-        var row = PromptPass.ToLastRow(decoder, ids, new Listener(last), default);
+        var rows = PromptPass.Run(decoder, ids, (layer, _) => whole.Add(layer), execution: execution);
+        var row = PromptPass.ToLastRow(decoder, ids, new Listener(last), execution, default);
         Assert.Equal([1, 10, 8], rows.shape);
         Assert.Equal([1, 1, 8], row.shape);
         Assert.True(row[0, 0].allclose(rows[0, ^1], 1e-4, 1e-5));
@@ -76,83 +76,91 @@ public sealed class DecodingTests
 
     /// <summary>Tokens appended one by one or together see what one pass lets them see: no further back than the window.</summary>
     [Theory]
-    [InlineData(Execution.Reference)]
-    [InlineData(Execution.Compiled)]
-    public void A_sliding_window_hides_as_much_from_steps_as_from_a_pass(Execution execution)
+    [InlineData("reference")]
+    [InlineData("compiled")]
+    public void A_sliding_window_hides_as_much_from_steps_as_from_a_pass(string way)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var decoder = Windowed(6);
-        var wanted = decoder.Logits(PromptPass.Run(decoder, decoder.Ids(Prompt), (_, _) => { }))[0];
-        decoder.Execution = execution;
-        Assert.True(decoder.Logits(PromptPass.Run(decoder, decoder.Ids(Prompt), (_, _) => { }))[0].allclose(wanted, 1e-4, 1e-5));
+        var execution = Execution.Parse(way);
+        var wanted = Whole(Execution.Reference);
+        Assert.True(Whole(execution).allclose(wanted, 1e-4, 1e-5));
         for (var first = 1; first < Prompt.Length; first++)
         {
-            using var together = Session.Start(decoder, Prompt[..first], EvictionPolicy.Full, Prompt.Length);
+            using var together = Session.Start(decoder, Prompt[..first], EvictionPolicy.Full, Prompt.Length, execution: execution);
             Assert.True(together.Append(Prompt[first..]).allclose(wanted[first..], 1e-4, 1e-5));
-            using var apart = Session.Start(decoder, Prompt[..first], EvictionPolicy.Full, Prompt.Length);
+            using var apart = Session.Start(decoder, Prompt[..first], EvictionPolicy.Full, Prompt.Length, execution: execution);
             var logits = Prompt[first..].Select(token => apart.Append([token])).ToArray();
             Assert.True(cat(logits).allclose(wanted[first..], 1e-4, 1e-5));
         }
+
+        Tensor Whole(Execution execution) =>
+            decoder.Logits(PromptPass.Run(decoder, decoder.Ids(Prompt), (_, _) => { }, execution: execution))[0];
     }
 
     /// <summary>The longest row decides what all need: a window, and room in the context.</summary>
     [Theory]
-    [InlineData(Execution.Reference, 1)]
-    [InlineData(Execution.Reference, 2)]
-    [InlineData(Execution.Compiled, 1)]
-    [InlineData(Execution.Compiled, 2)]
-    public void A_short_row_does_not_hide_what_a_long_one_needs(Execution execution, int count)
+    [InlineData("reference", 1)]
+    [InlineData("reference", 2)]
+    [InlineData("compiled", 1)]
+    [InlineData("compiled", 2)]
+    public void A_short_row_does_not_hide_what_a_long_one_needs(string way, int count)
     {
         using var scope = NewDisposeScope();
         using var decoder = Windowed(6);
-        decoder.Execution = execution;
+        var execution = Execution.Parse(way);
         int[][] prompts = [Prompt[..3], Prompt[..8]];
         int[][] more = [Prompt[..count], Prompt[^count..]];
-        using var batch = BatchSession.Start(decoder, prompts, EvictionPolicy.Full, reserve: 4);
+        using var batch = BatchSession.Start(decoder, prompts, EvictionPolicy.Full, reserve: 4, execution: execution);
         var logits = batch.Append(more);
         for (var row = 0; row < prompts.Length; row++)
         {
-            using var alone = Session.Start(decoder, prompts[row], EvictionPolicy.Full, 4);
+            using var alone = Session.Start(decoder, prompts[row], EvictionPolicy.Full, 4, execution: execution);
             Assert.True(alone.Append(more[row]).allclose(logits[row], 1e-4, 1e-5));
         }
 
-        using var full = BatchSession.Start(decoder, [Prompt[..3], [.. Enumerable.Repeat(1, 25 - count)]], EvictionPolicy.Full, reserve: 4);
+        int[][] longer = [Prompt[..3], [.. Enumerable.Repeat(1, 25 - count)]];
+        using var full = BatchSession.Start(decoder, longer, EvictionPolicy.Full, reserve: 4, execution: execution);
         Assert.Contains("25 tokens do not fit", Assert.Throws<InputException>(() => full.Append(more)).Message);
     }
 
     [Theory]
-    [InlineData(Execution.Reference)]
-    [InlineData(Execution.Compiled)]
-    public void One_token_needs_room_in_the_reserve_and_in_the_context(Execution execution)
+    [InlineData("reference")]
+    [InlineData("compiled")]
+    public void One_token_needs_room_in_the_reserve_and_in_the_context(string way)
     {
         using var scope = NewDisposeScope();
         using var decoder = TinyDecoder.Create();
-        decoder.Execution = execution;
-        using var session = Session.Start(decoder, Prompt, EvictionPolicy.Full, reserve: 0);
+        var execution = Execution.Parse(way);
+        using var session = Session.Start(decoder, Prompt, EvictionPolicy.Full, reserve: 0, execution: execution);
         Assert.Contains("larger reserve", Assert.Throws<InvalidOperationException>(() => session.Append([1])).Message);
         Assert.All(session.Cache.Layers, layer => Assert.All(layer.StoredLengths, stored => Assert.Equal(10, stored)));
         Assert.Equal(10, session.Cache.LogicalLength);
 
         using var nearlyFull = Session.Start(decoder, [.. Enumerable.Repeat(1, 23)], EvictionPolicy.Full, reserve: 4);
-        Decoding.Extend(decoder, nearlyFull.Cache, decoder.Ids([1]));
-        Assert.Throws<InputException>(() => Decoding.Extend(decoder, nearlyFull.Cache, decoder.Ids([1])));
+        Decoding.Extend(decoder, nearlyFull.Cache, decoder.Ids([1]), execution: execution);
+        Assert.Throws<InputException>(() => Decoding.Extend(decoder, nearlyFull.Cache, decoder.Ids([1]), execution: execution));
     }
 
     /// <summary>A layer's tensors are gone when the next one runs.</summary>
     [Theory]
-    [InlineData(Execution.Reference)]
-    [InlineData(Execution.Compiled)]
-    public void A_pass_holds_no_more_at_its_last_layer_than_at_its_first(Execution execution)
+    [InlineData("reference")]
+    [InlineData("compiled")]
+    public void A_pass_holds_no_more_at_its_last_layer_than_at_its_first(string way)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var config = TinyDecoder.Config with { Layers = 5 };
         using var decoder = new Decoder(config, DecoderWeights.Collect(config, name => ones(TinyDecoder.Shape(name))));
-        decoder.Execution = execution;
         var ids = decoder.Ids(Prompt);
         var held = new List<long>();
-        PromptPass.Run(decoder, ids, (_, _) => held.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount));
+        PromptPass.Run(
+            decoder,
+            ids,
+            (_, _) => held.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount),
+            execution: Execution.Parse(way)
+        );
         Assert.Equal(5, held.Count);
         Assert.Single(held.Distinct());
     }
@@ -165,10 +173,9 @@ public sealed class DecodingTests
         using var decoder = TinyDecoder.Create();
         foreach (var execution in new[] { Execution.Reference, Execution.Compiled })
         {
-            decoder.Execution = execution;
             using var stop = new CancellationTokenSource();
             var passed = 0;
-            Assert.Throws<OperationCanceledException>(() => PromptPass.Run(decoder, decoder.Ids(Prompt), Stop, stop.Token));
+            Assert.Throws<OperationCanceledException>(() => PromptPass.Run(decoder, decoder.Ids(Prompt), Stop, stop.Token, execution));
             Assert.Equal(1, passed);
 
             void Stop(int layer, LayerRows rows)
@@ -186,27 +193,24 @@ public sealed class DecodingTests
         using var scope = NewDisposeScope();
         using var decoder = TinyDecoder.Create();
         var (one, two) = (decoder.Ids(Prompt), cat([decoder.Ids(Prompt), decoder.Ids(Prompt)]));
-        decoder.Execution = Execution.Compiled;
-        Assert.False(PromptPass.Carries(decoder, one));
-        decoder.ObserversRide = true;
-        using (no_grad())
-            Assert.Equal((true, false), (PromptPass.Carries(decoder, one), PromptPass.Carries(decoder, two)));
-        decoder.Execution = Execution.Reference;
-        Assert.False(PromptPass.Carries(decoder, one));
+        using var noGrad = no_grad();
+        Assert.False(PromptPass.Carries(decoder, one, Execution.Compiled));
+        var ride = Execution.Compiled with { ObserversRide = true };
+        Assert.Equal((true, false), (PromptPass.Carries(decoder, one, ride), PromptPass.Carries(decoder, two, ride)));
+        Assert.False(PromptPass.Carries(decoder, one, Execution.Reference with { ObserversRide = true }));
     }
 
     /// <summary>Live or remembered, riding or following: the layers come once, in order, with the same rows of the observer.</summary>
     [Theory]
-    [InlineData(Execution.Reference, false)]
-    [InlineData(Execution.Compiled, false)]
-    [InlineData(Execution.Compiled, true)]
-    public void An_observer_sees_live_and_remembered_layers_alike(Execution execution, bool ride)
+    [InlineData("reference", false)]
+    [InlineData("compiled", false)]
+    [InlineData("compiled", true)]
+    public void An_observer_sees_live_and_remembered_layers_alike(string way, bool ride)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var decoder = TinyDecoder.Create();
-        decoder.Execution = execution;
-        decoder.ObserversRide = ride;
+        var execution = Execution.Parse(way) with { ObserversRide = ride };
         using var module = LookaheadModule.Create(
             decoder.Config,
             new()
@@ -217,10 +221,10 @@ public sealed class DecodingTests
             }
         );
         var remembered = new List<LayerRows>();
-        PromptPass.Run(decoder, decoder.Ids(Prompt), (_, rows) => remembered.Add(rows.Detach()));
+        PromptPass.Run(decoder, decoder.Ids(Prompt), (_, rows) => remembered.Add(rows.Detach()), execution: execution);
         var (live, again) = (Observed(out var first), Observed(out var second));
         using (live)
-            PromptPass.ToLastRow(decoder, decoder.Ids(Prompt), live, default);
+            PromptPass.ToLastRow(decoder, decoder.Ids(Prompt), live, execution, default);
         using (again)
             remembered.HandTo(again);
         Assert.Equal([0, 1], first.Select(seen => seen.Layer));
@@ -255,7 +259,6 @@ public sealed class DecodingTests
     {
         using var scope = NewDisposeScope();
         using var decoder = TinyDecoder.Create();
-        decoder.Execution = Execution.Compiled;
         using var module = LookaheadModule.Create(decoder.Config, new() { Tokens = 3, Rank = 2, Targets = LinearNames.All }, seed: 5);
         using var generator = new Generator(3, CPU);
         using (no_grad())
@@ -263,8 +266,7 @@ public sealed class DecodingTests
                 pair.B.normal_(0, 0.5, generator);
         var policy = LookaheadMethod.Policy(module).With(Budget.Tokens(4));
         using var following = Session.Start(decoder, Prompt, policy, 1);
-        decoder.ObserversRide = true;
-        using var riding = Session.Start(decoder, Prompt, policy, 1);
+        using var riding = Session.Start(decoder, Prompt, policy, 1, execution: Execution.Compiled with { ObserversRide = true });
         Assert.True(riding.NextLogits.allclose(following.NextLogits, 1e-4, 1e-5));
         Assert.Equal(following.KeptPositions(policy).Layers, riding.KeptPositions(policy).Layers);
     }
@@ -310,16 +312,15 @@ public sealed class DecodingTests
         {
             var config = TinyDecoder.Config with { SlidingWindow = window };
             using var decoder = new Decoder(config, DecoderWeights.Collect(config, name => ones(TinyDecoder.Shape(name))));
-            decoder.Execution = Execution.Compiled;
-            decoder.ObserversRide = ride;
+            var execution = Execution.Compiled with { ObserversRide = ride };
             using var module = LookaheadModule.Create(config, new() { Tokens = 3, Rank = 1 });
-            Session.Start(decoder, Prompt, LookaheadMethod.Policy(module).With(Budget.Tokens(4)), 1).Dispose();
+            Session.Start(decoder, Prompt, LookaheadMethod.Policy(module).With(Budget.Tokens(4)), 1, execution: execution).Dispose();
         }
     }
 
     private static Decoder Windowed(int window)
     {
         var tiny = TinyDecoder.Create();
-        return new Decoder(tiny.Config with { SlidingWindow = window }, tiny.Weights) { Execution = Execution.Reference };
+        return new Decoder(tiny.Config with { SlidingWindow = window }, tiny.Weights);
     }
 }

@@ -19,31 +19,30 @@ public sealed class ExecutionTests
 {
     private static readonly int[] Prompt = [.. Enumerable.Range(0, 37).Select(i => 3 + 7 * i % 50)];
 
-    public static TheoryData<string, Execution> Cases()
+    public static TheoryData<string, string> Cases()
     {
-        var cases = new TheoryData<string, Execution>();
+        var cases = new TheoryData<string, string>();
         foreach (var folder in Directory.GetDirectories(Root()).Order())
-        foreach (var execution in new[] { Execution.Compiled, Execution.Fused })
+        foreach (var execution in new[] { "compiled", "fused" })
             cases.Add(Path.GetFileName(folder), execution);
         return cases;
     }
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void A_compiled_pass_gives_every_layer_the_same_rows(string family, Execution execution)
+    public void A_compiled_pass_gives_every_layer_the_same_rows(string family, string way)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var decoder = Decoder.Load(Path.Combine(Root(), family));
         var ids = cat([decoder.Ids(Prompt), decoder.Ids([.. Prompt.Reverse()])]); // two rows
-        var (read, compiled) = (Rows(Execution.Reference), Rows(execution));
+        var (read, compiled) = (Rows(Execution.Reference), Rows(Execution.Parse(way)));
         Assert.Equal(3 * decoder.Config.Layers + 1, compiled.Count);
         foreach (var (expected, actual) in read.Zip(compiled))
             Near(expected, actual);
 
-        List<Tensor> Rows(Execution way)
+        List<Tensor> Rows(Execution execution)
         {
-            decoder.Execution = way;
             var rows = new List<Tensor>();
             var hidden = PromptPass.Run(
                 decoder,
@@ -51,7 +50,8 @@ public sealed class ExecutionTests
                 (_, layer) =>
                     rows.AddRange(
                         new[] { layer.Queries, layer.Keys, layer.Values }.Select(row => row.clone().MoveToOtherDisposeScope(scope))
-                    )
+                    ),
+                execution: execution
             );
             return [.. rows, hidden];
         }
@@ -59,18 +59,16 @@ public sealed class ExecutionTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void A_compiled_step_gives_the_same_logits_and_the_same_cache(string family, Execution execution)
+    public void A_compiled_step_gives_the_same_logits_and_the_same_cache(string family, string way)
     {
         using var scope = NewDisposeScope();
         using var decoder = Decoder.Load(Path.Combine(Root(), family));
-        decoder.Execution = Execution.Reference;
-        using var read = Session.Start(decoder, Prompt, StreamingLlm.Policy(4).With(Budget.Tokens(12)), reserve: 8);
-        using var compiled = read.Fork(reserve: 8);
+        var policy = StreamingLlm.Policy(4).With(Budget.Tokens(12));
+        using var read = Session.Start(decoder, Prompt, policy, reserve: 8, execution: Execution.Reference);
+        using var compiled = read.Fork(reserve: 8, Execution.Parse(way));
         foreach (var token in new[] { 5, 40, 7, 19 })
         {
-            decoder.Execution = Execution.Reference;
             var expected = read.Append([token]);
-            decoder.Execution = execution;
             Near(expected, compiled.Append([token]));
         }
         Assert.Equal(read.Cache.LogicalLength, compiled.Cache.LogicalLength);
@@ -86,7 +84,7 @@ public sealed class ExecutionTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void A_compiled_step_over_ragged_layers_gives_the_same_logits_and_the_same_cache(string family, Execution execution)
+    public void A_compiled_step_over_ragged_layers_gives_the_same_logits_and_the_same_cache(string family, string way)
     {
         using var scope = NewDisposeScope();
         using var decoder = Decoder.Load(Path.Combine(Root(), family));
@@ -109,15 +107,12 @@ public sealed class ExecutionTests
                     ),
             ]
         );
-        decoder.Execution = Execution.Reference;
-        using var read = Session.Replay(decoder, prompt, kept, reserve: 8);
+        using var read = Session.Replay(decoder, prompt, kept, reserve: 8, execution: Execution.Reference);
         Assert.Contains(read.Cache.Layers, layer => layer.StoredLengths.Distinct().Count() > 1);
-        using var compiled = read.Fork(reserve: 8);
+        using var compiled = read.Fork(reserve: 8, Execution.Parse(way));
         foreach (var token in new[] { 5, 40, 7 })
         {
-            decoder.Execution = Execution.Reference;
             var expected = read.Append([token]);
-            decoder.Execution = execution;
             Near(expected, compiled.Append([token]));
         }
         foreach (var (expected, actual) in read.Cache.Layers.Zip(compiled.Cache.Layers))
@@ -136,22 +131,19 @@ public sealed class ExecutionTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Observers_see_the_same_whether_they_ride_in_the_prompts_pass_or_follow_it(string family, Execution execution)
+    public void Observers_see_the_same_whether_they_ride_in_the_prompts_pass_or_follow_it(string family, string way)
     {
         using var scope = NewDisposeScope();
         using var decoder = Decoder.Load(Path.Combine(Root(), family));
         using var module = Trained(decoder.Config);
         int[] prompt = Prompt[..Math.Min(Prompt.Length, (decoder.Config.SlidingWindow ?? 64) - 5)];
-        decoder.Execution = Execution.Reference;
-        var (expected, expectedLogits) = Observed();
-        decoder.Execution = execution;
-        decoder.ObserversRide = true;
-        var (actual, actualLogits) = Observed();
+        var (expected, expectedLogits) = Observed(Execution.Reference);
+        var (actual, actualLogits) = Observed(Execution.Parse(way) with { ObserversRide = true });
         foreach (var (following, riding) in expected.Zip(actual))
             Near(following, riding);
         Near(expectedLogits, actualLogits);
 
-        (IReadOnlyList<Tensor> Scores, Tensor Logits) Observed()
+        (IReadOnlyList<Tensor> Scores, Tensor Logits) Observed(Execution execution)
         {
             var watch = new Watch(module);
             var policy = new EvictionPolicy
@@ -160,7 +152,7 @@ public sealed class ExecutionTests
                 Scorer = watch,
                 Budget = Budget.Tokens(6),
             };
-            using var session = Session.Start(decoder, prompt, policy, reserve: 1);
+            using var session = Session.Start(decoder, prompt, policy, reserve: 1, execution: execution);
             foreach (var scores in watch.Seen)
                 scores.MoveToOtherDisposeScope(scope);
             Assert.Equal(decoder.Config.Layers, watch.Seen.Count);
@@ -174,17 +166,15 @@ public sealed class ExecutionTests
         using var scope = NewDisposeScope();
         using var decoder = TinyDecoder.Create();
         using var module = Trained(decoder.Config);
-        decoder.Execution = Execution.Compiled;
-        decoder.ObserversRide = true;
-        var before = Score();
+        var ride = Execution.Compiled with { ObserversRide = true };
+        var before = Score(ride);
         using (no_grad())
             module.Layers[0].Pairs[LinearName.Value].B.mul_(-3);
-        var after = Score();
-        decoder.Execution = Execution.Reference;
+        var after = Score(ride);
         Assert.False(before.allclose(after));
-        Near(Score(), after);
+        Near(Score(Execution.Reference), after);
 
-        Tensor Score()
+        Tensor Score(Execution execution)
         {
             var watch = new Watch(module);
             var policy = new EvictionPolicy
@@ -193,23 +183,23 @@ public sealed class ExecutionTests
                 Scorer = watch,
                 Budget = Budget.Tokens(6),
             };
-            using var session = Session.Start(decoder, [1, 2, 3, 4, 5, 6, 7, 8], policy);
+            using var session = Session.Start(decoder, [1, 2, 3, 4, 5, 6, 7, 8], policy, execution: execution);
             return watch.Seen[^1].MoveToOtherDisposeScope(scope);
         }
     }
 
     [Theory]
-    [InlineData(Execution.Reference, false, ScalarType.Float32)]
-    [InlineData(Execution.Compiled, false, ScalarType.Float32)]
-    [InlineData(Execution.Compiled, true, ScalarType.Float32)]
-    [InlineData(Execution.Compiled, true, ScalarType.BFloat16)]
-    [InlineData(Execution.Fused, true, ScalarType.BFloat16)]
-    public void Nothing_stays_behind_however_layers_run(Execution execution, bool riding, ScalarType dtype)
+    [InlineData("reference", false, ScalarType.Float32)]
+    [InlineData("compiled", false, ScalarType.Float32)]
+    [InlineData("compiled", true, ScalarType.Float32)]
+    [InlineData("compiled", true, ScalarType.BFloat16)]
+    [InlineData("fused", true, ScalarType.BFloat16)]
+    public void Nothing_stays_behind_however_layers_run(string way, bool riding, ScalarType dtype)
     {
         using var decoder = TinyDecoder.Create(dtype);
         using var module = Trained(decoder.Config);
-        decoder.Execution = execution;
-        decoder.ObserversRide = riding;
+        var execution = Execution.Parse(way) with { ObserversRide = riding };
+        var policy = LookaheadMethod.Policy(module).With(Budget.Tokens(4));
         Run(); // weights and pairs are packed once
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         for (var i = 0; i < 3; i++)
@@ -218,28 +208,34 @@ public sealed class ExecutionTests
 
         void Run()
         {
-            using var session = Session.Start(decoder, [1, 2, 3, 4, 5, 6, 7, 8], LookaheadMethod.Policy(module).With(Budget.Tokens(4)), 4);
+            using var session = Session.Start(decoder, [1, 2, 3, 4, 5, 6, 7, 8], policy, 4, execution: execution);
             session.Append([3]).Dispose();
         }
     }
 
     [Theory]
-    [InlineData("reference", Execution.Reference)]
-    [InlineData("compiled", Execution.Compiled)]
-    [InlineData("fused", Execution.Fused)]
-    [InlineData("graph", Execution.Graph)]
-    public void Ways_have_names(string name, Execution way) => Assert.Equal(way, Executions.Parse(name));
+    [InlineData("reference")]
+    [InlineData("compiled")]
+    [InlineData("fused")]
+    [InlineData("graph")]
+    public void Ways_have_names(string name) => Assert.Equal(name, Execution.Parse(name).ToString());
 
     [Fact]
     public void An_unknown_way_is_refused() =>
-        Assert.Contains("reference, compiled, fused or graph", Assert.Throws<InputException>(() => Executions.Parse("quick")).Message);
+        Assert.Contains("reference, compiled, fused or graph", Assert.Throws<InputException>(() => Execution.Parse("quick")).Message);
 
     [Fact]
     public void Graphs_are_refused_where_there_can_be_none()
     {
         using var decoder = TinyDecoder.Create();
-        Assert.Contains("needs a GPU and bfloat16", Assert.Throws<InputException>(() => decoder.Execution = Execution.Graph).Message);
-        Assert.NotEqual(Execution.Graph, decoder.Execution);
+        var policy = SnapKV.Policy().With(Budget.Tokens(4));
+        Refused(() => Session.Start(decoder, Prompt, policy, execution: Execution.Graph));
+        Refused(() => BatchSession.Start(decoder, [Prompt], policy, execution: Execution.Graph));
+        Refused(() => BatchSession.StartWhole(decoder, [Prompt], execution: Execution.Graph));
+        Refused(() => new LookaheadKV.Evaluation.PromptTrace(decoder, Prompt, execution: Execution.Graph));
+
+        static void Refused(Func<object> start) =>
+            Assert.Contains("needs a GPU and bfloat16", Assert.Throws<InputException>(start).Message);
     }
 
     private static LookaheadModule Trained(DecoderConfig config)

@@ -290,13 +290,14 @@ public sealed class LookaheadTrainerTests : IDisposable
             LookaheadKV.Models.Decoder decoder,
             IReadOnlyList<LookaheadExample> examples,
             StepClock clock,
-            CancellationToken cancellation
+            CancellationToken cancellation,
+            LookaheadKV.Runtime.Execution? execution
         )
         {
             foreach (var _ in examples)
                 if (++_asked == after)
                     stop.Cancel();
-            return inner.Target(decoder, examples, clock, cancellation);
+            return inner.Target(decoder, examples, clock, cancellation, execution);
         }
     }
 

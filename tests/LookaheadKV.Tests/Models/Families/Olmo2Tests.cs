@@ -32,7 +32,7 @@ public sealed class Olmo2Tests
         (_ids, _greedy) = ([.. file.Read("ids").data<int>()], [.. file.Read("greedy").data<int>()]);
     }
 
-    public static TheoryData<Execution> Executions() => [Execution.Reference, Execution.Compiled, Execution.Fused];
+    public static TheoryData<string> Executions() => ["reference", "compiled", "fused"];
 
     [Fact]
     public void Its_layers_have_the_norms_that_the_family_has()
@@ -46,24 +46,32 @@ public sealed class Olmo2Tests
 
     [Theory]
     [MemberData(nameof(Executions))]
-    public void Logits_and_greedy_tokens_are_those_of_transformers(Execution execution)
+    public void Logits_and_greedy_tokens_are_those_of_transformers(string way)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var decoder = Loaded(execution);
-        var logits = decoder.Logits(PromptPass.Run(decoder, decoder.Ids(_ids), (_, _) => { }, TestContext.Current.CancellationToken))[0];
+        using var decoder = Decoder.Load(Folder());
+        var execution = Execution.Parse(way);
+        var rows = PromptPass.Run(decoder, decoder.Ids(_ids), (_, _) => { }, TestContext.Current.CancellationToken, execution);
+        var logits = decoder.Logits(rows)[0];
         Near(Expected("logits"), logits);
-        using var session = Session.Start(decoder, _ids, EvictionPolicy.Full, reserve: _greedy.Length);
+        using var session = Session.Start(decoder, _ids, EvictionPolicy.Full, reserve: _greedy.Length, execution: execution);
         Assert.Equal(_greedy, session.Generate(_greedy.Length));
     }
 
     [Theory]
     [MemberData(nameof(Executions))]
-    public void True_importance_is_that_of_transformers(Execution execution)
+    public void True_importance_is_that_of_transformers(string way)
     {
         using var scope = NewDisposeScope();
-        using var decoder = Loaded(execution);
-        using var target = LookaheadTarget.Compute(decoder, [_ids[..Prompt]], [_ids[Prompt..]], TestContext.Current.CancellationToken);
+        using var decoder = Decoder.Load(Folder());
+        using var target = LookaheadTarget.Compute(
+            decoder,
+            [_ids[..Prompt]],
+            [_ids[Prompt..]],
+            TestContext.Current.CancellationToken,
+            Execution.Parse(way)
+        );
         Near(Expected("true"), cat([.. target.Importance]));
     }
 
@@ -71,7 +79,7 @@ public sealed class Olmo2Tests
     [Fact]
     public void A_module_trains_and_evicts()
     {
-        using var decoder = Loaded(Execution.Compiled);
+        using var decoder = Decoder.Load(Folder());
         using var module = LookaheadModule.Create(decoder.Config, new LookaheadSettings { Tokens = 4, Rank = 2 }, seed: 1);
         using var start = module.Copy();
         var losses = new List<double>();
@@ -94,13 +102,6 @@ public sealed class Olmo2Tests
         using var session = Session.Start(decoder, _ids[..Prompt], LookaheadMethod.Policy(module).With(Budget.Tokens(16)), reserve: 4);
         Assert.All(session.Cache.Layers, layer => Assert.All(layer.StoredLengths, stored => Assert.Equal(16, stored)));
         Assert.Equal(4, session.Generate(4).Count());
-    }
-
-    private static Decoder Loaded(Execution execution)
-    {
-        var decoder = Decoder.Load(Folder());
-        decoder.Execution = execution;
-        return decoder;
     }
 
     private static Tensor Expected(string name)
