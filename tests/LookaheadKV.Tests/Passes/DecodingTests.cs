@@ -259,7 +259,16 @@ public sealed class DecodingTests
     {
         using var scope = NewDisposeScope();
         using var decoder = TinyDecoder.Create();
-        using var module = LookaheadModule.Create(decoder.Config, new() { Tokens = 3, Rank = 2, Targets = LinearNames.All }, seed: 5);
+        using var module = LookaheadModule.Create(
+            decoder.Config,
+            new()
+            {
+                Tokens = 3,
+                Rank = 2,
+                Targets = LinearNames.All,
+            },
+            seed: 5
+        );
         using var generator = new Generator(3, CPU);
         using (no_grad())
             foreach (var pair in module.Layers.SelectMany(layer => layer.Pairs.Values))
