@@ -31,6 +31,8 @@ public sealed partial class MirrorTests
     [InlineData("public enum Kind\n{\n    One,\n}", false)]
     [InlineData("public sealed record Point(int X, IReadOnlyList<int> Y);", false)]
     [InlineData("public sealed record Options\n{\n    public int Seed { get; init; } = 1;\n    public string Name => \"x\";\n}", false)]
+    [InlineData("public sealed record Point(int X, (int, int) Y) : IPoint\n{\n    public int Z { get; init; } = 1;\n}", false)]
+    [InlineData("public sealed record Point(int X)\n{\n    public int Twice(int y) => y * X;\n}", true)]
     [InlineData("static int Twice(int x) => 2 * x;", true)]
     [InlineData("static int Twice(int x)\n{\n    return 2 * x;\n}", true)]
     [InlineData("static T Same<T>(T x)\n    where T : class\n{\n    return x;\n}", true)]
@@ -45,7 +47,7 @@ public sealed partial class MirrorTests
             select subject.Replace('\\', '/');
     }
 
-    private static bool Behaves(string source) => Body().IsMatch(Comment().Replace(source, ""));
+    private static bool Behaves(string source) => Body().IsMatch(TypeHead().Replace(Comment().Replace(source, ""), "{"));
 
     private static string Beside(string name) => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, name));
 
@@ -53,6 +55,10 @@ public sealed partial class MirrorTests
 
     [GeneratedRegex(@"\)\s*(?:where[^{;]*)?(?:=>|\{)")]
     private static partial Regex Body();
+
+    // A record's own parameters are not a method's.
+    [GeneratedRegex(@"\b(?:class|struct|record)\s+\w+(?:<[^>]*>)?\s*\((?:[^()]|\([^()]*\))*\)[^;={]*\{")]
+    private static partial Regex TypeHead();
 
     [GeneratedRegex("//.*")]
     private static partial Regex Comment();
