@@ -4,10 +4,7 @@ Which pages the site has, where each lies, and where links between them lead.
 module SitePages
 
 open System
-open System.Diagnostics
 open System.IO
-open System.Net
-open System.Text.Json.Nodes
 open System.Text.RegularExpressions
 
 let root = Path.Combine(__SOURCE_DIRECTORY__, "..") |> Path.GetFullPath

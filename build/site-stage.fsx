@@ -4,7 +4,6 @@ Writes the pages as fsdocs reads them: documents with their links turned, notebo
 module SiteStage
 
 open System
-open System.Diagnostics
 open System.IO
 open System.Net
 open System.Text.Json.Nodes

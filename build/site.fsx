@@ -17,8 +17,6 @@ goes to .site/, fsdocs makes pages of the copies, and what it leaves to a server
 open System
 open System.Diagnostics
 open System.IO
-open System.Net
-open System.Text.Json.Nodes
 open System.Text.RegularExpressions
 open SitePages
 open SiteStage

@@ -4,14 +4,8 @@ module LookaheadKV.Properties.TinyCases
 open System
 open FsCheck
 open FsCheck.FSharp
-open TorchSharp
-open LookaheadKV.Runtime
-open LookaheadKV.Models
-open LookaheadKV.Budgeting
 open LookaheadKV.Methods
-open LookaheadKV.Scoring
 open LookaheadKV.Eviction
-open LookaheadKV.Lookahead
 open LookaheadKV.Properties.TinyModels
 open LookaheadKV.Properties.TinyPolicies
 

@@ -2,15 +2,9 @@
 module LookaheadKV.Properties.TinyModels
 
 open System
-open FsCheck
-open FsCheck.FSharp
 open TorchSharp
 open LookaheadKV.Runtime
 open LookaheadKV.Models
-open LookaheadKV.Budgeting
-open LookaheadKV.Methods
-open LookaheadKV.Scoring
-open LookaheadKV.Eviction
 open LookaheadKV.Lookahead
 
 type Precision =

@@ -2,16 +2,12 @@
 module LookaheadKV.Properties.TinyPolicies
 
 open System
-open FsCheck
-open FsCheck.FSharp
 open TorchSharp
-open LookaheadKV.Runtime
 open LookaheadKV.Models
 open LookaheadKV.Budgeting
 open LookaheadKV.Methods
 open LookaheadKV.Scoring
 open LookaheadKV.Eviction
-open LookaheadKV.Lookahead
 open LookaheadKV.Properties.TinyModels
 
 /// A method of the catalogue, its free parameters drawn.
